@@ -1,0 +1,21 @@
+"""From class counts to cutoffs: the paper's cost model, solved exactly.
+
+    counts.py       a file of counts, a text or a Zipf law
+    cost.py         what a softmax costs
+    optimum.py      the cheapest cutoffs, by dynamic programming
+    calibration.py  the cost constants of this machine
+    plot.py         the picture (matplotlib)
+    command.py      `npadasoft plan`
+
+Fix the number of clusters (1 to 4, as the paper did), take the cutoffs of least cost without hidden
+sizes, choose those afterwards, and let perplexity decide: the model knows nothing of accuracy.
+"""
+
+from .calibration import calibrate
+from .command import main
+from .cost import Cost
+from .counts import descending, parse_counts, text_counts, zipf_counts
+from .optimum import Plan, plan, plans
+
+__all__ = ["Cost", "Plan", "calibrate", "descending", "main", "parse_counts", "plan", "plans",
+           "text_counts", "zipf_counts"]
