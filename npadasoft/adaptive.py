@@ -1,0 +1,657 @@
+"""The layer: adaptive log-softmax with its loss, and the gradients derived by hand.
+
+    N examples   M examples that count (all but the ignored ones)   D in_features   C n_classes
+    s shortlist_size   J n_clusters   K = s + J columns of the head
+    of cluster i:   N_i examples whose target lives there   O_i classes   H_i hidden size
+
+`forward` computes, and `backward` pulls back through, for rows X and targets y
+
+    Z = X Wᵀ + b            A = log_softmax(Z)          (M, K)       the head
+    S_i = X[rows] P_iᵀ      T_i = S_i U_iᵀ              (N_i, O_i)   cluster i, for its own rows
+    only B_i = log_softmax(T_i) output[n] = A[n, y]                                 if y is in the
+    short-list
+              = A[n, s + i] + B_i[n, y - cutoffs[i]]    if y is in cluster i
+    loss = -Σ output / M
+
+Forward returns all that backward needs, and the layer keeps nothing between the two: two calls
+never interfere, and threads may share a layer.
+"""
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from npadasoft import checks, search
+from npadasoft.arrays import (Array, array_namespace, from_foreign, is_floating, result_type,
+                              working_type)
+from npadasoft.cutoffs import Cutoffs, Routing, divisor, hidden_sizes, integer, route
+from npadasoft.functional import (bias_backward, linear, linear_backward, log_softmax,
+                                  log_softmax_backward, pick, pick_backward)
+from npadasoft.parameters import (Parameters, refuse, state_errors, state_shapes, state_sizes)
+
+
+class Output(NamedTuple):
+    """Log-probability of each target (shape of target, nats), and their reduction."""
+
+    output: Array
+    loss: Array
+
+
+class Gradients(NamedTuple):
+    """dL/d input (shape of input) and dL/d parameters (a tree like the layer's)."""
+
+    input: Array
+    parameters: Parameters
+
+
+class TopK(NamedTuple):
+    """The k largest log-probabilities (..., k), in nats, descending, and their classes."""
+
+    log_prob: Array
+    index: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Cache:
+    """What backward needs of a forward: M·K + Σ N_i (H_i + O_i) numbers, beside input and weights.
+
+    The arrays are those that forward saw: writing to input or weights before `backward` makes it
+    wrong.
+    """
+
+    input: Array                            # (N, D)
+    routing: Routing
+    parameters: Parameters
+    head_log_prob: Array                    # (M, K) A
+    tail_hidden: tuple[Array, ...]          # (N_i, H_i) S_i
+    tail_log_prob: tuple[Array, ...]        # (N_i, O_i) B_i
+    shape: tuple[int, ...]                  # of target
+    dtype: np.dtype                         # of every result
+
+
+class AdaptiveLogSoftmaxWithLoss:
+    """Log-softmax over many classes, at the cost of few: frequent ones in a head, rare ones apart.
+
+    Parameters
+    ----------
+    in_features : int
+        D, length of an example.
+    n_classes : int
+        C, at least 2.  Classes are numbered from 0, the most frequent first.
+    cutoffs : iterable of int
+        First class of each cluster; see `npadasoft.cutoffs.Cutoffs`.
+    div_value : float, default 4.0
+        Cluster i (from 0) projects to int(D // div_value ** (i + 1)) features.
+    head_bias : bool, default False
+        Whether the head has a bias.
+    ignore_index : int, optional
+        Rows with this target count for nothing: output 0, gradient 0.
+    reduction : {"mean", "sum", "none"}
+        Of the loss: mean over the rows that count, sum, or one loss a row.
+    dtype : floating dtype, default float64
+        float16, float32, float64, longdouble, complex64 or complex128.
+    rng : optional
+        Seed or generator, as `numpy.random.default_rng` takes it.  No global state is read or
+        written.
+
+    Attributes
+    ----------
+    cutoffs : tuple of int
+        With n_classes at the end.
+    shortlist_size, n_clusters, head_size : int
+        s, J and K.
+    parameters : Parameters
+        The weights, not copied: `head.weight`, `head.bias`, `tail[i].projection.weight`,
+        `tail[i].output.weight`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For sizes, cutoffs, a divisor or a dtype that make no layer; the message shows value and
+        bound.
+
+    Notes
+    -----
+    Names, values and conventions are those of `torch.nn.AdaptiveLogSoftmaxWithLoss`.  Weights start
+    from U(-1/√fan_in, 1/√fan_in).  [Grave et al. 2017, arXiv 1609.04309]
+
+    Examples
+    --------
+    >>> asm = AdaptiveLogSoftmaxWithLoss(8, 100, cutoffs=[10, 40], div_value=2.0, rng=0)
+    >>> x, y = np.ones((3, 8)), np.array([4, 12, 99])
+    >>> (output, loss), cache = asm.forward(x, y)
+    >>> bool(np.allclose(output, asm.log_prob(x)[np.arange(3), y]))
+    True
+    >>> grads = asm.backward(cache)
+    >>> grads.input.shape, grads.parameters.head.weight.shape
+    ((3, 8), (12, 8))
+    """
+
+    def __init__(self, in_features, n_classes, cutoffs, div_value=4.0, head_bias=False, *,
+                 ignore_index=None, reduction="mean", dtype=np.float64, rng=None):
+        self._configure(integer("in_features", in_features, minimum=1), Cutoffs(cutoffs, n_classes),
+                        bool(head_bias), ignore_index, reduction)
+        self.div_value = divisor(div_value)
+        self.hidden_sizes = hidden_sizes(self.in_features, self.div_value, self._cutoffs)
+        dtype = np.dtype(dtype)
+        if not is_floating(dtype):
+            raise TypeError(f"dtype should be a floating-point type, but found {dtype}")
+        self._parameters = _initial(self._shapes(), np.random.default_rng(rng), dtype)
+
+    def _configure(self, in_features, cutoffs, head_bias, ignore_index, reduction):
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f"{reduction} is not a valid value for reduction")
+        self.in_features = in_features
+        self._cutoffs = cutoffs
+        self.head_bias = head_bias
+        self.ignore_index = None if ignore_index is None else integer("ignore_index", ignore_index)
+        self.reduction = reduction
+
+    def __repr__(self):
+        return (f"{type(self).__name__}({self.in_features}, {self.n_classes}, "
+                f"cutoffs={list(self.cutoffs[:-1])}, div_value={self.div_value}, "
+                f"head_bias={self.head_bias}, dtype={self.dtype})")
+
+    n_classes = property(lambda self: self._cutoffs.n_classes)
+    cutoffs = property(lambda self: self._cutoffs.values)
+    shortlist_size = property(lambda self: self._cutoffs.shortlist_size)
+    n_clusters = property(lambda self: self._cutoffs.n_clusters)
+    head_size = property(lambda self: self._cutoffs.head_size)
+    parameters = property(lambda self: self._parameters)
+
+    @property
+    def dtype(self):
+        """The dtype in which the parameters meet."""
+        return result_type(*(leaf.dtype for _, leaf in self._parameters.items()))
+
+    # ---------------------------------------------------------------- loss and gradients
+
+    def __call__(self, input, target):
+        """The `Output` of `forward`: (output, loss)."""
+        return self.forward(input, target)[0]
+
+    def forward(self, input, target):
+        """Log-probability of each target, and the loss.
+
+        Parameters
+        ----------
+        input : (N, D), (D,) or (..., D) floating array
+        target : (N,), () or (...) integer array
+            Classes in [0, n_classes), in any order.
+
+        Returns
+        -------
+        Output
+            `output`, shape of target: log p(target), nats, at most 0.  `loss`, a scalar (or the
+            shape of target with reduction "none"): the mean of -output; nan if no row counts, as in
+            PyTorch.
+        Cache
+            For `backward`.
+
+        Raises
+        ------
+        TypeError
+            If the target holds no integers, the input no floats, precisions differ, or libraries
+            are mixed.
+        ValueError
+            If shapes do not fit, or a target is no class.
+
+        Notes
+        -----
+        Only clusters that hold a target are computed.  One transfer from the device.
+        """
+        parameters = self._parameters
+        xp = array_namespace(input, target, parameters.head.weight)
+        y = checks.targets(target, xp)
+        x = checks.floats("input", input, self.dtype, xp)
+        checks.batch(x, y)
+        checks.features(x, self.in_features)
+        x, parameters, dtype = self._to_working(x, parameters)
+        routing = route(y.reshape(-1), self._cutoffs, self.ignore_index)
+        head, hidden, tails = self._logits(x, routing, parameters)
+        cache = Cache(x, routing, parameters, log_softmax(head), hidden,
+                      tuple(map(log_softmax, tails)), y.shape, dtype)
+        output = self._gather(cache)                                    # (N,)
+        loss = self._reduce(output, routing.n_kept)
+        output = output.astype(dtype).reshape(y.shape)[()]
+        return Output(output, loss.astype(dtype).reshape(loss.shape and y.shape)[()]), cache
+
+    def backward(self, cache, grad_output=None, grad_loss=1.0):
+        """Pull gradients of `output` and `loss` back to the input and the parameters.
+
+        With q[n] = grad_output[n] - grad_loss / M, because loss is -Σ output[n] / M over the M
+        examples that count, each softmax that scored example n receives
+
+            dz[k] = q[n] · ((k = picked) - p[k])
+
+        and the two linear maps of a cluster carry it back to input[n].
+
+        Parameters
+        ----------
+        cache : Cache
+            What `forward` returned beside its output.  It is not consumed.
+        grad_output : array, shape of output, optional
+            dL/d output.  Default: zero.
+        grad_loss : scalar, default 1.0
+            dL/d loss; with reduction "none" a scalar or an array in the shape of the loss.
+
+        Returns
+        -------
+        Gradients
+            `input` in the shape of input, and `parameters`, a `Parameters` shaped like the
+            layer's.  A cluster without a target gets zeros.
+
+        Raises
+        ------
+        ValueError
+            If a gradient does not have the shape of what it is the gradient of.
+
+        Notes
+        -----
+        1 - p[picked] is -expm1(log p[picked]): on a confident example 1 - p would cancel to 0 while
+        the true gradient is small but not zero.  Costs two matrix products per linear map.
+
+        Examples
+        --------
+        >>> asm = AdaptiveLogSoftmaxWithLoss(4, 6, cutoffs=[2, 4], div_value=2.0, rng=0)
+        >>> _, cache = asm.forward(np.ones((1, 4)), np.array([5]))
+        >>> bool(asm.backward(cache).parameters.tail[0].output.weight.any())    # no target there
+        False
+        """
+        q = self._upstream(cache, grad_output, grad_loss)               # (N,)
+        gradients, _ = self._pull_back(cache, *self._logit_gradients(cache, q))
+        return gradients
+
+    def loss_and_gradients(self, input, target, *, memory=2**28):
+        """Loss, and its gradients: `forward`, then `backward`.
+
+        Parameters
+        ----------
+        input, target
+            As for `forward`.
+        memory : int
+            Bytes beyond input, weights and result.
+
+        Returns
+        -------
+        loss : scalar
+        Gradients
+        """
+        (_, loss), cache = self.forward(input, target)
+        return loss, self.backward(cache)
+
+    def _to_working(self, x, parameters):
+        """Rows (N, D) and weights in the precision to compute in, and the dtype of the results."""
+        dtype = result_type(x.dtype, self.dtype)
+        rows = x.reshape(-1, self.in_features)
+        if dtype != np.float16:
+            return rows, parameters, dtype
+        wide = working_type(dtype)
+        return rows.astype(wide), parameters.map(lambda leaf: leaf.astype(wide)), dtype
+
+    def _logits(self, x, routing, parameters):
+        """Z of the head (M, K); S_i (N_i, H_i) and T_i (N_i, O_i) of the rows of each cluster."""
+        head = linear(x[routing.kept], parameters.head.weight, parameters.head.bias)
+        hidden = tuple(linear(x[rows], cluster.projection.weight)
+                       for rows, cluster in zip(routing.rows, parameters.tail))
+        tails = tuple(linear(s, cluster.output.weight)
+                      for s, cluster in zip(hidden, parameters.tail))
+        return head, hidden, tails
+
+    def _gather(self, cache):
+        """Log-probability of each row's target, 0 for an ignored row: (N,)."""
+        xp = array_namespace(cache.input)
+        routing = cache.routing
+        output = xp.zeros(cache.input.shape[0], dtype=working_type(cache.dtype))
+        output[routing.kept] = pick(cache.head_log_prob, routing.head_column)
+        for rows, place, log_p in zip(routing.rows, routing.relative_target, cache.tail_log_prob):
+            output[rows] += pick(log_p, place)          # rows of a cluster: no index repeats
+        return output
+
+    def _reduce(self, output, n_kept):
+        """The loss of the outputs (N,): a scalar, or (N,) with reduction "none"."""
+        if self.reduction == "none":
+            return 0 - output                           # and not -output: 0 - 0 is +0
+        total = (0 - output).sum()
+        if self.reduction == "sum":
+            return total
+        return total / n_kept if n_kept else total * float("nan")
+
+    def _upstream(self, cache, grad_output, grad_loss):
+        """q = dL/d output, through `output` and through `loss` together: (N,)."""
+        xp = array_namespace(cache.input)
+        one_a_row = self.reduction == "none" and getattr(grad_loss, "ndim", 0)
+        s = checks.upstream("grad_loss", grad_loss, "loss", cache.shape if one_a_row else (),
+                            cache.dtype, xp)
+        if self.reduction == "mean":
+            s = s / max(cache.routing.n_kept, 1)
+        q = xp.zeros(cache.input.shape[0], dtype=s.dtype) - s.reshape(-1)
+        if grad_output is None:
+            return q
+        return q + checks.upstream("grad_output", grad_output, "output", cache.shape,
+                                   cache.dtype, xp).reshape(-1)
+
+    def _logit_gradients(self, cache, q):
+        """dZ of the head (M, K) and dT_i of every cluster (N_i, O_i)."""
+        routing = cache.routing
+        head = pick_backward(cache.head_log_prob, routing.head_column, q[routing.kept])
+        tails = tuple(pick_backward(log_p, place, q[rows]) for log_p, place, rows
+                      in zip(cache.tail_log_prob, routing.relative_target, routing.rows))
+        return head, tails
+
+    def _pull_back(self, cache, dhead, dtails):
+        """`Gradients` from those of the logits; and dS_i of every cluster (N_i, H_i).
+
+        Forward was  S = x[rows] Pᵀ,  T = S Uᵀ  in each cluster, and  Z = x[kept] Wᵀ + b;  here each
+        runs in reverse.
+        """
+        xp = array_namespace(cache.input)
+        x, routing, parameters = cache.input, cache.routing, cache.parameters
+        wide = result_type(working_type(cache.dtype), dhead.dtype, *(dt.dtype for dt in dtails))
+        dx = xp.zeros(x.shape, dtype=wide)                                  # (N, D)
+        leaves, dhidden = {}, []
+        for i, (cluster, rows) in enumerate(zip(parameters.tail, routing.rows)):
+            ds, leaves[f"tail.{i}.1.weight"] = linear_backward(
+                dtails[i], cache.tail_hidden[i], cluster.output.weight)
+            dx_rows, leaves[f"tail.{i}.0.weight"] = linear_backward(
+                ds, x[rows], cluster.projection.weight)
+            dx[rows] += dx_rows                         # rows of a cluster: no index repeats
+            dhidden.append(ds)
+        dx_kept, leaves["head.weight"] = linear_backward(
+            dhead, x[routing.kept], parameters.head.weight)
+        dx[routing.kept] += dx_kept
+        if parameters.head.bias is not None:
+            leaves["head.bias"] = bias_backward(dhead)
+        dtype = cache.dtype if cache.dtype == np.float16 else wide
+        tree = Parameters.from_items(leaves).map(lambda leaf: leaf.astype(dtype, copy=False))
+        dinput = dx.astype(dtype, copy=False).reshape(*cache.shape, self.in_features)
+        return Gradients(dinput, tree), tuple(dhidden)
+
+    # ---------------------------------------------------------------- the whole distribution
+
+    def log_prob(self, input):
+        """Log-probability of every class.
+
+        Parameters
+        ----------
+        input : (N, D), (D,) or (..., D) floating array
+
+        Returns
+        -------
+        (..., C) array, nats
+            exp of it sums to 1 along the last axis.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `forward` does for its input.
+
+        Notes
+        -----
+        All rows go through all clusters: it costs as much as a full softmax of these hidden sizes.
+        """
+        x, parameters, dtype, shape = self._rows(input)
+        xp = array_namespace(x)
+        head, _, tails = self._all_log_prob(x, parameters)
+        result = xp.empty((x.shape[0], self.n_classes), dtype=dtype)
+        result[:, :self.shortlist_size] = head[:, :self.shortlist_size]
+        for i, tail in enumerate(tails):
+            result[:, self._cutoffs.classes(i)] = head[:, self._cutoffs.column(i), None] + tail
+        return result.reshape(*shape, self.n_classes)
+
+    def log_prob_backward(self, input, grad_log_prob):
+        """Gradients of Σ grad_log_prob · log_prob(input).
+
+        The short-list's columns of the head receive their own gradient, the column of a cluster the
+        sum of its classes'; then each log-softmax and linear map is transposed.
+
+        Parameters
+        ----------
+        input : (..., D) floating array
+        grad_log_prob : (..., C) array
+            dL/d log_prob.
+
+        Returns
+        -------
+        Gradients
+
+        Raises
+        ------
+        ValueError
+            If `grad_log_prob` does not have the shape of log_prob(input).
+
+        Notes
+        -----
+        The forward is computed again; nothing of `log_prob` has to be kept.
+        """
+        x, parameters, dtype, shape = self._rows(input)
+        xp = array_namespace(x, grad_log_prob)
+        grad = checks.upstream("grad_log_prob", grad_log_prob, "log_prob",
+                               (*shape, self.n_classes), dtype, xp)
+        grad = grad.reshape(-1, self.n_classes)                             # (N, C)
+        head, hidden, tails = self._all_log_prob(x, parameters)
+        parts = [grad[:, self._cutoffs.classes(i)] for i in range(self.n_clusters)]
+        columns = [part.sum(-1)[:, None] for part in parts]
+        dhead = xp.concatenate([grad[:, :self.shortlist_size], *columns], axis=1)   # (N, K)
+        dtails = tuple(map(log_softmax_backward, tails, parts))
+        everywhere = (slice(None),) * self.n_clusters                   # each row in each cluster
+        everything = Routing(None, slice(None), x.shape[0], None, everywhere, ())
+        cache = Cache(x, everything, parameters, head, hidden, tails, shape, dtype)
+        gradients, _ = self._pull_back(cache, log_softmax_backward(head, dhead), dtails)
+        return gradients
+
+    def _rows(self, input):
+        """Rows (N, D), weights, the dtype of results, and the leading shape of `input`."""
+        parameters = self._parameters
+        xp = array_namespace(input, parameters.head.weight)
+        x = checks.floats("input", input, self.dtype, xp)
+        checks.features(x, self.in_features)
+        return *self._to_working(x, parameters), x.shape[:-1]
+
+    def _all_log_prob(self, x, parameters):
+        """A, S_i and B_i with every row in every cluster."""
+        head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))
+        hidden = tuple(linear(x, cluster.projection.weight) for cluster in parameters.tail)
+        tails = tuple(log_softmax(linear(s, cluster.output.weight))
+                      for s, cluster in zip(hidden, parameters.tail))
+        return head, hidden, tails
+
+    # ---------------------------------------------------------------- classes
+
+    def predict(self, input):
+        """The most probable class; the lowest if several are equal.
+
+        Parameters
+        ----------
+        input : (N, D), (D,) or (..., D) floating array
+
+        Returns
+        -------
+        (...) int64 array
+
+        Notes
+        -----
+        Exact, not greedy: where a cluster's column wins the head, the best class may still be in
+        the short-list.  A cluster is opened only for the rows whose best class it may hold.  A
+        row with nan answers 0.  One transfer from the device, and one more a round of clusters
+        opened.
+        """
+        x, parameters, _, shape = self._rows(input)
+        return search.predict(x, parameters, self._cutoffs).reshape(shape)[()]
+
+    def topk(self, input, k):
+        """The `k` most probable classes with their log-probabilities, best first.
+
+        Parameters
+        ----------
+        input : (N, D), (D,) or (..., D) floating array
+        k : int
+            0 <= k <= n_classes.
+
+        Returns
+        -------
+        TopK
+            `log_prob` (..., k), nats, and `index` (..., k), int64; of equal ones the lower class
+            first.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If k is out of range or no integer.
+
+        Notes
+        -----
+        A cluster is opened only for the rows in which it may hold one of the k best.
+        """
+        k = integer("k", k)
+        if not 0 <= k <= self.n_classes:
+            raise ValueError(f"selected index k out of range: k is {k}, n_classes {self.n_classes}")
+        x, parameters, dtype, shape = self._rows(input)
+        values, index = search.topk(x, parameters, self._cutoffs, k)
+        return TopK(values.astype(dtype, copy=False).reshape(*shape, k), index.reshape(*shape, k))
+
+    def sample(self, input, rng):
+        """One class drawn from the distribution of each row.
+
+        Parameters
+        ----------
+        input : (N, D), (D,) or (..., D) floating array
+        rng
+            Seed or generator, as `numpy.random.default_rng` takes it; draws rng.random((rows, 2)).
+
+        Returns
+        -------
+        (...) int64 array
+
+        Raises
+        ------
+        ValueError
+            If a row's probabilities are nan.
+
+        Notes
+        -----
+        Exact: first a column of the head is drawn, then, if it is a cluster's, a class of the
+        cluster.
+        """
+        x, parameters, _, shape = self._rows(input)
+        u = np.random.default_rng(rng).random((x.shape[0], 2))
+        u = array_namespace(x).asarray(u)
+        return search.sample(x, parameters, self._cutoffs, u).reshape(shape)[()]
+
+    # ---------------------------------------------------------------- state
+
+    def _shapes(self):
+        return state_shapes(self.in_features, self._cutoffs, self.hidden_sizes, self.head_bias)
+
+    def state_dict(self):
+        """The weights under PyTorch's names, copied."""
+        return {path: leaf.copy() for path, leaf in self._parameters.items()}
+
+    def load_state_dict(self, state_dict):
+        """Replace the weights by those of a mapping under PyTorch's names.
+
+        Parameters
+        ----------
+        state_dict : mapping from str to array
+            NumPy arrays, arrays of the layer's library or PyTorch CPU tensors, of the layer's dtype
+            or a narrower float.  They are copied.
+
+        Raises
+        ------
+        ValueError
+            If a key is missing, unexpected or of another shape: all are named, and the layer is
+            unchanged.
+        TypeError
+            If it is no mapping, or a dtype does not fit.
+        """
+        arrays = _arrays_of(state_dict)
+        refuse(state_errors({path: a.shape for path, a in arrays.items()}, self._shapes()))
+        xp, dtype = array_namespace(self._parameters.head.weight), self.dtype
+        for path, array in arrays.items():
+            if not is_floating(array.dtype) or result_type(array.dtype, dtype) != dtype:
+                raise checks.mixed(path, array.dtype, dtype)
+        self._parameters = Parameters.from_items(
+            {path: xp.array(arrays[path], dtype=dtype) for path in self._shapes()})
+
+    @classmethod
+    def from_state_dict(cls, state_dict, *, div_value=None, ignore_index=None, reduction="mean"):
+        """A layer whose sizes, cutoffs and dtype are read off the arrays of a `state_dict`.
+
+        Parameters
+        ----------
+        state_dict : mapping from str to array
+            Under PyTorch's names.
+        div_value : float, optional
+            If given, the hidden sizes must follow it; else any are taken and the attribute is None.
+        ignore_index, reduction
+            As for the class.
+
+        Returns
+        -------
+        AdaptiveLogSoftmaxWithLoss
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the arrays do not make a layer.
+        """
+        arrays = _arrays_of(state_dict)
+        in_features, cuts, sizes = state_sizes({path: a.shape for path, a in arrays.items()})
+        layer = cls.__new__(cls)
+        layer._configure(in_features, Cutoffs(cuts[:-1], cuts[-1]), "head.bias" in arrays,
+                         ignore_index, reduction)
+        layer.div_value, layer.hidden_sizes = None, sizes
+        if div_value is not None:
+            layer.div_value = divisor(div_value)
+            layer.hidden_sizes = hidden_sizes(in_features, layer.div_value, layer._cutoffs)
+        leaves = {path: array.copy() for path, array in arrays.items()}
+        refuse(state_errors({path: a.shape for path, a in leaves.items()}, layer._shapes()))
+        return layer.with_parameters(Parameters.from_items(leaves))
+
+    def with_parameters(self, parameters):
+        """Another layer with the same configuration and these weights, uncopied.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            Of one library and one precision; the new layer's dtype is theirs.
+
+        Returns
+        -------
+        AdaptiveLogSoftmaxWithLoss
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a shape, a dtype or a library does not fit.
+        """
+        leaves = dict(parameters.items())
+        array_namespace(*leaves.values())
+        refuse(state_errors({path: leaf.shape for path, leaf in leaves.items()}, self._shapes()))
+        for path, leaf in leaves.items():
+            checks.floats(path, leaf, leaves["head.weight"].dtype, array_namespace(leaf))
+        layer = copy.copy(self)
+        layer._parameters = parameters
+        return layer
+
+
+def _initial(shapes, rng, dtype):
+    """Weights from U(-b, b), b = 1/√fan_in, drawn in float64 in the order of `shapes`.
+
+    A bias takes the bound of its weight.
+    """
+    leaves = {}
+    for path, shape in shapes.items():
+        if len(shape) == 2:
+            bound = 1 / max(shape[1], 1) ** 0.5
+        leaves[path] = rng.uniform(-bound, bound, shape).astype(dtype)
+    return Parameters.from_items(leaves)
+
+
+def _arrays_of(state_dict):
+    """The mapping's arrays, PyTorch's tensors as NumPy arrays."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+    return {path: from_foreign(value) for path, value in state_dict.items()}

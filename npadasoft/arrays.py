@@ -1,0 +1,106 @@
+"""Which library owns these arrays: the only file that knows that CuPy exists.
+
+The arrays decide.  `array_namespace` looks at what comes in and answers the module whose functions
+work on it: NumPy, or CuPy if the caller brought CuPy arrays.  CuPy is looked up among the modules
+already imported and never imported here: nobody can hold a CuPy array without having imported it
+himself.
+
+What the package may call on a namespace is small and closed (`FUNCTIONS`, and the array methods in
+`METHODS`), so that "it runs on CuPy" is a statement that can be checked on a machine without a GPU.
+"""
+import sys
+from typing import Any
+
+import numpy as np
+
+Array = Any     # an array of NumPy or of a library below; which one is settled at run time
+
+_LIBRARIES = {"cupy": "ndarray"}   # module, if imported -> its array class; the tests register more
+
+FUNCTIONS = frozenset("""
+    arange argsort array asarray concatenate empty exp expm1 isnan log1p arctan2 matmul maximum
+    multiply ones searchsorted sort stack subtract take_along_axis where zeros float64 int64
+    """.split())
+METHODS = frozenset("""
+    T argmax astype cumsum dtype fill imag max min ndim ravel real reshape shape size sum
+    """.split())
+
+
+def _library(value):
+    """The module that owns `value`, or None for a Python object that NumPy may convert."""
+    for name, array_class in _LIBRARIES.items():
+        module = sys.modules.get(name)
+        if module is not None and isinstance(value, getattr(module, array_class)):
+            return module
+    if isinstance(value, np.ndarray):
+        return np
+    if hasattr(value, "device") and not isinstance(value, np.generic):
+        raise TypeError(
+            f"{type(value).__module__}.{type(value).__name__} is not an array of NumPy or CuPy; "
+            "convert it first, for example with numpy.asarray(...)")
+    return None
+
+
+def array_namespace(*values):
+    """The array library of `values`: `numpy`, or `cupy`.
+
+    Lists and scalars have no say (they are converted); without any array the answer is `numpy`.
+
+    Raises
+    ------
+    TypeError
+        If arrays of two libraries come together, or one belongs to a library that is not supported.
+    """
+    found = {module.__name__: module for module in map(_library, values) if module is not None}
+    if len(found) > 1:
+        raise TypeError(f"arrays of {' and '.join(sorted(found))} in one call: "
+                        "move them to one library")
+    return next(iter(found.values()), np)
+
+
+def as_array(value, xp):
+    """`value` as an array of `xp` in the machine's byte order; not copied if it already is one."""
+    if xp is not np:
+        return xp.asarray(value)
+    array = np.asarray(value)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def to_numpy(array):
+    """A copy of `array` on the host, as a NumPy array."""
+    xp = array_namespace(array)
+    return np.array(array) if xp is np else xp.asnumpy(array)
+
+
+def to_host(array):
+    """A small integer array as a list of Python ints: one transfer from the device."""
+    return array.tolist()
+
+
+def is_floating(dtype):
+    """Whether `dtype` is one of the number types of the layer: real or complex floating point."""
+    return np.dtype(dtype).kind in "fc"
+
+
+def epsilon(dtype):
+    """Machine epsilon of a floating dtype; a complex one has that of its parts."""
+    return np.finfo(dtype).eps
+
+
+def result_type(*dtypes):
+    """The dtype in which numbers of `dtypes` meet, in the machine's byte order."""
+    return np.result_type(*dtypes).newbyteorder("=")
+
+
+def working_type(dtype):
+    """The dtype to compute in: float32 for float16, every other one as it is."""
+    return np.dtype(np.float32) if dtype == np.float16 else np.dtype(dtype)
+
+
+def from_foreign(value):
+    """`value` as an array; a PyTorch CPU tensor as NumPy's (bfloat16 widened to float32)."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        value = value.detach()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    return as_array(value, array_namespace(value))

@@ -1,0 +1,75 @@
+"""What may come in: every refusal of the layer's calls, with the value and the bound in its text.
+
+A check answers the array in the form that the mathematics wants, or raises; nothing is changed
+before all checks have passed.  Where PyTorch has a text for a refusal, it is PyTorch's.
+"""
+from npadasoft.arrays import (array_namespace, as_array, epsilon, is_floating, result_type,
+                              working_type)
+
+
+def targets(target, xp):
+    """`target` as an integer array of any shape."""
+    target = as_array(target, xp)
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"target should hold integers, but found {target.dtype}")
+    return target
+
+
+def floats(name, value, layer_dtype, xp):
+    """`value` as a floating-point array of the layer's precision."""
+    value = as_array(value, xp)
+    if not is_floating(value.dtype):
+        raise TypeError(f"{name} should hold floating-point numbers, but found {value.dtype}")
+    if epsilon(value.dtype) != epsilon(layer_dtype):
+        raise mixed(name, value.dtype, layer_dtype)
+    return value
+
+
+def mixed(name, dtype, layer_dtype):
+    """The error of an array whose precision is not the layer's."""
+    return TypeError(f"{name} is {dtype} but the layer is {layer_dtype}: "
+                     "precisions are not mixed, convert one of them")
+
+
+def batch(input, target):
+    """Shapes of a call of `forward`: `input` must be target.shape + (features,)."""
+    if target.ndim == 1 and input.ndim >= 1 and input.shape[0] != target.shape[0]:
+        raise ValueError("Input and target should have the same size in the batch dimension. "
+                         f"Found {input.shape[0]} and {target.shape[0]}.")
+    if target.ndim == 1 and input.ndim != 2:
+        raise ValueError("1D target tensor expects 2D input tensors, "
+                         f"but found inputs with size {input.shape}")
+    if target.ndim == 0 and input.ndim != 1:
+        raise ValueError("0D target tensor expects 1D input tensors, "
+                         f"but found inputs with size {input.shape}")
+    if target.shape != input.shape[:-1]:
+        wanted = "(" + ", ".join([*map(str, target.shape), "in_features"]) + ")"
+        raise ValueError(f"target with size {target.shape} expects inputs with size {wanted}, "
+                         f"but found inputs with size {input.shape}")
+
+
+def features(input, in_features):
+    """The last axis of `input` must hold `in_features` numbers."""
+    if input.ndim == 0 or input.shape[-1] != in_features:
+        raise ValueError(f"input should have {in_features} features in its last axis, "
+                         f"but found inputs with size {input.shape}")
+
+
+def upstream(name, value, other, shape, dtype, xp):
+    """The gradient `value` of something that has the given shape, in the precision to compute in.
+
+    A scalar stands for itself where the shape is (), and never widens a result.
+    """
+    array_namespace(value, xp.zeros(0))
+    if not hasattr(value, "ndim") or value.ndim == 0:
+        value = xp.asarray(value)
+        if value.dtype.kind not in "iufc":
+            raise TypeError(f"{name} should hold floating-point numbers, but found {value.dtype}")
+        if value.ndim == 0 and shape == ():
+            wide = working_type(dtype)
+            return value.astype(result_type(wide, "complex64") if value.dtype.kind == "c" else wide)
+    value = floats(name, value, dtype, xp)
+    if value.shape != shape:
+        raise ValueError(f"Mismatch in shape: {name} has a shape of {value.shape} "
+                         f"and {other} has a shape of {shape}.")
+    return value.astype(working_type(value.dtype))

@@ -1,0 +1,253 @@
+"""Every index rule: which class lives where (`Cutoffs`), and which row goes where (`Routing`).
+
+    N examples   J clusters   C n_classes   M rows that count (all but the ignored ones)
+
+The classes are cut at c₁ < ... < c_J, and C closes the last cluster:
+
+    class     0 ... c₁-1  |  c₁ ... c₂-1  |  ...  |  c_J ... C-1
+    cluster   0, the short-list  |  1      |  ...  |  J
+    column    0 ... c₁-1  |  c₁           |  ...  |  c₁+J-1          (of the head)
+"""
+import operator
+import warnings
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from npadasoft.arrays import Array, array_namespace, to_host
+
+
+class Cutoffs:
+    """The cut of `n_classes` classes, most frequent first, into a short-list and clusters.
+
+    Parameters
+    ----------
+    cutoffs : iterable of int
+        First class of each cluster: increasing, between 1 and n_classes - 1.
+    n_classes : int
+        Number of classes, at least 2.
+
+    Attributes
+    ----------
+    values : tuple of int
+        The cutoffs, and `n_classes` as the last.
+    shortlist_size, n_clusters, head_size : int
+        c₁, J and c₁ + J.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are not such a cut; the message names the value.
+
+    Examples
+    --------
+    >>> cut = Cutoffs([2, 5], 9)
+    >>> cut.values, cut.head_size, cut.cluster_size(1)
+    ((2, 5, 9), 4, 4)
+    """
+
+    def __init__(self, cutoffs, n_classes):
+        n_classes = integer("n_classes", n_classes, minimum=2)
+        values = _read(cutoffs)
+        if not values:
+            raise ValueError("cutoffs should be a sequence of length larger than 0")
+        if sorted(set(values)) != values or values[0] < 1 or values[-1] > n_classes - 1:
+            hint = ": n_classes itself is not a cutoff, leave it out"
+            raise ValueError(
+                "cutoffs should be a sequence of unique, positive integers sorted in an increasing "
+                "order, where each value is between 1 and n_classes-1, but found "
+                f"{values} with n_classes {n_classes}{hint if values[-1] == n_classes else ''}")
+        self.values = (*values, n_classes)
+        self.n_classes = n_classes
+        self.shortlist_size = values[0]
+        self.n_clusters = len(values)
+        self.head_size = self.shortlist_size + self.n_clusters
+
+    def __repr__(self):
+        return f"Cutoffs({list(self.values[:-1])}, {self.n_classes})"
+
+    def classes(self, i):
+        """The classes of cluster `i` (0 is the first cluster) as a slice."""
+        return slice(self.values[i], self.values[i + 1])
+
+    def cluster_size(self, i):
+        """Number of classes of cluster `i`."""
+        return self.values[i + 1] - self.values[i]
+
+    def column(self, i):
+        """Column of the head that stands for cluster `i`."""
+        return self.shortlist_size + i
+
+
+def integer(name, value, minimum=None):
+    """`value` as a Python int; bools and floats are refused, and what is below `minimum`."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} should be an integer, but found {value!r} "
+                        f"of type {type(value).__name__}")
+    value = operator.index(value)
+    if minimum is not None and value < minimum:
+        raise ValueError(f"{name} should be at least {minimum}, but found {value}")
+    return value
+
+
+def _read(cutoffs):
+    """The cutoffs as a list of Python ints, read once."""
+    try:
+        if isinstance(cutoffs, (str, bytes)):
+            raise TypeError
+        values = list(cutoffs)
+    except TypeError:
+        raise TypeError("cutoffs should be a sequence of integers, "
+                        f"but found {type(cutoffs).__name__}") from None
+    for value in values:
+        if isinstance(value, (bool, np.bool_)) or np.ndim(value) or not hasattr(value, "__index__"):
+            raise TypeError(f"cutoffs should hold integers, but found {value!r} "
+                            f"of type {type(value).__name__}")
+    return [operator.index(value) for value in values]
+
+
+def hidden_sizes(in_features, div_value, cutoffs):
+    """Width of each cluster's projection: int(in_features // div_value ** (i + 1)) in floats.
+
+    Floor division and not the floor of a quotient: 1024 // 1.6 is 639, while 1024 / 1.6 rounds up
+    to 640.
+
+    Parameters
+    ----------
+    in_features : int
+    div_value : float
+        As checked by `divisor`.
+    cutoffs : Cutoffs
+
+    Returns
+    -------
+    tuple of int
+        One a cluster.  A size of 0 is legal and warned of: its classes share the probability
+        equally.
+
+    Raises
+    ------
+    ValueError
+        If a power or a quotient is too large for a float.
+    """
+    sizes = []
+    for i in range(cutoffs.n_clusters):
+        try:
+            size = int(in_features // div_value ** (i + 1))
+        except (OverflowError, ZeroDivisionError, ValueError):  # inf, 0 or nan
+            raise ValueError(f"hidden size of cluster {i} is not finite: "
+                             f"{in_features} // {div_value}**{i + 1}") from None
+        if size == 0:
+            warnings.warn(f"cluster {i} has hidden size 0: its {cutoffs.cluster_size(i)} classes "
+                          "share its probability equally", stacklevel=3)
+        sizes.append(size)
+    return tuple(sizes)
+
+
+def divisor(div_value):
+    """`div_value` as a positive float."""
+    if isinstance(div_value, (bool, np.bool_)) or not isinstance(div_value, (Real, Fraction)):
+        raise TypeError(f"div_value should be a real number, but found {div_value!r} "
+                        f"of type {type(div_value).__name__}")
+    div_value = float(div_value)
+    if div_value == 0:
+        raise ValueError("div_value should not be equal to 0")
+    if not div_value > 0:
+        raise ValueError(f"div_value should be a positive number, but found {div_value}")
+    return div_value
+
+
+@dataclass(frozen=True, eq=False)
+class Routing:
+    """Which row goes where.  Each row belongs to exactly one cluster, so no index below repeats.
+
+    A row index counts in the batch; `kept` is `slice(None)` if no row is ignored.
+    """
+
+    cluster: Array           # (N,) 0 for the short-list, i + 1 for cluster i, -1 for an ignored row
+    kept: Any                       # (M,) the rows that count, in batch order
+    n_kept: int
+    head_column: Array              # (M,) column of the head that the row's target uses
+    rows: tuple[Array, ...]         # (N_i,) a cluster: its rows, in batch order
+    relative_target: tuple[Array, ...]     # (N_i,) a cluster: the target's place within the cluster
+
+
+def route(target, cutoffs, ignore_index=None):
+    """Send each row to the cluster of its target.
+
+    A target equal to a cutoff belongs to the *next* cluster.  One transfer from the device: lowest
+    and highest target and the number of rows of each cluster travel together.
+
+    Parameters
+    ----------
+    target : (N,) integer array
+    cutoffs : Cutoffs
+    ignore_index : int, optional
+        Rows with this target do not count, whatever its value.
+
+    Returns
+    -------
+    Routing
+
+    Raises
+    ------
+    ValueError
+        If a target that counts is not a class: [0, n_classes).
+    """
+    xp = array_namespace(target)
+    y, kept = _plain_targets(target, cutoffs.n_classes, ignore_index, xp)
+    first = xp.asarray(cutoffs.values[:-1], dtype=xp.int64)                 # (J,)
+    cluster = xp.searchsorted(first, y, side="right")                       # (N,)
+    if kept is not None:
+        cluster = xp.where(kept, cluster, -1)
+    ends = [y.min(), y.max()] if y.size else []
+    order, edges, ends = group(cluster, cutoffs.n_clusters + 1, ends)
+    if ends and not 0 <= ends[0] <= ends[1] < cutoffs.n_classes:
+        raise ValueError(_out_of_range(target, cutoffs.n_classes, ignore_index))
+    column = xp.where(cluster == 0, y, cluster + (cutoffs.shortlist_size - 1))
+    n_kept = edges[-1] - edges[0]
+    counted = slice(None) if edges[0] == 0 else xp.sort(order[edges[0]:])
+    rows = tuple(order[edges[i + 1]:edges[i + 2]] for i in range(cutoffs.n_clusters))
+    relative = tuple(y[r] - c for r, c in zip(rows, cutoffs.values))
+    return Routing(cluster, counted, n_kept, column[counted], rows, relative)
+
+
+def group(key, n_groups, extra=()):
+    """Rows sorted by `key`, an integer in [-1, n_groups); a key of -1 means no group.
+
+    Returns
+    -------
+    order : (N,) array
+        Row numbers, by key and then by row: group g is order[edges[g]:edges[g + 1]].
+    edges : list of n_groups + 1 ints
+    extra : list
+        The values of `extra` (0-d integer arrays), which came along: all in one transfer from the
+        device.
+    """
+    xp = array_namespace(key)
+    order = xp.argsort(key, kind="stable")                                  # (N,)
+    edges = xp.searchsorted(key[order], xp.arange(n_groups + 1), side="left")
+    host = to_host(xp.concatenate([edges, xp.stack(list(extra))]) if extra else edges)
+    return order, host[:n_groups + 1], host[n_groups + 1:]
+
+
+def _plain_targets(target, n_classes, ignore_index, xp):
+    """Targets as int64, ignored ones as 0, and the mask of those that count (None for all)."""
+    limits = np.iinfo(target.dtype)
+    y = target.astype(xp.int64)
+    if limits.max > np.iinfo(np.int64).max:         # uint64: what would wrap is out of range anyway
+        y = xp.where(target > n_classes, n_classes, y)
+    if ignore_index is None or not limits.min <= ignore_index <= limits.max:
+        return y, None
+    kept = target != ignore_index                                           # (N,)
+    return xp.where(kept, y, 0), kept
+
+
+def _out_of_range(target, n_classes, ignore_index):
+    """The message for targets that are no classes, with the range that was found."""
+    found = [v for v in to_host(target.ravel()) if v != ignore_index]
+    return (f"Target values should be in [0, {n_classes - 1}], "
+            f"but values in range [{min(found)}, {max(found)}] were found.")

@@ -1,0 +1,154 @@
+"""Which class: the best, the k best, a random one, without looking where the answer cannot be.
+
+    N rows   R rows of one round   K columns of the head   s shortlist_size   O_i classes of cluster
+    i
+
+All rest on one inequality.  Class w of cluster i has log p(w) = A[s + i] + B[w] <= A[s + i], the
+log-probability of the cluster's column, since B <= 0; it holds for the computed numbers too, for
+rounding is monotone.  So a cluster whose column is below what a row already has cannot improve that
+row.  Clusters are opened in rounds: in round r each row looks at its r-th best column, so that no
+row opens a cluster that it did not have to.
+"""
+from npadasoft.arrays import array_namespace
+from npadasoft.cutoffs import group
+from npadasoft.functional import linear, log_softmax
+
+
+def predict(x, parameters, cutoffs):
+    """The most probable class of each row of x (N, D): (N,) int64.
+
+    The argmax of the head's logits, if that is a class; else of all log-probabilities.
+    """
+    xp = array_namespace(x)
+    z = linear(x, parameters.head.weight, parameters.head.bias)             # (N, K)
+    best = z.real.argmax(-1)                                                # (N,)
+    order, edges, _ = group(xp.where(best < cutoffs.shortlist_size, -1, 0), 1)
+    rows = order[edges[0]:]                                         # those that left the short-list
+    best[rows] = _best_of_open(x[rows], log_softmax(z[rows]), parameters, cutoffs)
+    return best
+
+
+def _best_of_open(x, head, parameters, cutoffs):
+    """The argmax of log_prob for rows whose head chose a cluster: (R,)."""
+    xp = array_namespace(x)
+    shortlist = head.real[:, :cutoffs.shortlist_size]
+    best = shortlist.argmax(-1)                                             # (R,)
+    value = xp.take_along_axis(shortlist, best[:, None], -1)[:, 0]
+
+    def may_win(bound, first):
+        return (bound > value) | ((bound == value) & (first < best))
+
+    for i, rows in _rounds(head.real[:, cutoffs.shortlist_size:], may_win, cutoffs):
+        log_p = _cluster_log_prob(x[rows], head[rows], parameters, cutoffs, i).real     # (R_i, O_i)
+        found = log_p.argmax(-1)
+        new = xp.take_along_axis(log_p, found[:, None], -1)[:, 0]
+        found = found + cutoffs.values[i]
+        wins = (new > value[rows]) | ((new == value[rows]) & (found < best[rows])) | xp.isnan(new)
+        best[rows] = xp.where(wins, found, best[rows])
+        value[rows] = xp.where(wins, new, value[rows])
+    return best
+
+
+def topk(x, parameters, cutoffs, k):
+    """The k largest log-probabilities of each row, descending, and their classes: two (N, k)."""
+    xp = array_namespace(x)
+    head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))             # (N, K)
+    s = cutoffs.shortlist_size
+    classes = xp.zeros((x.shape[0], s), dtype=xp.int64) + xp.arange(s)
+    values, index = _largest(head[:, :s], classes, k)
+    if values.shape[1] < k:                             # places that a cluster must fill
+        missing = (x.shape[0], k - values.shape[1])
+        nothing = xp.zeros(missing, dtype=values.dtype) - float("inf")
+        nowhere = xp.zeros(missing, dtype=xp.int64) + cutoffs.n_classes
+        values = xp.concatenate([values, nothing], axis=1)
+        index = xp.concatenate([index, nowhere], axis=1)
+    if k == 0:
+        return values, index
+
+    def may_win(bound, first):
+        last, last_index = values.real[:, -1], index[:, -1]
+        return (bound > last) | ((bound == last) & (first < last_index))
+
+    for i, rows in _rounds(head.real[:, s:], may_win, cutoffs):
+        log_p = _cluster_log_prob(x[rows], head[rows], parameters, cutoffs, i)          # (R_i, O_i)
+        classes = xp.zeros(log_p.shape, dtype=xp.int64) + xp.arange(*cutoffs.values[i:i + 2])
+        new, new_index = _largest(log_p, classes, k)
+        values[rows], index[rows] = _largest(xp.concatenate([values[rows], new], axis=1),
+                                             xp.concatenate([index[rows], new_index], axis=1), k)
+    return values, index
+
+
+def _largest(values, index, k):
+    """The k largest of each row, nan first, by value and then by index."""
+    xp = array_namespace(values)
+    by_index = xp.argsort(index, kind="stable")
+    values = xp.take_along_axis(values, by_index, -1)
+    index = xp.take_along_axis(index, by_index, -1)
+    key = xp.where(xp.isnan(values.real), -float("inf"), -values.real)
+    chosen = xp.argsort(key, kind="stable")[:, :k]
+    return xp.take_along_axis(values, chosen, -1), xp.take_along_axis(index, chosen, -1)
+
+
+def _rounds(columns, may_win, cutoffs):
+    """Yield (cluster, rows) to open, best columns first.
+
+    `may_win(bound, first class)` is asked before a round: one flag a row.  One transfer from the
+    device a round.  A row appears once in a round, so no index repeats.
+    """
+    xp = array_namespace(columns)
+    ranked = xp.argsort(-columns, kind="stable")                            # (R, J)
+    first = xp.asarray(cutoffs.values[:-1], dtype=xp.int64)                 # (J,)
+    for r in range(cutoffs.n_clusters):
+        cluster = ranked[:, r]
+        bound = xp.take_along_axis(columns, cluster[:, None], -1)[:, 0]
+        wanted = xp.where(may_win(bound, first[cluster]), cluster, -1)      # (R,)
+        order, edges, _ = group(wanted, cutoffs.n_clusters)
+        if edges[0] == edges[-1]:                       # the columns only get worse from here on
+            return
+        for i in range(cutoffs.n_clusters):
+            if edges[i] < edges[i + 1]:
+                yield i, order[edges[i]:edges[i + 1]]
+
+
+def _cluster_log_prob(x, head, parameters, cutoffs, i):
+    """log p of the classes of cluster i, for rows x (R, D) and their head (R, K): (R, O_i)."""
+    cluster = parameters.tail[i]
+    tail = log_softmax(linear(linear(x, cluster.projection.weight), cluster.output.weight))
+    return head[:, cutoffs.column(i), None] + tail
+
+
+def sample(x, parameters, cutoffs, u):
+    """A class drawn for each row: a head column with u[:, 0], a class of its cluster with u[:, 1].
+
+    Each draw takes the first entry whose running sum, in float64, exceeds u times the total.
+    """
+    xp = array_namespace(x)
+    head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))
+    drawn, broken = _draw(head, u[:, 0])                                    # (N,)
+    cluster = xp.where(drawn < cutoffs.shortlist_size, -1, drawn - cutoffs.shortlist_size)
+    order, edges, broken = group(cluster, cutoffs.n_clusters, broken)
+    _refuse_broken(broken)
+    for i in range(cutoffs.n_clusters):
+        rows = order[edges[i]:edges[i + 1]]
+        if edges[i] < edges[i + 1]:
+            hidden = linear(x[rows], parameters.tail[i].projection.weight)
+            log_p = log_softmax(linear(hidden, parameters.tail[i].output.weight))
+            place, _ = _draw(log_p, u[rows, 1])
+            drawn[rows] = cutoffs.values[i] + place
+    return drawn
+
+
+def _draw(log_p, u):
+    """Inverse of the running sum at u, and [whether a row is nan, the first such row]."""
+    xp = array_namespace(log_p)
+    running = xp.cumsum(xp.exp(log_p.real), axis=-1, dtype=xp.float64)      # (N, K)
+    total = running[:, -1]
+    bad = xp.isnan(total)
+    drawn = (running <= (u * total)[:, None]).sum(-1)
+    return drawn, [bad.sum(), bad.argmax()] if bad.size else []
+
+
+def _refuse_broken(broken):
+    if broken and broken[0]:
+        raise ValueError("probability tensor contains either `inf`, `nan` or element < 0, "
+                         f"first in row {broken[1]}")
