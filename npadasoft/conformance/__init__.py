@@ -1,0 +1,1 @@
+"""How a port of the layer is judged, in any language: golden vectors, and the judge that reads them."""

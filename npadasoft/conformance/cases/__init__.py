@@ -1,0 +1,17 @@
+"""The catalogue: every case, why it exists, and what kind of mistake it is there to find.
+
+One module a feature, in the order in which they are judged.  An id is never used twice, not even after its
+case is gone; a case whose expected value changes makes a new major version of the vectors.
+"""
+from __future__ import annotations
+
+from npadasoft.conformance.recipe import Recipe
+
+SUITE = "1.0.0"
+FEATURES = ("shape", "targets", "errors", "excellence")
+
+
+def catalogue() -> dict[str, list[Recipe]]:
+    """Feature -> its recipes, in order."""
+    from importlib import import_module
+    return {name: import_module(f"{__name__}.{name}").recipes() for name in FEATURES}
