@@ -1,0 +1,132 @@
+"""A port that lives in this process: a class with one method an operation.
+
+    class MyPort(Port):
+        info = PortInfo("my port", dtypes=("float64",), ops=("forward", "log_prob"))
+
+        def build(self, config, params, dtype): ...         # your layer
+        def forward(self, layer, input, target, want): ...  # {"output": array, "loss": number}
+        def log_prob(self, layer, input): ...               # array
+
+and `npadasoft conform --port my_module:MyPort` judges it.  Arrays are NumPy's, in the request's dtype and
+in the dialect that `info` announces (layout, index base).  An exception is an error answer.
+"""
+import warnings
+
+import numpy as np
+
+from npadasoft.conformance.messages import Answer, PortInfo, from_port, is_integer, matches, to_port
+
+
+class Refused(Exception):
+    """An error answer of a given kind: target, shape, cutoffs, config, dtype, unsupported, other."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+class Skipped(Exception):
+    """What is asked is knowingly not supported; `issue_url` says where that is discussed."""
+
+    def __init__(self, reason, issue_url=None):
+        super().__init__(reason)
+        self.reason, self.issue_url = reason, issue_url
+
+
+class Port:
+    """Base of ports in this process; what a port lacks it leaves out of `info.ops`."""
+
+    info = PortInfo("a port without a name")
+
+    def build(self, config, params, dtype):
+        """The layer of `config` with the weights `params` (name -> array)."""
+        raise NotImplementedError
+
+    def shapes(self, config):
+        """Name -> shape of every weight that `config` needs; raises for one that makes no layer."""
+        raise NotImplementedError
+
+    def forward(self, layer, input, target, want):
+        """{"output", "loss"} and, of the announced trace, what `want` names."""
+        raise NotImplementedError
+
+    def backward(self, layer, input, target, cotangents, want):
+        """{"grad.input", "grad.head.weight", ...} of cotangents "output" and "loss", either may be absent."""
+        raise NotImplementedError
+
+    def log_prob(self, layer, input):
+        """(..., n_classes)."""
+        raise NotImplementedError
+
+    def log_prob_backward(self, layer, input, cotangent, want):
+        """{"grad.input", ...} of dL/d log_prob."""
+        raise NotImplementedError
+
+    def predict(self, layer, input):
+        """(...), integers."""
+        raise NotImplementedError
+
+    def error_kind(self, error):
+        """Kind of an exception, for the note beside a refusal."""
+        return getattr(error, "kind", "other")
+
+    def cast(self, array, dtype):
+        """An exact array in the request's dtype."""
+        return array.astype(dtype)
+
+    # ------------------------------------------------------------ what the judge calls
+
+    def start(self):
+        """What the port says of itself."""
+        return self.info
+
+    def restart(self):
+        """Nothing: an exception does no harm."""
+
+    def stop(self):
+        """Nothing to end."""
+
+    def run(self, request):
+        """The `Answer` to a `Request`, in the judge's dialect."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return from_port(self._answer(to_port(request, self.info)), self.info)
+        except Skipped as skip:
+            return Answer(skipped=(skip.reason, skip.issue_url))
+        except Exception as error:              # whatever a port raises is its answer
+            return Answer(error=(self.error_kind(error), f"{type(error).__name__}: {error}"))
+
+    def _answer(self, request):
+        if request.op == "shapes":
+            shapes = self.shapes(request.config)
+            return Answer(shapes={name: tuple(map(int, shape)) for name, shape in shapes.items()})
+        params, inputs, cotangents = (
+            {name: a if is_integer(name) else self.cast(a, request.dtype) for name, a in group.items()}
+            for group in (request.params, request.inputs, request.cotangents))
+        layer = self.build(request.config, params, request.dtype)
+        return _collect(self._operate(layer, request, inputs, cotangents), request)
+
+    def _operate(self, layer, request, inputs, cotangents):
+        x = inputs["input"]
+        if request.op == "forward":
+            return self.forward(layer, x, inputs["target"], request.want)
+        if request.op == "backward":
+            return self.backward(layer, x, inputs["target"], cotangents, request.want)
+        if request.op == "log_prob_backward":
+            return self.log_prob_backward(layer, x, cotangents["log_prob"], request.want)
+        return {request.op: getattr(self, request.op)(layer, x)}
+
+
+def _collect(found, request):
+    """The wanted tensors as float64; None for the gradient of an unused cluster is zeros."""
+    results, notes = {}, []
+    for name in request.want:
+        if name not in found:
+            continue
+        if found[name] is None and matches("grad.tail.*.*.weight", name):
+            notes.append(f"{name}: None was read as zeros of full shape")
+            results[name] = np.zeros(request.params[name.removeprefix("grad.")].shape)
+        elif found[name] is not None:
+            results[name] = np.asarray(found[name]).astype(np.float64)
+    return Answer(results=results, notes=tuple(notes))

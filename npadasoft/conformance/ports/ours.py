@@ -1,0 +1,98 @@
+"""The layer itself as a port; its trace comes from the steps that the layer takes, not from a second run."""
+from functools import lru_cache
+
+from npadasoft._version import __version__
+from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
+from npadasoft.conformance.messages import DTYPES, PortInfo
+from npadasoft.conformance.ports.base import Port
+
+TRACE = ("cluster", "head_column", "tail.*.relative_target", "head_logits", "head_log_prob",
+         "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits", "grad.tail.*.hidden",
+         "grad.tail.*.logits")
+_KINDS = {"cutoffs": "cutoffs", "arget values": "target", "target should hold": "target", " size": "shape",
+          "shape": "shape", "features": "shape", "precisions": "dtype", "should": "config"}
+
+
+class Ours(Port):
+    """`npadasoft.AdaptiveLogSoftmaxWithLoss`: forward, then backward."""
+
+    info = PortInfo("npadasoft", __version__, "python", dtypes=DTYPES[:3], trace=TRACE)
+    layer_class = AdaptiveLogSoftmaxWithLoss
+
+    def error_kind(self, error):
+        text = str(error)
+        return next((kind for words, kind in _KINDS.items() if words in text), "other")
+
+    def build(self, config, params, dtype):
+        layer = _keeping_logits(self.layer_class)(**config, dtype=dtype, rng=0)
+        layer.load_state_dict(params)
+        return layer
+
+    def shapes(self, config):
+        layer = self.layer_class(**config, rng=0)
+        return {name: array.shape for name, array in layer.state_dict().items()}
+
+    def forward(self, layer, input, target, want):
+        (output, loss), cache = layer.forward(input, target)
+        head, hidden, tails = layer.logits
+        found = {"output": output, "loss": loss, "cluster": cache.routing.cluster, "head_logits": head,
+                 "head_column": cache.routing.head_column, "head_log_prob": cache.head_log_prob}
+        for i, (s, t) in enumerate(zip(hidden, tails)):
+            found |= {f"tail.{i}.relative_target": cache.routing.relative_target[i],
+                      f"tail.{i}.hidden": s, f"tail.{i}.logits": t,
+                      f"tail.{i}.log_prob": cache.tail_log_prob[i]}
+        return found
+
+    def backward(self, layer, input, target, cotangents, want):
+        _, cache = layer.forward(input, target)
+        q = layer._upstream(cache, cotangents.get("output"), cotangents.get("loss", 0.0))
+        dhead, dtails = layer._logit_gradients(cache, q)
+        gradients, dhidden = layer._pull_back(cache, dhead, dtails)
+        found = {**_named(gradients), "grad.head_logits": dhead}
+        for i, (dt, ds) in enumerate(zip(dtails, dhidden)):
+            found |= {f"grad.tail.{i}.logits": dt, f"grad.tail.{i}.hidden": ds}
+        return found
+
+    def log_prob(self, layer, input):
+        return layer.log_prob(input)
+
+    def log_prob_backward(self, layer, input, cotangent, want):
+        return _named(layer.log_prob_backward(input, cotangent))
+
+    def predict(self, layer, input):
+        return layer.predict(input)
+
+
+class Blocked(Ours):
+    """The blocked pass, `loss_and_gradients`, under a small bound on memory: one row, or a few, a block."""
+
+    info = PortInfo("npadasoft, blocked", __version__, "python", dtypes=DTYPES[:3],
+                    ops=("shapes", "forward", "backward"))
+    memory = 1
+
+    def forward(self, layer, input, target, want):
+        output, loss = layer(input, target)
+        return {"output": output, "loss": loss}
+
+    def backward(self, layer, input, target, cotangents, want):
+        from npadasoft.conformance.ports.base import Skipped
+        if "output" in cotangents:
+            raise Skipped("the blocked pass takes the gradient of the loss alone")
+        loss, gradients = layer.loss_and_gradients(input, target, memory=self.memory)
+        scale = cotangents.get("loss", 0.0)
+        return {name: scale * array for name, array in _named(gradients).items()}
+
+
+@lru_cache
+def _keeping_logits(layer_class):
+    """The layer, which also shows the logits of its last forward."""
+    class Keeping(layer_class):
+        def _logits(self, *args):
+            self.logits = super()._logits(*args)
+            return self.logits
+    return Keeping
+
+
+def _named(gradients):
+    return {"grad.input": gradients.input,
+            **{f"grad.{path}": array for path, array in gradients.parameters.items()}}

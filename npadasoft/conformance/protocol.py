@@ -1,0 +1,143 @@
+"""The protocol, version 1: a port that is a process, spoken to in lines of JSON.
+
+    > {"cmd": "start", "protocol": 1, "suite": "1.0.0"}
+    < {"protocol": 1, "implementation": {...}, "dtypes": [...], "ops": [...], "trace": [...], ...}
+    > {"cmd": "echo" | "run" | "shapes", "seq": n, ...}
+    < {"seq": n, ...}
+    > {"cmd": "stop"}
+"""
+import json
+
+import numpy as np
+
+from npadasoft.conformance.messages import (PROTOCOL, BadMessage, PortInfo, decode_answer, decode_info,
+                                            decode_number, describe, encode_request, from_port, to_port)
+from npadasoft.conformance.process import Fault, Process
+from npadasoft.conformance.strict_json import BadJson, excerpt, loads, printable
+
+SUITE = "1.0.0"
+TIMEOUT = 60.0          # s a request
+
+
+class Unusable(Exception):
+    """The port cannot be started, or speaks another protocol."""
+
+
+def decode_echo(message):
+    """Bit patterns or numbers of an answer to `echo`, as the port prefers."""
+    bits, found = message.get("bits"), message.get("data")
+    if isinstance(bits, list) and all(isinstance(b, str) and len(b) <= 18 for b in bits):
+        return [printable(b.lower().removeprefix("0x")) for b in bits]
+    if not isinstance(found, list):
+        raise BadMessage('an answer to echo holds "bits", a list of strings in hex, or "data", a list of '
+                         f"numbers; found the keys {printable(', '.join(message), 80)}")
+    return [decode_number(v, "echo", i) for i, v in enumerate(found)]
+
+
+class ProcessPort:
+    """A port behind a command.
+
+    Parameters
+    ----------
+    argv : list of str
+    timeout : float
+        Seconds a request, `start` too.
+    """
+
+    info: PortInfo
+
+    def __init__(self, argv, timeout=TIMEOUT):
+        self.argv, self.timeout = list(argv), timeout
+        self._process, self._seq = None, -1
+
+    def start(self):
+        """Start the process and read what it says of itself.
+
+        Raises
+        ------
+        Unusable
+            With a message for the author of the port.
+        """
+        try:
+            self._process = Process(self.argv)
+        except OSError as error:
+            raise Unusable(f"{self.argv[0]}: {error.strerror}") from None
+        try:
+            self.info = decode_info(self._ask({"cmd": "start", "protocol": PROTOCOL, "suite": SUITE}))
+        except (Fault, BadMessage) as error:
+            said = getattr(error, "stderr", None)
+            self.close()
+            raise Unusable(f"start: {error}" + (f"\n{said}" if said else "")) from None
+        return self.info
+
+    def restart(self):
+        """Another process in place of the one that failed."""
+        self.close()
+        self.start()
+
+    def close(self):
+        """End the process at once, with all its children."""
+        if self._process is not None:
+            self._process.close()
+
+    def stop(self):
+        """Ask it to stop; after two seconds it is ended."""
+        if self._process is not None:
+            self._process.close(json.dumps({"cmd": "stop"}).encode())
+
+    def run(self, request):
+        """The `Answer` to a `Request`, in the judge's dialect.
+
+        Raises
+        ------
+        Fault
+            If there is none.
+        """
+        asked = to_port(request, self.info)
+        message = self._numbered(lambda seq: encode_request(asked, seq))
+        try:
+            return from_port(decode_answer(message, asked), self.info)
+        except BadMessage as error:
+            raise self._fault(error) from None
+
+    def echo(self, dtype, numbers):
+        """What the port reads, and writes, when it is given `numbers`.
+
+        Returns
+        -------
+        list of str, or list of float
+            Bit patterns in hex, or numbers, as the port prefers.
+        """
+        data = [n if np.isfinite(n) else str(n) for n in map(float, numbers)]
+        message = self._numbered(lambda seq: {"cmd": "echo", "seq": seq, "dtype": dtype, "data": data})
+        try:
+            return decode_echo(message)
+        except BadMessage as error:
+            raise self._fault(error) from None
+
+    def _numbered(self, message_of):
+        self._seq += 1
+        message = self._ask(message_of(self._seq))
+        seq = message.get("seq")
+        if seq != self._seq or isinstance(seq, bool):
+            late = type(seq) is int and 0 <= seq < self._seq
+            raise Fault("error", f"wrong seq: got {describe(seq)}, want {self._seq}"
+                        + (" (a second line for an earlier request?)" if late else ""),
+                        self._process.stderr(), late=late)
+        return message
+
+    def _ask(self, message):
+        line = self._process.ask(json.dumps(message, allow_nan=False).encode(), self.timeout)
+        try:
+            answer = loads(line)
+            if not isinstance(answer, dict):
+                raise BadMessage(f"an answer is one JSON object a line; found {describe(answer)}")
+            return answer
+        except BadJson as error:
+            hint = "" if line.lstrip()[:1] in (b"{", b"[") else " (stdout is for answers: write the rest to stderr)"
+            raise self._fault(f"{error}{hint}") from None
+        except BadMessage as error:
+            raise self._fault(f"{error}: {excerpt(line)}") from None
+
+    def _fault(self, error):
+        return Fault("error", f"protocol: {error}", self._process.stderr())

@@ -1,0 +1,84 @@
+"""JSON read strictly and within bounds: what a port prints is the work of a stranger.
+
+A line is at most `LONGEST_LINE` bytes, holds at most `MOST_VALUES` values and `MOST_CONTAINERS` lists and
+objects, so that reading one takes less than 1 GiB however it was made.  Duplicate keys, bare NaN and
+Infinity, and invalid UTF-8 are refused, each with a message that says what to write instead.
+"""
+import json
+
+LONGEST_LINE = 64 * 2**20       # bytes
+MOST_VALUES = 2**22             # at most 64 bytes each in memory, beside the text itself
+MOST_CONTAINERS = 2**16
+
+
+class BadJson(ValueError):
+    """The text is not the JSON that was agreed upon."""
+
+
+def loads(line):
+    """The value of one line of JSON.
+
+    Parameters
+    ----------
+    line : bytes
+
+    Raises
+    ------
+    BadJson
+        With a message for the author of the port.
+
+    Examples
+    --------
+    >>> loads(b'{"seq": 1, "data": [0.5, "nan"]}')
+    {'seq': 1, 'data': [0.5, 'nan']}
+    """
+    _check_size(line)
+    try:
+        return json.loads(line.decode("utf-8"), parse_constant=_refuse_constant,
+                          object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise BadJson(f"invalid UTF-8 at byte {error.start}: {excerpt(line)}") from None
+    except RecursionError:
+        raise BadJson("nested too deeply: a tensor's data is one flat list") from None
+    except json.JSONDecodeError as error:
+        raise BadJson(f"no JSON ({error.msg} at character {error.pos}): {excerpt(line)}") from None
+    except BadJson:
+        raise
+    except ValueError as error:                 # an integer of more than 4300 digits
+        raise BadJson(f"no number that can be read: {printable(str(error), 120)}") from None
+
+
+def _check_size(line):
+    if len(line) > LONGEST_LINE:
+        raise BadJson(f"a line of more than {LONGEST_LINE // 2**20} MiB")
+    if line.count(b",") > MOST_VALUES:
+        raise BadJson(f"more than {MOST_VALUES} values in one line")
+    if line.count(b"[") + line.count(b"{") > MOST_CONTAINERS:
+        raise BadJson(f"more than {MOST_CONTAINERS} lists and objects in one line, or nested too deeply: "
+                      "a tensor's data is one flat list")
+
+
+def _refuse_constant(word):
+    text = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}[word]
+    raise BadJson(f'the bare word {word} is no JSON: write the string "{text}"')
+
+
+def _object(pairs):
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise BadJson(f'the key "{printable(twice, 40)}" comes twice in one object')
+    return result
+
+
+def printable(text, longest=300):
+    """`text` on one line, without control characters, cut to `longest`: safe to show in a terminal."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode()
+                    for c in text[:longest])
+    return shown if len(text) <= longest else shown + " ..."
+
+
+def excerpt(line, longest=80):
+    """The start of a line of bytes, as text that is safe to show."""
+    return printable(line[:longest + 1].decode("utf-8", "replace"), longest) or "(an empty line)"
