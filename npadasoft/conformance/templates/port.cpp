@@ -1,0 +1,255 @@
+// A port of the adaptive log-softmax, judged by
+//
+//     g++ -std=c++17 -O2 -o port port.cpp && npadasoft conform -- ./port
+//
+// Needs nlohmann/json, one header: on Debian apt install nlohmann-json3-dev.
+// All that speaks to the judge is written.  Fill in the functions under "the mathematics", one after the
+// other; when one is done, add its name to OPS and run the judge again.
+//
+// The layer: classes 0 .. s-1 are the short-list, s = cutoffs[0]; tail i (from 0) holds the classes from
+// cutoffs[i] up to the next cutoff, the last tail up to n_classes.  A target equal to a cutoff belongs to the
+// NEXT cluster.  With x one row of the input, W = head.weight, b = head.bias, P = tail.i.0.weight,
+// U = tail.i.1.weight, all stored (out, in):
+//
+//     A = log_softmax(W x + b)            columns: class 0 .. s-1, then tail 0, 1, 2, ...
+//     B = log_softmax(U (P x))            of tail i; no bias
+//     log_prob[k] = A[k]                              if k < s
+//                 = A[s + i] + B[k - cutoffs[i]]      if k is in tail i
+//     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
+//
+// Number is float or double, as the judge asks.  A Tensor is its shape and its numbers, last axis fastest.
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using json = nlohmann::json;
+
+const char *NAME = "my port", *VERSION = "0.1";
+const std::vector<std::string> DTYPES = {"float64", "float32"};
+// then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
+const std::vector<std::string> OPS = {"shapes"};
+// intermediate tensors that you show, for example "head_logits", "tail.*.hidden"
+const std::vector<std::string> TRACE = {};
+
+// An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
+struct Refused : std::runtime_error {
+  std::string kind;
+  Refused(std::string kind, const std::string &message) : std::runtime_error(message), kind(std::move(kind)) {}
+};
+
+// Something that this port knowingly does not support: throw Skip("why").
+struct Skip : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <class Number>
+struct Tensor {
+  std::vector<size_t> shape;
+  std::vector<Number> data;
+
+  Tensor() = default;
+  explicit Tensor(std::vector<size_t> s)
+      : shape(std::move(s)),
+        data(std::accumulate(shape.begin(), shape.end(), size_t(1), std::multiplies<size_t>())) {}
+  Number &operator()(size_t i, size_t j) { return data[i * shape[1] + j]; }
+  Number operator()(size_t i, size_t j) const { return data[i * shape[1] + j]; }
+};
+
+template <class Number>
+using Tensors = std::map<std::string, Tensor<Number>>;
+using Targets = std::vector<int64_t>;
+
+struct Config {
+  long in_features, n_classes;
+  std::vector<double> cutoffs;          // as they came; `shapes` has refused what is no integer
+  double div_value;
+  bool head_bias;
+};
+
+// ---------------------------------------------------------------- the mathematics: yours to write
+
+// "output" and "loss", and what TRACE announces.
+// A target outside 0 .. n_classes-1: throw Refused("target", ...).  As many targets as rows, or
+// throw Refused("shape", ...).
+template <class Number>
+Tensors<Number> forward(const Config &, const Tensors<Number> &, const Tensor<Number> &, const Targets &) {
+  throw Skip("forward is not written yet");
+}
+
+// "grad.input", "grad.head.weight", ..., shaped as what they are the gradient of.  The cotangents may hold
+// "output" (one number a row) and "loss" (a number, shape {}); an absent one is 0.  Of the sum over both.
+// A tail without a target has gradients of zero.
+template <class Number>
+Tensors<Number> backward(const Config &, const Tensors<Number> &, const Tensor<Number> &, const Targets &,
+                         const Tensors<Number> &) {
+  throw Skip("backward is not written yet");
+}
+
+// (rows, n_classes).
+template <class Number>
+Tensor<Number> log_prob(const Config &, const Tensors<Number> &, const Tensor<Number> &) {
+  throw Skip("log_prob is not written yet");
+}
+
+// As `backward`, of the sum of cotangent * log_prob.
+template <class Number>
+Tensors<Number> log_prob_backward(const Config &, const Tensors<Number> &, const Tensor<Number> &,
+                                  const Tensor<Number> &) {
+  throw Skip("log_prob_backward is not written yet");
+}
+
+// The most probable class of each row: (rows).
+template <class Number>
+Tensor<Number> predict(const Config &, const Tensors<Number> &, const Tensor<Number> &) {
+  throw Skip("predict is not written yet");
+}
+
+// ---------------------------------------------------------------- shapes: written, and worth reading
+
+// a // b as Python has it: the floor of the exact quotient, where floor(a / b) rounds first.
+double floor_divide(double a, double b) { return std::round((a - std::fmod(a, b)) / b); }
+
+// Shape of every weight; a configuration that makes no layer is refused.
+json shapes(const Config &config) {
+  std::vector<double> edges = config.cutoffs;
+  edges.push_back(double(config.n_classes));
+  bool increase = !config.cutoffs.empty() && edges[0] >= 1;
+  for (size_t i = 0; i + 1 < edges.size(); ++i)
+    increase = increase && edges[i] < edges[i + 1] && edges[i] == std::floor(edges[i]);
+  if (!increase) throw Refused("cutoffs", "cutoffs should increase within 1 .. n_classes - 1");
+  if (config.in_features < 1 || config.n_classes < 2 || !(config.div_value > 0))
+    throw Refused("config", "in_features, n_classes or div_value makes no layer");
+  const long head = long(config.cutoffs[0]) + long(config.cutoffs.size());
+  json found = {{"head.weight", {head, config.in_features}}};
+  if (config.head_bias) found["head.bias"] = std::vector<long>{head};
+  for (size_t i = 0; i < config.cutoffs.size(); ++i) {
+    const double power = std::pow(config.div_value, double(i + 1));
+    if (!std::isfinite(power)) throw Refused("config", "hidden size of a tail is not finite");
+    const long hidden = long(floor_divide(double(config.in_features), power));
+    const std::string tail = "tail." + std::to_string(i);
+    found[tail + ".0.weight"] = std::vector<long>{hidden, config.in_features};
+    found[tail + ".1.weight"] = std::vector<long>{long(edges[i + 1] - edges[i]), hidden};
+  }
+  return found;
+}
+
+// ---------------------------------------------------------------- the protocol: nothing to change
+
+double read_number(const json &value) {
+  if (!value.is_string()) return value.get<double>();
+  const std::string word = value.get<std::string>();
+  if (word == "nan") return std::nan("");
+  return (word[0] == '-' ? -1 : 1) * std::numeric_limits<double>::infinity();
+}
+
+json write_number(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+template <class Number>
+Tensor<Number> read_tensor(const json &value) {
+  Tensor<Number> tensor(value.at("shape").get<std::vector<size_t>>());
+  for (size_t i = 0; i < tensor.data.size(); ++i) tensor.data[i] = Number(read_number(value.at("data").at(i)));
+  return tensor;
+}
+
+template <class Number>
+json write_tensor(const Tensor<Number> &tensor) {
+  json data = json::array();
+  for (Number v : tensor.data) data.push_back(write_number(double(v)));
+  return {{"shape", tensor.shape}, {"data", data}};
+}
+
+template <class Number>
+Tensors<Number> read_tensors(const json &group) {
+  Tensors<Number> found;
+  for (const auto &[name, value] : group.items())
+    if (name != "target") found[name] = read_tensor<Number>(value);
+  return found;
+}
+
+Config read_config(const json &value) {
+  return {value.at("in_features").get<long>(), value.at("n_classes").get<long>(),
+          value.at("cutoffs").get<std::vector<double>>(), value.at("div_value").get<double>(),
+          value.at("head_bias").get<bool>()};
+}
+
+template <class Number>
+json run(const json &message) {
+  const Config config = read_config(message.at("config"));
+  const auto params = read_tensors<Number>(message.at("params"));
+  const auto cotangents = read_tensors<Number>(message.at("cotangents"));
+  const json &inputs = message.at("inputs");
+  const auto input = read_tensor<Number>(inputs.at("input"));
+  const Targets target = inputs.contains("target") ? inputs.at("target").at("data").get<Targets>() : Targets();
+  const std::string op = message.at("op");
+  Tensors<Number> found;
+  if (op == "forward") found = forward<Number>(config, params, input, target);
+  if (op == "backward") found = backward<Number>(config, params, input, target, cotangents);
+  if (op == "log_prob") found["log_prob"] = log_prob<Number>(config, params, input);
+  if (op == "predict") found["predict"] = predict<Number>(config, params, input);
+  if (op == "log_prob_backward")
+    found = log_prob_backward<Number>(config, params, input, cotangents.at("log_prob"));
+  json results = json::object();
+  for (const std::string name : message.at("want"))
+    if (found.count(name)) results[name] = write_tensor(found.at(name));
+  return {{"results", results}};
+}
+
+// The bits of the numbers as this port read them: a parser that rounds wrongly shows here.
+json echo(const json &message) {
+  const bool wide = message.at("dtype") == "float64";
+  json bits = json::array();
+  for (const json &value : message.at("data")) {
+    const double number = read_number(value);
+    const float narrow = float(number);
+    uint64_t pattern = 0;
+    uint32_t half = 0;
+    std::memcpy(&pattern, &number, 8);
+    std::memcpy(&half, &narrow, 4);
+    char text[17];
+    std::snprintf(text, sizeof text, wide ? "%016llx" : "%08llx", (unsigned long long)(wide ? pattern : half));
+    bits.push_back(text);
+  }
+  return {{"bits", bits}};
+}
+
+json answer(const json &message) {
+  const std::string command = message.at("cmd");
+  try {
+    if (command == "start")
+      return {{"protocol", 1}, {"implementation", {{"name", NAME}, {"version", VERSION}, {"language", "c++"}}},
+              {"dtypes", DTYPES}, {"ops", OPS}, {"trace", TRACE}, {"layout", "out_in"}, {"index_base", 0}};
+    if (command == "echo") return echo(message);
+    if (command == "shapes") return {{"shapes", shapes(read_config(message.at("config")))}};
+    return message.at("dtype") == "float32" ? run<float>(message) : run<double>(message);
+  } catch (const Skip &skip) {
+    return {{"skipped", true}, {"reason", skip.what()}};
+  } catch (const Refused &error) {
+    return {{"error", {{"kind", error.kind}, {"message", error.what()}}}};
+  } catch (const std::exception &error) {
+    return {{"error", {{"kind", "other"}, {"message", error.what()}}}};
+  }
+}
+
+int main() {
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    const json message = json::parse(line);
+    if (message.at("cmd") == "stop") break;
+    json reply = answer(message);
+    if (message.contains("seq")) reply["seq"] = message["seq"];
+    std::cout << reply.dump() << std::endl;
+  }
+}

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""A port of the adaptive log-softmax, judged by
+
+    npadasoft conform -- python3 port.py
+
+All that speaks to the judge is written.  Fill in the functions under "the mathematics", one after the
+other; when one is done, add its name to OPS and run the judge again.
+
+The layer: classes 0 .. s-1 are the short-list, s = cutoffs[0]; tail i (from 0) holds the classes from
+cutoffs[i] up to the next cutoff, the last tail up to n_classes.  A target equal to a cutoff belongs to the
+NEXT cluster.  With x one row of the input, W = head.weight, b = head.bias, P = tail.i.0.weight,
+U = tail.i.1.weight, all stored (out, in):
+
+    A = log_softmax(W x + b)            columns: class 0 .. s-1, then tail 0, 1, 2, ...
+    B = log_softmax(U (P x))            of tail i; no bias
+    log_prob[k] = A[k]                              if k < s
+                = A[s + i] + B[k - cutoffs[i]]      if k is in tail i
+    output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
+
+Tensors come as nested lists: input[n][d], params["head.weight"][k][d], target[n]; give results back alike.
+"""
+import json
+import math
+import struct
+import sys
+
+NAME, VERSION = "my port", "0.1"
+DTYPES = ["float64"]            # Python's float; add "float32" if you compute in it
+OPS = ["shapes"]                # then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
+TRACE = []                      # intermediate tensors that you show, for example "head_logits", "tail.*.hidden"
+
+
+class Refused(Exception):
+    """An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+class Skip(Exception):
+    """Something that this port knowingly does not support: raise Skip("why")."""
+
+
+# ---------------------------------------------------------------- the mathematics: yours to write
+
+def forward(config, params, input, target, want):
+    """{"output": [...], "loss": number}, and what TRACE announces.
+
+    A target outside 0 .. n_classes-1: raise Refused("target", ...).  As many targets as rows, or
+    raise Refused("shape", ...).
+    """
+    raise Skip("forward is not written yet")
+
+
+def backward(config, params, input, target, cotangents, want):
+    """{"grad.input": ..., "grad.head.weight": ..., ...}, shaped as what they are the gradient of.
+
+    cotangents may hold "output" (one number a row) and "loss" (a number); an absent one is 0.  Of the
+    sum over both.  A tail without a target has gradients of zero (None is accepted).
+    """
+    raise Skip("backward is not written yet")
+
+
+def log_prob(config, params, input):
+    """Rows of n_classes numbers."""
+    raise Skip("log_prob is not written yet")
+
+
+def log_prob_backward(config, params, input, cotangent, want):
+    """As `backward`, of the sum of cotangent[n][k] * log_prob[n][k]."""
+    raise Skip("log_prob_backward is not written yet")
+
+
+def predict(config, params, input):
+    """The most probable class of each row."""
+    raise Skip("predict is not written yet")
+
+
+# ---------------------------------------------------------------- shapes: written, and worth reading
+
+def shapes(config):
+    """Shape of every weight; a configuration that makes no layer is refused."""
+    features, classes, cutoffs = config["in_features"], config["n_classes"], config["cutoffs"]
+    div_value = config["div_value"]
+    edges = [*cutoffs, classes]
+    if not cutoffs or cutoffs[0] < 1 or any(a >= b for a, b in zip(edges, edges[1:])) or \
+            any(c != int(c) for c in cutoffs):
+        raise Refused("cutoffs", f"cutoffs should increase within 1 .. {classes - 1}, but found {cutoffs}")
+    if features < 1 or classes < 2 or not 0 < div_value:
+        raise Refused("config", f"no layer: {features} features, {classes} classes, div_value {div_value}")
+    head = cutoffs[0] + len(cutoffs)
+    found = {"head.weight": [head, features]}
+    if config["head_bias"]:
+        found["head.bias"] = [head]
+    for i in range(len(cutoffs)):
+        try:
+            hidden = int(features // div_value ** (i + 1))      # floor division, not the floor of a quotient
+        except OverflowError:
+            raise Refused("config", f"hidden size of tail {i} is not finite") from None
+        found[f"tail.{i}.0.weight"] = [hidden, features]
+        found[f"tail.{i}.1.weight"] = [edges[i + 1] - edges[i], hidden]
+    return found
+
+
+# ---------------------------------------------------------------- the protocol: nothing to change
+
+def read_number(value):
+    return float(value)                     # "nan", "inf", "-inf" are strings
+
+
+def write_number(value):
+    if isinstance(value, int):
+        return value
+    return value if math.isfinite(value) else str(value)
+
+
+def nested(tensor):
+    """A tensor as nested lists; integers stay integers."""
+    numbers = [v if isinstance(v, int) else read_number(v) for v in tensor["data"]]
+    return fold(numbers, tensor["shape"])
+
+
+def fold(numbers, shape):
+    if not shape:
+        return numbers[0]
+    if len(shape) == 1:
+        return numbers
+    step = math.prod(shape[1:])
+    return [fold(numbers[i * step:(i + 1) * step], shape[1:]) for i in range(shape[0])]
+
+
+def tensor(value, shape=None):
+    """Nested lists as a tensor.  `shape` is needed where a list may be empty."""
+    if value is None:
+        return None
+    if shape is None:
+        shape, inner = [], value
+        while isinstance(inner, (list, tuple)):
+            shape.append(len(inner))
+            inner = inner[0] if inner else None
+    data, depth = [value], len(shape)
+    for _ in range(depth):
+        data = [v for part in data for v in part]
+    return {"shape": list(shape), "data": [write_number(v) for v in data]}
+
+
+def run(message):
+    config = message["config"]
+    params, inputs, cotangents = ({name: nested(t) for name, t in message[group].items()}
+                                  for group in ("params", "inputs", "cotangents"))
+    op, want = message["op"], message["want"]
+    if op == "forward":
+        found = forward(config, params, inputs["input"], inputs["target"], want)
+    elif op == "backward":
+        found = backward(config, params, inputs["input"], inputs["target"], cotangents, want)
+    elif op == "log_prob_backward":
+        found = log_prob_backward(config, params, inputs["input"], cotangents["log_prob"], want)
+    elif op == "log_prob":
+        found = {"log_prob": log_prob(config, params, inputs["input"])}
+    else:
+        found = {"predict": predict(config, params, inputs["input"])}
+    return {"results": {name: tensor(found[name], shape_of(message, name)) for name in want if name in found}}
+
+
+def shape_of(message, name):
+    """The shape of a public tensor, known from the request; None for the others."""
+    rows = message["inputs"]["input"]["shape"][:-1]
+    if name.startswith("grad."):
+        group = message["params"].get(name[5:]) or message["inputs"].get(name[5:])
+        return group and group["shape"]
+    return {"output": rows, "loss": [], "predict": rows,
+            "log_prob": rows + [message["config"]["n_classes"]]}.get(name)
+
+
+def echo(message):
+    """The bits of the numbers as this port read them: a parser that rounds wrongly shows here."""
+    code = {"float64": ">d", "float32": ">f"}[message["dtype"]]
+    return {"bits": [struct.pack(code, read_number(v)).hex() for v in message["data"]]}
+
+
+def answer(message):
+    try:
+        if message["cmd"] == "start":
+            return {"protocol": 1, "implementation": {"name": NAME, "version": VERSION, "language": "python"},
+                    "dtypes": DTYPES, "ops": OPS, "trace": TRACE, "layout": "out_in", "index_base": 0}
+        if message["cmd"] == "echo":
+            return echo(message)
+        if message["cmd"] == "shapes":
+            return {"shapes": shapes(message["config"])}
+        return run(message)
+    except Refused as error:
+        return {"error": {"kind": error.kind, "message": str(error)}}
+    except Skip as skip:
+        return {"skipped": True, "reason": str(skip)}
+    except Exception as error:              # an uncaught one would end the process: also an answer, but a worse one
+        return {"error": {"kind": "other", "message": f"{type(error).__name__}: {error}"}}
+
+
+def main():
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message["cmd"] == "stop":
+            break
+        print(json.dumps({"seq": message.get("seq"), **answer(message)}, allow_nan=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
