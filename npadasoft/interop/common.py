@@ -1,0 +1,92 @@
+"""What the readers and writers share: the error, the dtypes, bounded reads, and atomic writing."""
+import math
+import os
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+MAX_BYTES = 2**34       # what the arrays of one file may take, unless the caller says more
+_MAX_NDIM = 32          # NumPy 1's own bound
+
+
+class WeightFileError(ValueError):
+    """A file of weights that is damaged, hostile, or holds what cannot be read as plain arrays."""
+
+
+def shown(name):
+    """A name out of a file as a message may carry it: quoted, escaped and short."""
+    text = ascii(name)
+    return text if len(text) <= 80 else text[:76] + "...'"
+
+
+def read_exactly(file, n, what):
+    """The next `n` bytes of `file`, writable."""
+    buffer = bytearray(n)
+    view, filled = memoryview(buffer), 0
+    while filled < n:
+        chunk = file.read(min(n - filled, 2**20))
+        if not chunk:
+            raise WeightFileError(f"{what} is cut short: {filled} of {n} bytes are there")
+        view[filled:filled + len(chunk)] = chunk
+        filled += len(chunk)
+    return buffer
+
+
+def checked_shape(shape, name):
+    """A shape out of a file as a tuple of ints that NumPy can hold."""
+    shape = tuple(shape)
+    if len(shape) > _MAX_NDIM or not all(type(n) is int and 0 <= n < 2**48 for n in shape):
+        text = str(shape)[:60]
+        raise WeightFileError(f"{shown(name)} has the impossible shape {text}")
+    return shape
+
+
+def shaped(buffer, dtype, shape, name, order="C"):
+    """`buffer` as an array in the machine's byte order; its length must be exactly the shape's."""
+    wanted = math.prod(shape) * dtype.itemsize
+    if len(buffer) != wanted:
+        raise WeightFileError(f"{shown(name)} of shape {shape} and dtype {dtype} takes {wanted} "
+                              f"bytes, but the file gives it {len(buffer)}")
+    if dtype.kind == "b":       # a byte that is neither 0 nor 1 must not become a bool as it is
+        return np.array(np.ndarray(shape, np.uint8, buffer, order=order) != 0)
+    array = np.ndarray(shape, dtype, buffer, order=order)
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def widened(bits):
+    """bfloat16, which NumPy lacks, as float32: its bits are the upper half, so nothing is rounded.
+
+    Examples
+    --------
+    >>> float(widened(np.array([0x3F80], np.uint16))[0])
+    1.0
+    """
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+@contextmanager
+def replacing(path):
+    """A binary file to write, which takes the place of `path` only when all of it is on disk.
+
+    A reader sees the old file or the new one and never half of either, and whatever goes wrong
+    leaves the old one as it was.  [POSIX rename(2); the directory's entry is flushed as well]
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if hasattr(os, "O_DIRECTORY"):
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
