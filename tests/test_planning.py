@@ -67,7 +67,7 @@ def test_no_cutoffs_are_cheaper_than_those_of_the_plan(problem):
     found = plan(frequencies, n_clusters, cost, min_coverage=min_coverage, min_size=min_size)
     least = min(exact_cost(frequencies, c, cost) for c in choices)
     chosen = exact_cost(frequencies, found.cutoffs, cost)
-    # a prefix sum errs by V units, a share by 2V + 2, a term by a few more, J + 1 additions by as many
+    # units: V in a prefix sum, 2V + 2 in a share, a few in a term, J + 1 in their sum
     size = len(frequencies) * (1 + (cost.features or 0)) + 4
     bound = 2 * (2 * len(frequencies) + 2 * n_clusters + 12) * UNIT * size
     assert found.cutoffs in choices

@@ -11,11 +11,11 @@ Fix the number of clusters (1 to 4, as the paper did), take the cutoffs of least
 sizes, choose those afterwards, and let perplexity decide: the model knows nothing of accuracy.
 """
 
-from .calibration import calibrate
-from .command import main
-from .cost import Cost
-from .counts import descending, parse_counts, text_counts, zipf_counts
-from .optimum import Plan, plan, plans
+from npadasoft.planning.calibration import calibrate
+from npadasoft.planning.command import main
+from npadasoft.planning.cost import Cost
+from npadasoft.planning.counts import descending, parse_counts, text_counts, zipf_counts
+from npadasoft.planning.optimum import Plan, plan, plans
 
 __all__ = ["Cost", "Plan", "calibrate", "descending", "main", "parse_counts", "plan", "plans",
            "text_counts", "zipf_counts"]

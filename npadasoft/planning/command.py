@@ -6,11 +6,11 @@ import argparse
 import pathlib
 import sys
 
-from .calibration import calibrate
-from .cost import Cost
-from .counts import descending, parse_counts, text_counts, zipf_counts
-from .optimum import plans
-from .plot import draw
+from npadasoft.planning.calibration import calibrate
+from npadasoft.planning.cost import Cost
+from npadasoft.planning.counts import descending, parse_counts, text_counts, zipf_counts
+from npadasoft.planning.optimum import plans
+from npadasoft.planning.plot import draw
 
 
 def parser():

@@ -15,8 +15,8 @@ import dataclasses
 
 import numpy as np
 
-from .cost import Cost
-from .counts import descending
+from npadasoft.planning.cost import Cost
+from npadasoft.planning.counts import descending
 
 
 @dataclasses.dataclass(frozen=True)
