@@ -148,7 +148,7 @@ def logit_gradient(a: Vector, z: Vector, log_p: Vector, el: Vector, ea: Vector |
             sharply = abs(a[k]) * q * el[k] + K * abs(v)
         else:
             v = a[k] - rho * q
-            sharply = abs(rho) * q * (abs(log_p[k]) + K)
+            sharply = abs(rho) * q * (abs(log_p[k]) + K) if q else ZERO
         plainly = abs(rho) * q * (el[k] + K + 1) + q * e_rho + ea[k] if q else ea[k]
         size.append(v)
         if sharp:

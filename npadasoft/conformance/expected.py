@@ -71,7 +71,7 @@ class Answer:
             context.prec = oracle.digits(everyone) + self.more
             self.step = oracle.STEP.scaleb(-self.more // 6)
             self.forward(public="forward" in ops)
-            if "log_prob" in ops or "predict" in ops:
+            if {"log_prob", "predict", "topk"} & set(ops):
                 self.log_prob(everyone, ops)
             if "log_prob" in self.recipe.cotangents:
                 self.log_prob_backward()
@@ -247,9 +247,24 @@ class Answer:
         if "log_prob" in ops:
             self.put_batch("log_prob", rows, errors, after, self.cutoffs[-1], finite)
         if "predict" in ops:
-            sets = [best(row, e) for row, e in zip(rows, errors)]
+            sets = [near(row, e, row.index(max(row))) for row, e in zip(rows, errors)]
             self.found["predict"] = {"shape": self.lead, "sets": sets,
                                      "after": ["log_prob"] if "log_prob" in self.found else ["input"]}
+
+        if "topk" in ops:
+            self._topk(rows, errors)
+
+    def _topk(self, rows, errors) -> None:
+        """The k largest in descending order, and which classes may stand at each place."""
+        k = self.recipe.inputs["k"]["data"][0]
+        order = [sorted(range(len(row)), key=lambda c: -row[c])[:k] for row in rows]
+        values = [[row[c] for c in found] for row, found in zip(rows, order)]
+        limits = [[max(e[d] for d in near(row, e, c)) for c in found]
+                  for row, e, found in zip(rows, errors, order)]
+        self.put_batch("topk.log_prob", values, limits, ["input"], k)
+        self.found["topk.index"] = {
+            "shape": [*self.lead, k], "after": ["topk.log_prob"],
+            "sets": [near(row, e, c) for row, e, found in zip(rows, errors, order) for c in found]}
 
     def _log_prob_errors(self, everyone, rows):
         p, xs = self.parameters, everyone.xs
@@ -388,10 +403,8 @@ def number(v) -> Any:
     return float(v) + 0.0
 
 
-def best(row: list[Decimal], errors: list[Decimal]) -> list[int]:
-    """The classes that a correct float32 port may take for the best, the best first where it is alone."""
-    top = max(row)
-    e_top = errors[row.index(top)]
+def near(row: list[Decimal], errors: list[Decimal], k: int) -> list[int]:
+    """The classes that a correct float32 port may not tell from class k by their log-probability."""
     u = Decimal(2) ** -EXACT_IN_FLOAT32
-    near = [k for k, v in enumerate(row) if v.is_finite() and top - v <= (errors[k] + e_top) * u]
-    return near
+    return [j for j, v in enumerate(row)
+            if j == k or v.is_finite() and abs(row[k] - v) <= (errors[j] + errors[k]) * u]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from npadasoft.conformance.recipe import Recipe
 
 SUITE = "1.0.0"
-FEATURES = ("shape", "targets", "errors", "excellence")
+FEATURES = ("shape", "targets", "errors", "numerics", "predict", "gradients", "excellence",
+            "special", "extensions")
 
 
 def catalogue() -> dict[str, list[Recipe]]:

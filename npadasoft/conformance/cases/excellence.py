@@ -2,24 +2,30 @@
 
 All scores are exact here, so that what is judged is the softmax alone.
 """
-from npadasoft.conformance.recipe import BACKWARD, build, config, tensor
+from npadasoft.conformance.cases.scores import given, nonzero_loss
+from npadasoft.conformance.recipe import ALL, BACKWARD, build, config
 
-
-def confident(gap, others=0.0):
-    """Head weights with one column far above the others: the score of row n is gap · input[n, 0]."""
-    def change(params, inputs):
-        K, D = params["head.weight"]["shape"]
-        rows = [[others * (k + 1) for _ in range(D)] for k in range(K)]
-        rows[0][0] += gap
-        params["head.weight"] = tensor([K, D], [v for row in rows for v in row])
-        N = inputs["input"]["shape"][0]
-        inputs["input"] = tensor([N, D], [v for n in range(N) for v in [1.0] + [0.0] * (D - 1)])
-    return change
+TWO_COLUMNS = config(1, 3, [1], 1.0)
+PAIR = config(2, 5, [2], 1.0)
 
 
 def recipes():
+    def case(id, comment, layer, targets, *scores, ops=BACKWARD):
+        return build(id, comment, ["Confident", "ExactGemm"], layer, targets, change=given(*scores),
+                     tier="excellence", ops=ops, cotangents=nonzero_loss())
     return [
-        build("X01", "two head columns, a gap of 48: loss and gradient are 1.4e-21, not 0", ["Confident"],
-              config(2, 3, [1], 1.0), [0], change=confident(48.0), tier="excellence", ops=BACKWARD,
-              cotangents={"loss": tensor([], [1.0])}),
+        case("X01", "two columns, a gap of 48: loss and gradient are 1.4e-21, not 0", TWO_COLUMNS, [0], [[48, 0]],
+             [[1, 0]]),
+        case("X02", "a gap of 20: the textbook keeps half of the digits in float64, none in float32", TWO_COLUMNS,
+             [0], [[20, 0]], [[1, 0]]),
+        case("X03", "a gap of 80, the last that float32 can hold", TWO_COLUMNS, [0], [[80, 0]], [[1, 0]]),
+        case("X04", "a gap of 700, the last that float64 can hold", TWO_COLUMNS, [0], [[700, 0]], [[1, 0]]),
+        case("X05", "gaps of 12 and 37 beside each other: a loss that is the mean of both", PAIR, [0, 1],
+             [[12, 0, -1], [1, 38, 0]], [[0, 1, 2], [1, 0, 0]]),
+        case("X06", "confident in the tail: cluster column and class both near 1", PAIR, [3, 2],
+             [[0, -4, 40], [1, 0, 33]], [[0, 41, 1], [60, 0, 1]]),
+        case("X07", "a loss of 5.8e-22, from ten columns that are all far below", config(1, 12, [9], 1.0), [3],
+             [[0, -1, 0, 51, 1, -2, 0, 0, 1, 0]], [[0, 1, 2]], ops=("forward",)),
+        case("X08", "a gap of 17: in float32 the textbook's loss is exactly 0 from here on", PAIR, [0, 4],
+             [[17, 0, 0], [0, 0, 17]], [[0, 0, 0], [0, -1, 17]], ops=ALL),
     ]
