@@ -1,0 +1,105 @@
+"""The noise of the gradient under test: measured from its fourth differences along a line."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from npadasoft.gradcheck.problem import UNDEFINED, quiet, rms, signs
+
+SPACING = {2: 2.0 ** -6, 4: 2.0 ** -14}     # by item size of the parameter; else 2^-30
+HALF_LINE = 4                               # 9 points
+SAFETY = 16.0       # the worst true error seen was 6.6 sigma
+ROUNDING = 0.25     # of eps, at least: a sum that never changes along the line is still rounded
+ASSUMED = 4.0       # of eps, if gradients are given as arrays and nothing can be measured
+FAR_NOISIER = 2.0 ** 16
+
+
+@dataclass
+class Analytic:
+    """One gradient tensor (float64), and how far each element may be off by rounding."""
+
+    gradient: np.ndarray
+    eps: float
+    sigma: np.ndarray           # per element
+    common: float               # rms of sigma, without elements that crossed a kink
+    source: str                 # measured or assumed
+    tiny: float                 # smallest number of its dtype
+
+    @property
+    def error(self):
+        """Bound of the error of each element."""
+        return SAFETY * (self.sigma + self.common) + 4 * self.tiny
+
+    def error_along(self, u):
+        """Bound of the error of u · gradient."""
+        return (SAFETY * float(np.sqrt(np.sum((u * self.sigma) ** 2)))
+                + 4 * self.tiny * float(np.sqrt(u.size)))
+
+    @property
+    def far_noisier(self):
+        """Whether it looks like the result of a lower precision than its dtype."""
+        return self.source == "measured" and self.common > FAR_NOISIER * self.eps * rms(
+            self.gradient)
+
+
+def line_sigma(values):
+    """σ of each column of `values` (9, n) and which columns make one lone jump (a kink crossed)."""
+    values = np.asarray(values, float)
+    fourth = np.diff(values, 4, axis=0)
+    sigma = np.sqrt(np.mean(fourth ** 2, axis=0) / 70)
+    steps = np.sort(np.abs(np.diff(values, axis=0)), axis=0)
+    floor = 64 * 2.0 ** -52 * np.abs(values).max(initial=0.0)
+    return sigma, (steps[-1] > 32 * steps[-3]) & (steps[-1] > floor)
+
+
+def analyse(problem, pair):
+    """`Analytic` by path; `pair` holds the gradients of two calls at the point."""
+    lines = _lines(problem)
+    return {path: _analytic(first, pair[1][path], lines and lines[path])
+            for path, first in pair[0].items()}
+
+
+def _analytic(first, second, line):
+    info = np.finfo(first.dtype)
+    eps = max(float(info.eps), 2.0 ** -52)
+    gradient = np.array(first, float)
+    size = rms(gradient)
+    if line is None:
+        sigma, common = ASSUMED * eps * np.abs(gradient), ASSUMED * eps * size
+    else:
+        sigma, jumps = line_sigma(line)
+        sigma, jumps = sigma.reshape(first.shape), jumps.reshape(first.shape)
+        common = max(rms(sigma[~jumps]), ROUNDING * eps * size)
+        sigma = np.maximum(np.where(jumps, common, sigma), ROUNDING * eps * np.abs(gradient))
+    spread = np.abs(gradient - np.asarray(second, float))
+    return Analytic(gradient, eps, sigma + spread, common,
+                    "assumed" if line is None else "measured", float(info.smallest_subnormal))
+
+
+def _lines(problem):
+    """Gradients at 9 points of a line, per path (9, n); None if they cannot be had."""
+    if not callable(problem.grads):
+        return None
+    for relative_to_element in (False, True):       # the second never crosses 0
+        try:
+            with quiet():
+                points = [problem.call_grads(_displaced(problem, j, relative_to_element))
+                          for j in range(-HALF_LINE, HALF_LINE + 1)]
+        except UNDEFINED:
+            continue
+        lines = {path: np.array([point[path].ravel() for point in points], float)
+                 for path in problem.wrt}
+        if all(np.isfinite(line).all() for line in lines.values()):
+            return lines
+    return None
+
+
+def _displaced(problem, j, relative_to_element):
+    moved = {}
+    for path in problem.wrt:
+        leaf = problem.leaves[path]
+        own = leaf.own.astype(np.result_type(leaf.own, np.float64))
+        size = np.abs(own) if relative_to_element else leaf.rms or 2.0 ** -10
+        step = j * SPACING.get(leaf.own.dtype.itemsize, 2.0 ** -30) * size
+        moved[path] = (own + step * signs(problem.rng("line", path), own.shape)).astype(
+            leaf.own.dtype)
+    return moved

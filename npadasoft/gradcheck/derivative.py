@@ -1,0 +1,221 @@
+"""The derivative of a function of one number, with an error that can be believed.
+
+Central differences D(h) = (φ(h) - φ(-h)) / 2h have an error that is a series in h².  Halving h again
+and again and taking the series out (Richardson, in Neville's table) leaves the rounding of φ, which is
+measured (`noise`).  Of all entries of the table the one with the smallest estimated error is taken.
+"""
+import math
+from dataclasses import dataclass
+
+from npadasoft.gradcheck.noise import check_scale, noise
+
+EPS = 2.0 ** -52
+LEVELS = 40         # 24 are too few when the tensor dwarfs the distance to a kink
+COLUMNS = 12
+CLIMB = 16.0        # a first step that drowns in noise is too small
+CLIMBS = 4
+FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
+ODD = 47 / 64       # no power of two, so that a period of φ is not met, but few bits, so that x + h is exact
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """φ'(0) and what is known of it; `left` and `right` are the slopes of both sides."""
+
+    value: float
+    error: float
+    noise: float            # of one value of φ
+    left: float
+    right: float
+    evaluations: int
+    verdict: str            # PASS, KINK, INCONCLUSIVE (error above 1e-3 of the value) or NONFINITE
+    step: float = math.nan  # the finest step that went into the value
+    constant: bool = False  # every value of φ was the same
+
+    @property
+    def kink(self):
+        """Whether φ has two slopes at 0."""
+        return self.verdict == "KINK"
+
+
+def derivative(phi, scale=1.0):
+    """Derivative of `phi` at 0, with its error.
+
+    Parameters
+    ----------
+    phi : callable
+        Takes a float, returns a float; nan or inf where it is undefined.
+    scale : float
+        A distance over which `phi` varies, more or less: steps start at an eighth of it.
+
+    Returns
+    -------
+    Derivative
+        `value`, `error` (a bound by experience), `noise` (of one value of phi), `left`, `right`,
+        `evaluations`, `verdict`.
+
+    Examples
+    --------
+    >>> import math
+    >>> d = derivative(lambda t: math.exp(1 + t))
+    >>> abs(d.value - math.e) <= d.error < 1e-12, d.verdict
+    (True, 'PASS')
+    >>> d = derivative(lambda t: 2 * max(t, 0.0))
+    >>> d.verdict, round(d.left, 9), round(d.right, 9)
+    ('KINK', 0.0, 2.0)
+    """
+    check_scale(scale)
+    calls = 0
+
+    def counted(t):
+        nonlocal calls
+        calls += 1
+        return float(phi(t))
+
+    found = richardson(counted, scale, value_noise(noise(counted, scale).sigma, counted(0.0)))
+    return Derivative(**{**found.__dict__, "evaluations": calls})
+
+
+def value_noise(sigma, value, eps=EPS):
+    """Bound of the noise of one value: three standard deviations, but never below its rounding."""
+    return max(3 * sigma, 2 * eps * abs(value)) if math.isfinite(value) else 0.0
+
+
+class Neville:
+    """The last row of the table, and the best entry so far."""
+
+    def __init__(self, power=4.0):
+        self.power = power
+        self.clear()
+
+    def clear(self):
+        """Forget all levels: they saw another function (a kink, or a place where φ is undefined)."""
+        self.row, self.bounds = [], []
+        self.error, self.value, self.step = math.inf, math.nan, math.nan
+
+    def add(self, estimate, bound, step):
+        """Add a level: its estimate, what noise does to it, and its step."""
+        row, bounds = [estimate], [bound]
+        for j, (upper, upper_bound) in enumerate(zip(self.row, self.bounds), 1):
+            weight = self.power ** j
+            left = row[-1]
+            value = left + (left - upper) / (weight - 1)
+            noise_bound = (weight * bounds[-1] + upper_bound) / (weight - 1)
+            error = max(abs(value - left), abs(value - upper)) + noise_bound
+            if error < self.error:
+                self.error, self.value, self.step = error, value, step
+            row.append(value)
+            bounds.append(noise_bound)
+        self.row, self.bounds = row[:COLUMNS], bounds[:COLUMNS]
+
+
+class Sampler:
+    """φ on both sides of 0, each point once; what a level needs of it."""
+
+    def __init__(self, phi, eps_f, snap=None, eps=EPS):
+        self.phi, self.eps_f, self.eps, self.seen = phi, eps_f, eps, {}
+        self.snap = snap or (lambda t: t)
+        self.center = self.at(0.0)
+
+    def at(self, t):
+        if t not in self.seen:
+            self.seen[t] = self.phi(t)
+        return self.seen[t]
+
+    def level(self, h):
+        """(slope, bound of its noise, left slope, right slope), or None where φ is undefined."""
+        plus, minus = self.snap(h), self.snap(-h)
+        if plus <= 0 or minus >= 0:
+            return None
+        above, below = self.at(plus), self.at(minus)
+        if not (math.isfinite(above) and math.isfinite(below)):
+            return None
+        noise_f = max(self.eps_f, 2 * self.eps * max(abs(above), abs(below)))
+        return ((above - below) / (plus - minus), 2 * noise_f / (plus - minus),
+                (self.center - below) / -minus, (above - self.center) / plus)
+
+
+def first_step(sampler, scale):
+    """Where to start, and how far that is above an eighth of the scale (in halvings)."""
+    h, climbed = 2.0 ** round(math.log2(scale / 8)) * ODD, 0
+    for _ in range(CLIMBS):
+        coarse, fine = sampler.level(h), sampler.level(h / 2)
+        if coarse is None or fine is None:
+            break
+        if abs(coarse[0] - fine[0]) > coarse[1] + fine[1] or fine[1] <= 1e-9 * abs(fine[0]):
+            break
+        h, climbed = h * CLIMB, climbed + 4
+    return h, climbed
+
+
+def richardson(phi, scale, eps_f, snap=None, eps=EPS):
+    """φ'(0) for a known noise `eps_f` of φ; `snap(t)` is the displacement that t really makes."""
+    sampler = Sampler(phi, eps_f, snap, eps)
+    if not math.isfinite(sampler.center):
+        return _nonfinite(eps_f, len(sampler.seen))
+    h, climbed = first_step(sampler, scale)
+    table, kinks = Neville(), Kinks()
+    for _ in range(LEVELS + climbed):
+        level = sampler.level(h)
+        if level is None:
+            table.clear()
+            kinks.clear()
+        else:
+            if kinks.see(level, h):
+                table.clear()
+            if kinks.lost:
+                break
+            table.add(level[0], level[1], h)
+            if level[1] > 8 * table.error or table.error == 0:
+                break
+        h /= 2
+    return _result(sampler, table, kinks, scale)
+
+
+class Kinks:
+    """Watches S = (φ(h) - 2φ(0) + φ(-h)) / h, which halves with h unless φ has two slopes."""
+
+    def __init__(self):
+        self.flat, self.lost, self.sides = False, False, None
+        self.clear()
+
+    def clear(self):
+        self.previous, self.before = 0.0, math.inf
+
+    def see(self, level, h):
+        """Take in a level; whether a kink lies within its step."""
+        _, bound, left, right = level
+        bend = abs(right - left)
+        shown = bend > 4 * bound
+        kept = (self.previous > 0 and bend >= FLAT * self.previous
+                and self.previous >= FLAT * self.before)
+        if shown and kept:
+            self.flat, self.sides = True, (left, right, bound, h)
+        elif self.flat and 4 * bound >= FLAT * self.previous:
+            self.lost = True        # a kink would no longer show: nothing finer can clear it
+        else:
+            self.flat = False
+        self.before, self.previous = self.previous, bend
+        return self.flat
+
+
+def _result(sampler, table, kinks, scale):
+    value, error, step = table.value, table.error, table.step
+    left = right = value
+    verdict = "PASS"
+    if kinks.flat:
+        left, right, bound, step = kinks.sides
+        if not error < abs(right - left) / 2 + bound:
+            value, error = (left + right) / 2, abs(right - left) / 2 + bound
+        verdict = "KINK"
+    elif not math.isfinite(error):
+        return _nonfinite(sampler.eps_f, len(sampler.seen))
+    elif error > max(1e-3 * abs(value), 1e-9 * abs(sampler.center) / scale):
+        verdict = "INCONCLUSIVE"
+    return Derivative(value, error, sampler.eps_f, left, right, len(sampler.seen), verdict, step,
+                      len(set(sampler.seen.values())) == 1)
+
+
+def _nonfinite(eps_f, evaluations):
+    nan = math.nan
+    return Derivative(nan, math.inf, eps_f, nan, nan, evaluations, "NONFINITE")

@@ -1,0 +1,190 @@
+"""What kind of mistake it is: a hypothesis is named only if undoing it makes the tensor pass.
+
+A ratio alone would call one element that is off by 1e-12 "a constant factor 1".
+"""
+from fractions import Fraction
+
+import numpy as np
+
+LARGEST_DENOMINATOR = 64
+
+
+class Question:
+    """Both gradients of a failed tensor, and what passes for equal."""
+
+    def __init__(self, shape, side, analytic, lengths):
+        self.shape, self.lengths = shape, lengths
+        self.g = analytic.gradient.reshape(shape)
+        self.n = side.value.reshape(shape)
+        self.numeric_error = side.error.reshape(shape)
+        self.noise = analytic.error.reshape(shape)
+        self.wrong = ~self.equal(self.g)
+
+    def equal(self, corrected, scale=1.0):
+        """Where a corrected gradient is within its tolerance."""
+        return np.abs(corrected - self.n) <= self.numeric_error + abs(scale) * self.noise
+
+    def passes(self, corrected, scale=1.0):
+        """Whether it is everywhere."""
+        return bool(self.equal(corrected, scale).all())
+
+
+def from_elements(tensor, side, analytic, problem):
+    """The first hypothesis that holds, as {kind, value, text}; else how many elements are wrong."""
+    question = Question(tensor.shape, side, analytic, lengths(problem))
+    for hypothesis in (_all_zero, _factor, _transposed, _rolled, _single, _pair, _offset,
+                       _lines, _missing_term):
+        hint = hypothesis(question)
+        if hint:
+            return hint
+    count = int(question.wrong.sum())
+    return _hint("elements", count, f"{count} of {question.g.size} elements are wrong")
+
+
+def from_probes(found, problem):
+    """A constant factor, if all probes have the same ratio; else None."""
+    value = np.array([p.value for p in found])
+    analytic = np.array([p.analytic for p in found])
+    if not analytic.any():
+        return _hint("zero", 0, "the analytic gradient is zero along all probes")
+    c = float(value @ analytic / (value @ value))
+    error = np.array([p.error + p.noise / abs(c) for p in found]) if c else np.zeros(len(found))
+    if not c or not (np.abs(analytic / c - value) <= error).all():
+        return None
+    return _factor_hint(c, lengths(problem), float(np.max(error) / np.max(np.abs(value))))
+
+
+def lengths(problem):
+    """First-axis lengths of what is in the parameter tree: how many rows there may be."""
+    return {path: node.shape[0] for path, node in problem.ends.items()
+            if isinstance(node, np.ndarray) and node.ndim and node.shape[0] > 1}
+
+
+def _hint(kind, value, text):
+    return {"kind": kind, "value": value, "text": text}
+
+
+def _all_zero(q):
+    if q.g.any():
+        return None
+    return _hint("zero", 0, "the analytic gradient is zero everywhere: never computed, or "
+                            "never written?")
+
+
+def _factor(q):
+    largest = np.abs(q.n).max()
+    if not largest:
+        return None
+    n, g = q.n / largest, q.g / largest
+    c = float(np.sum(g * n) / np.sum(n * n))
+    if not c or not q.passes(q.g / c, 1 / c):
+        return None
+    return _factor_hint(c, q.lengths, float(np.max(q.numeric_error + q.noise)) / largest)
+
+
+def _factor_hint(c, rows, precision):
+    precision = max(precision, 1e-15)
+    named = _named_factor(c, rows, precision)
+    text = f"1 {'+' if c > 1 else '-'} {abs(c - 1):.1e}" if 0 < abs(c - 1) < 1e-3 else f"{c:.9g}"
+    return _hint("factor", c, f"every element times {text}{named}; dividing by it makes the "
+                              "tensor PASS")
+
+
+def _named_factor(c, rows, precision):
+    def near(value):
+        return abs(c - value) <= 16 * precision * abs(c)
+
+    for value, name in ((-1.0, "the sign"), (2.0, "a factor 2"), (0.5, "a factor 1/2")):
+        if near(value):
+            return f" ({name})"
+    for path, n in rows.items():
+        if near(n):
+            return f" = N for the {n} rows of {path}: sum instead of mean?"
+        if near(1 / n):
+            return f" = 1/N for the {n} rows of {path}: mean instead of sum, or twice averaged?"
+    for path, n in rows.items():
+        for part in range(1, n):
+            if near(n / part):
+                return (f" = {n}/{part} for the {n} rows of {path}: averaged over {part} rows "
+                        "of a group instead of over all?")
+    fraction = Fraction(c).limit_denominator(LARGEST_DENOMINATOR)
+    return f" = {fraction}" if fraction.denominator > 1 and near(float(fraction)) else ""
+
+
+def _transposed(q):
+    if q.g.ndim != 2 or min(q.shape) < 2:
+        return None
+    if q.passes(q.g.reshape(q.shape[::-1]).T):
+        return _hint("transposed", None, "the gradient is transposed")
+    return None
+
+
+def _rolled(q):
+    for axis in range(q.g.ndim):
+        for shift in (1, -1):
+            if q.shape[axis] > 1 and q.passes(np.roll(q.g, -shift, axis)):
+                return _hint("rolled", shift, f"shifted by {shift:+d} along axis {axis}")
+    return None
+
+
+def _single(q):
+    if q.wrong.sum() != 1:
+        return None
+    index = [int(i) for i in np.argwhere(q.wrong)[0]]
+    difference = float((q.g - q.n)[tuple(index)])
+    return _hint("single", difference, f"one element alone, {index}, off by {difference:+.3g}")
+
+
+def _pair(q):
+    if q.wrong.sum() != 2:
+        return None
+    first, second = np.argwhere(q.wrong)
+    d = (q.g - q.n)[tuple(first)], (q.g - q.n)[tuple(second)]
+    room = sum(float((q.numeric_error + q.noise)[tuple(i)]) for i in (first, second))
+    if abs(d[0] + d[1]) > room:
+        return None
+    return _hint("pair", float(d[0]), f"two elements alone, {first.tolist()} and "
+                 f"{second.tolist()}, off by {d[0]:+.3g} and {d[1]:+.3g}: swapped, or a wrong index?")
+
+
+def _offset(q):
+    d = float(np.mean(q.g - q.n))
+    if q.g.size > 2 and q.wrong.all() and q.passes(q.g - d):
+        return _hint("offset", d, f"every element off by the same {d:+.6g}")
+    return None
+
+
+def _lines(q):
+    if q.g.ndim < 2:
+        return _positions(q)
+    for axis, name in ((0, "rows"), (q.g.ndim - 1, "columns")):
+        others = tuple(a for a in range(q.g.ndim) if a != axis)
+        bad = np.flatnonzero(q.wrong.any(axis=others))
+        if len(bad) <= q.shape[axis] / 2:
+            return _line_hint(name, bad, not np.take(q.g, bad, axis).any())
+    return None
+
+
+def _positions(q):
+    bad = np.flatnonzero(q.wrong)
+    if len(bad) > q.g.size / 2:
+        return None
+    return _line_hint("elements", bad, not q.g.ravel()[bad].any())
+
+
+def _line_hint(name, bad, zero):
+    shown = ", ".join(str(int(i)) for i in bad[:8]) + (", ..." if len(bad) > 8 else "")
+    return _hint("lines", [int(i) for i in bad[:8]],
+                 f"only {name} {shown} are wrong" + (", and zero there: which class or cluster "
+                                                     "is left out?" if zero else ""))
+
+
+def _missing_term(q):
+    """Sums that vanish in the numeric gradient alone: shift invariance, as of a softmax."""
+    for axis in range(q.g.ndim):
+        room = np.sum(q.numeric_error + q.noise, axis)
+        numeric, analytic = np.abs(q.n.sum(axis)), np.abs(q.g.sum(axis))
+        if q.shape[axis] > 1 and (numeric <= room).all() and (analytic > 4 * room).any():
+            return _hint("sums", axis, f"sums along axis {axis} vanish, but not the analytic "
+                         "ones: a term is missing, e.g. the one-hot or the mean of a softmax")
+    return None

@@ -1,0 +1,97 @@
+"""How far the values of a function are off: measured from their differences, on a ladder.
+
+A smooth function on 17 equally spaced points has tiny differences of high order; what is left there
+is noise.  [Moré, Wild 2011, Estimating computational noise, SIAM J. Sci. Comput. 33(3), 1292-1314]
+"""
+from math import comb, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from npadasoft.gradcheck.errors import GradcheckUsage
+
+# One spacing is not enough: a float32 cast inside f is constant on the finest and seen on a coarser
+# one, while a coarse one takes curvature and kinks for noise.  The factor keeps off the binary grid.
+LADDER = tuple(2.0 ** -k * 0.7368 for k in (33, 26, 19, 13, 9, 5))
+POINTS = 17
+DISTINCT = 8
+RESONANCE = (1.0, 0.618, 0.786)     # a quantum that divides one spacing hardly divides the others
+LONE = 16.0     # one half of the points this much quieter than all of them: a kink, not noise
+
+
+class Noise(NamedTuple):
+    """Noise of one function: standard deviation, the spacing it was seen on, and whether finer ones saw none."""
+
+    sigma: float
+    spacing: float
+    plateau: bool
+
+
+def noise(phi, scale=1.0):
+    """Measure the noise of `phi` around 0.
+
+    Parameters
+    ----------
+    phi : callable
+        Takes a float, returns a float.
+    scale : float
+        A distance over which `phi` may be sampled, more or less.
+
+    Returns
+    -------
+    Noise
+        `sigma`, in units of `phi`; `spacing`, in units of its argument; `plateau`, True if `phi` is
+        constant on finer spacings: a staircase, or less precision inside than outside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> exact = noise(np.sin)
+    >>> cast = noise(lambda t: float(np.float32(np.sin(1 + t))))
+    >>> exact.sigma < 1e-15, exact.plateau, 1e-9 < cast.sigma < 1e-7, cast.plateau
+    (True, False, True, True)
+    """
+    check_scale(scale)
+    for rung, spacing in enumerate(LADDER):
+        step = spacing * scale
+        values = _line(phi, step)
+        if np.isfinite(values).all() and len(set(values.tolist())) >= DISTINCT:
+            lines = [values] + [_line(phi, factor * step) for factor in RESONANCE[1:] if rung]
+            return Noise(max(_sigma(line) for line in lines if np.isfinite(line).all()), step, rung > 0)
+    return Noise(0.0, LADDER[-1] * scale, False)
+
+
+def _line(phi, step):
+    return np.array([phi(j * step) for j in range(-(POINTS // 2), POINTS // 2 + 1)])
+
+
+def check_scale(scale):
+    """Refuse what is no distance."""
+    if not (np.isfinite(scale) and scale > 0):
+        raise GradcheckUsage(f"scale: expected a positive finite number, got {scale!r}")
+
+
+def _sigma(values):
+    """Noise of equally spaced values; of their quieter half if a kink spoils the other."""
+    whole = difference_noise(values)
+    middle = len(values) // 2
+    half = min(difference_noise(values[:middle + 1]), difference_noise(values[middle:]))
+    return half if half < whole / LONE else whole
+
+
+def difference_noise(values):
+    """σ_k = √(k!²/(2k)! mean(Δ^k)²), of the first k that is credible.
+
+    Credible: σ_k, σ_{k+1}, σ_{k+2} agree within a factor 4, and Δ^k changes sign.  Otherwise the
+    smallest σ_k, which then still holds some trend and errs on the safe side.
+    """
+    sigmas, changes, difference = [], [], np.asarray(values, float)
+    for k in range(1, min(11, len(values) - 3)):
+        difference = np.diff(difference)
+        sigmas.append(sqrt(float(np.mean(difference ** 2)) / comb(2 * k, k)))
+        changes.append(bool(difference.min() < 0 < difference.max()))
+    for k in range(len(sigmas) - 2):
+        window = sigmas[k:k + 3]
+        if changes[k] and max(window) <= 4 * min(window):
+            return sigmas[k]
+    return min(sigmas)

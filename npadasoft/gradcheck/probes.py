@@ -1,0 +1,248 @@
+"""Tensors too large for one derivative per element: random directions, and bisection to the culprit.
+
+A direction's entries are sign * U[1/2, 3/2].  With entries of one size (Rademacher) a pair of errors
+(+d, -d) vanishes in half of all draws; with Gaussian or U[0, 1) entries a lone error hides where the
+entry is small.  The tolerance of a projection is its own error estimate and does not know its size.
+"""
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from npadasoft.gradcheck.derivative import EPS, richardson
+from npadasoft.gradcheck.elements import FAIL_RATIO, Side, blunt_limit, judge, unravel
+from npadasoft.gradcheck.numeric import complex_slope, moved
+from npadasoft.gradcheck.problem import rms, signs
+
+WOULD_CATCH = 8.0       # tolerances of a probe
+LINE = 64               # elements of its row and column looked at around a wrong element
+LINE_RICHARDSON = 16
+
+
+@dataclass
+class Probe:
+    """One direction: u · g, the numeric derivative along u, and their tolerance."""
+
+    u: np.ndarray
+    analytic: float
+    value: float
+    error: float            # of value
+    noise: float            # of analytic
+    scale: float            # |u * g|_2
+    real: object = None     # the Richardson behind `value`, if it was one
+
+    @property
+    def tolerance(self):
+        return self.error + self.noise
+
+    @property
+    def difference(self):
+        return self.value - self.analytic
+
+    @property
+    def ratio(self):
+        if self.difference == 0:
+            return 0.0
+        return abs(self.difference) / self.tolerance if self.tolerance else math.inf
+
+
+def projection(u, analytic):
+    """(u · g, bound of its error, |u * g|_2)."""
+    products = u * analytic.gradient
+    size = float(np.sqrt(np.sum(products ** 2)))
+    noise = analytic.error_along(u) + EPS * math.sqrt(u.size) * size
+    return float(np.sum(products)), noise, size
+
+
+def probe(numeric, analytic, u):
+    """Both sides along u."""
+    value_g, noise, size = projection(u, analytic)
+    if numeric.method == "complex":
+        value = numeric.complex_along(u)
+        error = 4 * numeric.eps * (abs(value) if numeric.eps == numeric.own_eps else size)
+        return Probe(u, value_g, value, error, noise, size)
+    real = numeric.along(u)
+    return Probe(u, value_g, real.value, real.error, noise, size, real)
+
+
+def check_probes(report, numeric, analytic, deterministic, count, extra=()):
+    """Fill in `report` for one tensor from `count` directions (and those in `extra`)."""
+    shape = numeric.leaf.point.shape
+    directions = [signs(numeric.problem.rng("probe", numeric.path, k), shape)
+                  for k in range(count)] + list(extra)
+    found = [probe(numeric, analytic, u) for u in directions]
+    report.checked, report.probed, report.method = len(found), True, numeric.method
+    report.noise_source = analytic.source
+    top = max(found, key=lambda p: p.ratio if math.isfinite(p.value) else math.inf)
+    report.analytic, report.numeric = top.analytic, top.value
+    report.numeric_error, report.analytic_noise = top.error, top.noise
+    report.tolerance, report.ratio = top.tolerance, top.ratio
+    report.would_catch = WOULD_CATCH * max(p.tolerance for p in found)
+    if not all(math.isfinite(p.value) for p in found):
+        report.verdict, report.reason = "NONFINITE", "f is nan or inf at all displaced values"
+        report.ratio = None
+    elif top.ratio > FAIL_RATIO:
+        _pursue(report, numeric, analytic, top)
+    else:
+        report.verdict, report.reason = _verdict(numeric, analytic, found, top, deterministic)
+        if report.verdict == "INCONCLUSIVE":
+            _kink(report, numeric, top)
+    return found
+
+
+def _verdict(numeric, analytic, found, top, deterministic):
+    if top.ratio > 1:
+        return "INCONCLUSIVE", f"{top.ratio:.2g} tolerances: not a pass, not enough for a fail"
+    if not analytic.gradient.any() and all(p.value == 0 for p in found):
+        if numeric.blunt:
+            return "INCONCLUSIVE", f"zero, but {numeric.note}"
+        return "VACUOUS", "gradient and derivative are identically zero: nothing was tested"
+    if numeric.blunt and not all(p.value and p.analytic for p in found):
+        return "INCONCLUSIVE", numeric.note
+    limit = blunt_limit(analytic.eps)
+    dullest = max(found, key=lambda p: p.tolerance)
+    if not deterministic:
+        return "NONDETERMINISTIC", "repeated calls of f or grads differ"
+    if dullest.tolerance > limit * max(dullest.scale, abs(dullest.value)):
+        return "INCONCLUSIVE", (f"blunt: tolerance {dullest.tolerance:.1g} is above {limit:.1g} "
+                                f"of the scale {dullest.scale:.2g}")
+    return "PASS", ""
+
+
+def _kink(report, numeric, top):
+    real = top.real or numeric.along(top.u)
+    if real.kink:
+        report.verdict, report.left, report.right = "KINK", real.left, real.right
+        report.reason = "f has two slopes along this probe"
+
+
+# -------------------------------------------------------------------- bisection
+
+def _pursue(report, numeric, analytic, top):
+    """A probe failed: name a wrong element, or at least the smallest block that fails."""
+    real = top.real or numeric.along(top.u)
+    if real.kink:
+        _kink(report, numeric, top)
+        return
+    again = numeric.along(top.u, second=True) if top.real else real
+    report.verdict, report.reason = judge(numeric, again, top.value, top.error, top.analytic,
+                                          top.noise)
+    block = bisect(numeric, analytic, top)
+    report.worst_index = unravel(block[0], report.shape)
+    if report.verdict != "FAIL" or len(block) > 1:
+        report.reason += f"; the smallest failing block is {len(block)} elements from there"
+        return
+    _leaf(report, numeric, analytic, block[0])
+
+
+def bisect(numeric, analytic, top):
+    """Indices of the smallest block found whose difference exceeds its tolerance; one, if all goes well.
+
+    Evaluates one half, gets the other by subtraction, and goes to the larger: the difference never
+    falls below half of what it was.
+    """
+    slope = _block_slope(numeric, top)
+    products = (top.u * analytic.gradient).ravel()
+    spread = ((top.u * analytic.sigma) ** 2).ravel()
+    low, high = 0, products.size
+    difference = top.difference
+    if top.real is not None:
+        difference = slope(low, high) - top.analytic
+    smallest = (low, high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        first = slope(low, middle) - float(np.sum(products[low:middle]))
+        second = difference - first
+        if abs(first) >= abs(second):
+            high, difference = middle, first
+        else:
+            low, difference = middle, second
+        noise = 16 * math.sqrt(float(np.sum(spread[low:high])))
+        if abs(difference) > FAIL_RATIO * (noise + min(top.error, abs(difference) / 8)):
+            smallest = (low, high)
+    return range(*smallest) if smallest[1] - smallest[0] > 1 else [smallest[0]]
+
+
+def _block_slope(numeric, top):
+    """The derivative along a block of the probe: one complex or two real evaluations."""
+    problem, path = numeric.problem, numeric.path
+
+    def block(low, high):
+        part = np.zeros(top.u.size)
+        part[low:high] = top.u.ravel()[low:high]
+        return {path: part.reshape(top.u.shape)}
+
+    if top.real is None:
+        return lambda low, high: complex_slope(problem, block(low, high), numeric.h)
+    h = top.real.step
+
+    def central(low, high):
+        directions = block(low, high)
+        return (moved(problem, directions, h) - moved(problem, directions, -h)) / (2 * h)
+    return central
+
+
+def _leaf(report, numeric, analytic, index):
+    """The element at the end of the bisection, checked as one; its row and column."""
+    side = _one(numeric, analytic, index)
+    g = float(analytic.gradient.ravel()[index])
+    tolerance = float(side.error[0] + analytic.error.ravel()[index])
+    difference = abs(g - float(side.value[0]))
+    if difference <= tolerance:
+        report.reason += "; the element named is within tolerance: its neighbourhood is not"
+        return
+    report.analytic, report.numeric = g, float(side.value[0])
+    report.numeric_error = float(side.error[0])
+    report.analytic_noise = float(analytic.error.ravel()[index])
+    report.tolerance, report.ratio = tolerance, difference / tolerance if tolerance else math.inf
+    report.reason += _spread(numeric, analytic, index)
+
+
+def _one(numeric, analytic, index):
+    if numeric.method == "richardson":
+        real = numeric.at(index)
+        return Side(np.array([real.value]), np.array([real.error]), np.array([real.kink]), {})
+    value = numeric.complex_at(index)
+    error = numeric.eps * (4 * abs(value) + 2 * rms(analytic.gradient))
+    return Side(np.array([value]), np.array([error]), np.array([False]), {})
+
+
+def _spread(numeric, analytic, index):
+    """How far the error reaches along the row and the column of a matrix."""
+    shape = numeric.leaf.point.shape
+    if len(shape) != 2:
+        return ""
+    row, column = np.unravel_index(index, shape)
+    limit = LINE if numeric.method == "complex" else LINE_RICHARDSON
+    texts = []
+    for name, length, flat in (("row", shape[1], lambda k: row * shape[1] + k),
+                               ("column", shape[0], lambda k: k * shape[1] + column)):
+        start = int(column if name == "row" else row)
+        looked = [(start + k) % length for k in range(min(limit, length))]
+        wrong = sum(_wrong(numeric, analytic, int(flat(k))) for k in looked)
+        texts.append(f"{wrong} of {len(looked)} in its {name}")
+    return f"; wrong: {', '.join(texts)}"
+
+
+def _wrong(numeric, analytic, index):
+    side = _one(numeric, analytic, index)
+    tolerance = side.error[0] + analytic.error.ravel()[index]
+    return bool(abs(side.value[0] - analytic.gradient.ravel()[index]) > tolerance)
+
+
+# -------------------------------------------------------------------- all tensors at once
+
+def joint_probe(problem, numerics, analytics):
+    """One direction through all tensors together: (Probe, directions by path)."""
+    directions = {path: numeric.scale * signs(problem.rng("joint", path), numeric.leaf.own.shape)
+                  for path, numeric in numerics.items()}
+    sides = [projection(u, analytics[path]) for path, u in directions.items()]
+    analytic, noise = sum(s[0] for s in sides), sum(s[1] for s in sides)
+    size = math.sqrt(sum(s[2] ** 2 for s in sides))
+    some = next(iter(numerics.values()))
+    if all(numeric.method == "complex" for numeric in numerics.values()):
+        value = complex_slope(problem, directions, 2.0 ** -66)
+        eps = max(numeric.eps for numeric in numerics.values())
+        return Probe(None, analytic, value, 4 * eps * max(abs(value), size), noise, size), directions
+    real = richardson(lambda t: moved(problem, directions, t), 1.0, some.eps_f, eps=some.own_eps)
+    return Probe(None, analytic, real.value, real.error, noise, size, real), directions

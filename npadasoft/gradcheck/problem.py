@@ -1,0 +1,249 @@
+"""The question: f, its point, its gradient.  Every call of f and grads goes through here.
+
+The caller's arrays are never written, not even for a moment: f gets copies, read-only ones.
+"""
+import warnings
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from npadasoft.gradcheck import tree
+from npadasoft.gradcheck.errors import GradcheckUsage
+
+UNDEFINED = (ArithmeticError, ValueError, np.linalg.LinAlgError)    # at a displaced point
+LOW = (np.dtype(np.float16), np.dtype(np.float32))
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One parameter tensor: as it came (`own`), and as f gets it (`point`)."""
+
+    path: str
+    own: np.ndarray
+    point: np.ndarray
+    kind: type              # of the caller's leaf: ndarray, float, np.float64, ...
+
+    @property
+    def rms(self):
+        """Root mean square, 0 if there is no element."""
+        return rms(self.point)
+
+    def trial(self, array):
+        """`array` as the caller's kind of leaf, and read-only if it is an array."""
+        if issubclass(self.kind, np.ndarray):
+            array.flags.writeable = False
+            return array
+        return array.item() if self.kind is float else array[()]
+
+
+def rms(array):
+    """Root mean square without overflow."""
+    array = np.abs(np.asarray(array, float))
+    largest = float(array.max(initial=0.0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.sqrt(np.mean((array / largest) ** 2)))
+
+
+def signs(rng, shape):
+    """sign * U[1/2, 3/2]: no sum of few terms vanishes, and no term is small."""
+    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
+
+
+class Problem:
+    """f, params and grads, with counted calls on copies."""
+
+    def __init__(self, f, params, grads, cotangent=None, seed=0, upcast=True):
+        if not callable(f):
+            raise GradcheckUsage(f"f: expected a callable, got {type(f).__name__}")
+        self.f, self.params, self.grads, self.seed = f, params, grads, seed
+        self.cotangent, self.cotangent_weights = cotangent, None
+        self.f_calls = self.grads_calls = 0
+        self.ends = tree.ends(params)
+        self.leaves = {path: self._leaf(path, node, upcast) for path, node in self.ends.items()
+                       if tree.is_leaf(path, node)}
+        self.before = {path: _bytes(node) for path, node in self.ends.items()}
+
+    @staticmethod
+    def _leaf(path, node, upcast):
+        own = np.array(node)
+        point = own.astype(np.float64) if upcast and own.dtype in LOW else own.copy()
+        own.flags.writeable = point.flags.writeable = False
+        return Leaf(path, own, point, type(node))
+
+    def rng(self, *key):
+        """A generator of its own for each purpose and path: what is checked beside it changes nothing."""
+        return np.random.default_rng([self.seed] + [zlib.crc32(str(k).encode()) for k in key])
+
+    # ---------------------------------------------------------------- calls
+
+    def call_f(self, moved=None):
+        """The raw value of f, with the arrays in `moved` (by path) in place of the leaves'."""
+        arrays = {path: leaf.trial(leaf.point) for path, leaf in self.leaves.items()}
+        for path, array in (moved or {}).items():
+            arrays[path] = self.leaves[path].trial(array)
+        self.f_calls += 1
+        return self.f(tree.rebuild(self.params, arrays))
+
+    def value(self, moved=None):
+        """f as one number, or contracted with the cotangent; nan where f is undefined."""
+        try:
+            with _phase("f at a displaced point"):
+                return self.contract(self.call_f(moved))
+        except UNDEFINED:
+            return float("nan")
+
+    def contract(self, raw):
+        """The number that stands for an output."""
+        if self.cotangent_weights is None:
+            return _number(raw)
+        total = 0.0
+        for path, end in tree.ends(raw).items():
+            weight = self.cotangent_weights.get(path)
+            if weight is not None:
+                end = np.asarray(end)
+                total += float(np.sum(weight * end.real))
+                if end.dtype.kind == "c":
+                    total += 1j * float(np.sum(weight * end.imag))
+        return total
+
+    def call_grads(self, moved=None):
+        """Gradients by path, checked for structure; leaves in their own precision."""
+        if not callable(self.grads):
+            return self.check_structure(self.grads)
+        arrays = {path: leaf.trial(leaf.own) for path, leaf in self.leaves.items()}
+        for path, array in (moved or {}).items():
+            arrays[path] = self.leaves[path].trial(array)
+        self.grads_calls += 1
+        args = () if self.cotangent_weights is None else (self.cotangent,)
+        return self.check_structure(self.grads(tree.rebuild(self.params, arrays), *args))
+
+    def check_structure(self, gradients, paths=None):
+        """Gradients by path, after a look at paths, kinds and shapes."""
+        found = tree.ends(gradients)
+        for path in found:
+            if path not in self.ends:
+                raise GradcheckUsage(f"grads: {path} is no path of params, which has "
+                                     f"{', '.join(self.ends) or 'none'}")
+        return {path: _gradient(path, found, leaf) for path, leaf in self.leaves.items()
+                if path in (paths or self.wrt)}
+
+    # ---------------------------------------------------------------- preflight
+
+    def start(self, wrt):
+        """First calls: values and gradients, each twice.  Returns both pairs."""
+        self.wrt = tree.select(list(self.leaves), wrt)
+        with _phase("f at the given point"):
+            raw = self.call_f()
+            self._prepare_cotangent(raw)
+            values = [self.contract(raw), self.contract(self.call_f())]
+        if any(isinstance(value, complex) for value in values):
+            raise GradcheckUsage("f: expected a real value for real parameters, got a complex one")
+        with _phase("grads at the given point"):
+            gradients = [self.call_grads(), self.call_grads()]
+        return values, gradients
+
+    def _prepare_cotangent(self, raw):
+        if _is_number(raw):
+            if self.cotangent is not None:
+                raise GradcheckUsage("cotangent: f returns a scalar, which has no cotangent")
+            return
+        outputs = {path: np.asarray(_numpy(path, end)) for path, end in tree.ends(raw).items()}
+        if self.cotangent is None:
+            drawn = {path: self._draw(path, end) if end.dtype.kind in "fc" else None
+                     for path, end in outputs.items()}
+            self.cotangent = tree.rebuild(raw, drawn)
+        given = tree.ends(self.cotangent)
+        if list(given) != list(outputs):
+            raise GradcheckUsage(f"cotangent: expected {list(outputs)}, got {list(given)}")
+        self.cotangent_weights = {}
+        for path, end in outputs.items():
+            if given[path] is not None and end.dtype.kind in "fc":
+                if np.shape(given[path]) != end.shape:
+                    raise GradcheckUsage(f"cotangent: {path}: expected shape {end.shape}, "
+                                         f"got {np.shape(given[path])}")
+                self.cotangent_weights[path] = np.asarray(given[path], np.float64)
+        if not self.cotangent_weights:
+            raise GradcheckUsage("f: none of its outputs is a floating array")
+
+    def _draw(self, path, end):
+        """In the precision of the parameters: then grads sees the cotangent that f is contracted with."""
+        floats = [leaf.own.dtype for leaf in self.leaves.values()]
+        lowest = min(floats + [end.real.dtype], key=lambda dtype: dtype.itemsize)
+        dtype = lowest if lowest in LOW else np.dtype(np.float64)
+        return signs(self.rng("cotangent", path), end.shape).astype(dtype)
+
+    def shared(self):
+        """Pairs of leaves whose memory overlaps."""
+        arrays = [(p, self.ends[p]) for p in self.leaves if isinstance(self.ends[p], np.ndarray)]
+        return [(p, q) for i, (p, a) in enumerate(arrays) for q, b in arrays[i + 1:]
+                if a.size and b.size and np.may_share_memory(a, b)]
+
+    def check_untouched(self):
+        """Refuse to answer for an f or grads that writes to what it is given."""
+        for path, leaf in self.leaves.items():
+            if not np.array_equal(leaf.point, leaf.own.astype(leaf.point.dtype), equal_nan=True):
+                raise GradcheckUsage(f"{path}: f or grads unlocked the array it was given and "
+                                     "wrote to it")
+        for path, node in self.ends.items():
+            if _bytes(node) != self.before[path]:
+                raise GradcheckUsage(f"{path}: f or grads wrote to the caller's array; "
+                                     "compute on a copy")
+
+
+def _bytes(node):
+    return (node.tobytes(), node.shape) if isinstance(node, np.ndarray) else None
+
+
+@contextmanager
+def _phase(name):
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"gradcheck: raised while calling {name}")
+        raise
+
+
+@contextmanager
+def quiet():
+    """Displaced points may overflow silently; an imaginary part must not be dropped silently."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        yield
+
+
+def _is_number(raw):
+    return (isinstance(raw, (bool, int, float, complex, np.generic))
+            or isinstance(raw, np.ndarray) and raw.ndim == 0)
+
+
+def _numpy(path, end):
+    if tree.is_foreign(end) or not isinstance(end, (np.ndarray, np.generic, int, float, complex)):
+        raise GradcheckUsage(f"f: output {path}: expected a NumPy array or a number, got "
+                             f"{type(end).__module__}.{type(end).__name__}; {tree.REMEDY}")
+    return end
+
+
+def _number(raw):
+    if not _is_number(raw):
+        _numpy("", raw)
+        raise GradcheckUsage(f"f: expected a scalar as at its first call, got shape {np.shape(raw)}")
+    return complex(raw) if np.asarray(raw).dtype.kind == "c" else float(raw)
+
+
+def _gradient(path, found, leaf):
+    if found.get(path) is None:
+        raise GradcheckUsage(f"grads: {path}: expected an array of shape {leaf.own.shape}, "
+                             f"got {'None' if path in found else 'nothing'}")
+    end = found[path]
+    if tree.is_foreign(end):
+        raise GradcheckUsage(f"grads: {path}: expected a NumPy array, got "
+                             f"{type(end).__module__}.{type(end).__name__}; {tree.REMEDY}")
+    array = np.asarray(end)
+    if array.dtype.kind not in "fc" or np.shape(end) != leaf.own.shape:
+        raise GradcheckUsage(f"grads: {path}: expected a floating array of shape "
+                             f"{leaf.own.shape}, got {array.dtype} of shape {array.shape}")
+    return array
