@@ -1,52 +1,56 @@
-"""The commands: conform, vectors, verify, port-template, ports."""
+"""The commands: conform, verify, vectors, port-template, ports."""
 import argparse
-import json
 import shlex
 import sys
 from importlib import resources
 
-from npadasoft.conformance import echo, offline, report, vectors_io
+from npadasoft.conformance import echo, machine, offline, report, vectors_io
 from npadasoft.conformance import ports as ready
 from npadasoft.conformance.messages import DTYPES
 from npadasoft.conformance.protocol import SUITE, TIMEOUT, ProcessPort, Unusable
-from npadasoft.conformance.session import BAD, GIVE_UP, Session, exit_status
+from npadasoft.conformance.session import GIVE_UP, Session
+from npadasoft.conformance.vectors_command import add_selection, selected, vectors
+from npadasoft.conformance.verdict import exit_status
 
+__all__ = ["conform", "verify", "vectors", "port_template", "ports"]
 TEMPLATES = {"python": "port.py", "javascript": "port.js", "r": "port.R", "cpp": "port.cpp"}
-JUDGED = ("float64", "float32")         # unless asked for: bounds stored for the others are less sharp
+JUDGED = ("float64", "float32")         # unless asked for: stored bounds are made for these two
 
 
 # ------------------------------------------------------------------ conform
 
 def conform(argv):
-    """Judge a port; the exit status.
+    """Judge a port.
 
-    0: every required case ran and passed.  1: some did not.  3: all that ran passed, but some were skipped
-    or incomplete.  2: the port could not be started, or the call is wrong.
+    Returns
+    -------
+    int
+        0: every required case ran and passed.  1: some did not pass.  3: all that ran passed, but some
+        were skipped or incomplete.  2: the port could not be started, or the call is wrong.
     """
     argv, command = _split(argv)
     arguments = _conform_parser().parse_args(argv)
     try:
-        cases = _selected(arguments)
-        expected = _read_expected(arguments.expect_fail)
+        cases = _cases(arguments)
+        expected = read_expected(arguments.expect_fail)
         port, shown = _port(arguments, command)
         info = port.start()
     except (ValueError, OSError, Unusable) as error:
-        return _unusable(error)
-    dtypes = [d for d in arguments.dtype or JUDGED if d in info.dtypes]
-    if not dtypes:
-        port.stop()
-        return _unusable(f"{info.name} has none of {', '.join(arguments.dtype or JUDGED)}")
-    _print_head(info, dtypes, len(cases), arguments.quiet)
+        print(f"npadasoft conform: {error}", file=sys.stderr)
+        return 2
     try:
-        results = _echo_results(port, dtypes, arguments) + _session(port, cases, arguments, expected).run(dtypes)
+        dtypes = _dtypes(arguments.dtype, info)
+        _print_head(info, dtypes, len(cases), arguments)
+        results = _echoes(port, dtypes, arguments)
+        results += Session(port, cases, expected_failures=expected,
+                           give_up=arguments.give_up).run(dtypes)
+    except ValueError as error:
+        print(f"npadasoft conform: {error}", file=sys.stderr)
+        return 2
     finally:
         port.stop()
-    _print_results(results, shown, arguments)
-    status = exit_status(results)
-    for path in arguments.report:
-        report.write(path, results, info, ["npadasoft", "conform", *argv, *(["--", *command] if command else [])],
-                     SUITE)
-    return status
+    tail = ["--", *command] if command else []
+    return _conclude(results, info, shown, arguments, ["npadasoft", "conform", *argv, *tail])
 
 
 def _split(argv):
@@ -62,25 +66,21 @@ def _conform_parser():
         prog="npadasoft conform", usage="npadasoft conform [options] [--port NAME | -- COMMAND ...]",
         description="Judge a port of the layer. Without one, judge the layer itself and the suite.")
     parser.add_argument("--port", metavar="NAME", help=f"{', '.join(ready.READY)}, or module:Class")
-    parser.add_argument("--expect-fail", metavar="FILE", help="cases known to fail: lines `ID [DTYPE]`")
-    parser.add_argument("--timeout", type=_seconds, default=TIMEOUT, metavar="S", help="seconds a request (60)")
+    parser.add_argument("--expect-fail", metavar="FILE", help="known failures: lines `ID [DTYPE]`")
+    parser.add_argument("--timeout", type=_seconds, default=TIMEOUT, metavar="S",
+                        help=f"seconds a request ({TIMEOUT:g})")
     parser.add_argument("--give-up", type=int, default=GIVE_UP, metavar="N",
                         help=f"faults in a row after which the rest is not asked ({GIVE_UP})")
-    _add_selection(parser)
+    add_selection(parser)
     _add_output(parser)
     return parser
 
 
-def _add_selection(parser):
-    parser.add_argument("--dtype", action="append", choices=DTYPES, help="default: float64 and float32")
-    parser.add_argument("--only", action="append", default=[], metavar="ID", help="case, or pattern: T*")
-    parser.add_argument("--tier", action="append", default=[], choices=report.TIERS)
-
-
 def _add_output(parser):
-    parser.add_argument("--report", action="append", default=[], metavar="FILE", help=".json, or .xml for JUnit")
-    parser.add_argument("--all", action="store_true", help="every case, every tensor that differs")
-    parser.add_argument("--quiet", action="store_true", help="the conclusion alone")
+    parser.add_argument("--report", action="append", default=[], metavar="FILE",
+                        help="JSON, or JUnit if it ends in .xml")
+    parser.add_argument("--all", action="store_true", help="list every case, every tensor that differs")
+    parser.add_argument("--quiet", action="store_true", help="print the conclusion alone")
 
 
 def _seconds(text):
@@ -90,22 +90,19 @@ def _seconds(text):
     return value
 
 
-def _selected(arguments):
-    cases = vectors_io.select(vectors_io.load(), arguments.only, arguments.tier)
-    if not cases and arguments.only != [echo.CASE["id"]]:
-        raise ValueError(f"no case fits --only {' '.join(arguments.only)} --tier {' '.join(arguments.tier)}")
-    return cases
+def _cases(arguments):
+    return [] if arguments.only == [echo.CASE["id"]] else selected(arguments)
 
 
-def _read_expected(path):
-    """The pairs (id, dtype or None) in a file of expected failures."""
+def read_expected(path):
+    """The pairs (id, dtype or None) in a file of expected failures; # starts a comment."""
     if path is None:
         return []
     with open(path, encoding="utf-8") as file:
         lines = [line.split("#")[0].split() for line in file]
-    bad = next((line for line in lines if len(line) > 2 or len(line) == 2 and line[1] not in DTYPES), None)
-    if bad:
-        raise ValueError(f"{path}: a line is `ID` or `ID DTYPE`, but found {' '.join(bad)!r}")
+    for line in lines:
+        if len(line) > 2 or len(line) == 2 and line[1] not in DTYPES:
+            raise ValueError(f"{path}: a line is `ID` or `ID DTYPE`, but found {' '.join(line)!r}")
     return [(line[0], line[1] if len(line) > 1 else None) for line in lines if line]
 
 
@@ -119,34 +116,41 @@ def _port(arguments, command):
     return ready.load(name), f"--port {name}" if arguments.port else ""
 
 
-def _unusable(error):
-    print(f"npadasoft conform: {error}", file=sys.stderr)
-    return 2
+def _dtypes(asked, info):
+    dtypes = [d for d in asked or JUDGED if d in info.dtypes]
+    if not dtypes:
+        raise ValueError(f"{info.name} computes in {', '.join(info.dtypes)}, "
+                         f"not in {' or '.join(asked or JUDGED)}")
+    return dtypes
 
 
-def _echo_results(port, dtypes, arguments):
+def _echoes(port, dtypes, arguments):
+    """The self-test of numbers, which a port in this process needs not."""
     asked = not arguments.only or echo.CASE["id"] in arguments.only
-    if not hasattr(port, "echo") or not asked:
+    asked = asked and (not arguments.tier or echo.CASE["tier"] in arguments.tier)
+    if not asked or not hasattr(port, "echo"):
         return []
     numbers = vectors_io.load_numbers()
-    return [echo.self_test(port, dtype, numbers[dtype]["data"]) for dtype in dtypes if dtype in numbers]
+    return [echo.self_test(port, d, numbers[d]["data"]) for d in dtypes if d in numbers]
 
 
-def _session(port, cases, arguments, expected):
-    return Session(port, cases, expected_failures=expected, give_up=arguments.give_up)
+def _print_head(info, dtypes, n_cases, arguments):
+    if not arguments.quiet:
+        language = f" ({info.language})" if info.language else ""
+        print(f"{info.name} {info.version}{language}, suite {SUITE}: {n_cases} cases in "
+              f"{' and '.join(dtypes)}\n")
 
 
-def _print_head(info, dtypes, n_cases, quiet):
-    if not quiet:
-        print(f"{info.name} {info.version} ({info.language or 'language not named'}), suite {SUITE}: "
-              f"{n_cases} cases in {' and '.join(dtypes)}\n")
-
-
-def _print_results(results, shown, arguments):
+def _conclude(results, info, shown, arguments, command):
+    """Print and write the reports; the exit status."""
     for result in results if not arguments.quiet else ():
-        if arguments.all or result.verdict != "pass" or result.counts:
+        silent = result.verdict == "pass" or result.verdict == "skipped" and result.lacking
+        if arguments.all or result.counts or not silent:
             print(report.describe(result, shown, arguments.all) + "\n")
     print(report.conclusion(results))
+    for path in arguments.report:
+        machine.write(path, results, info, command, SUITE)
+    return exit_status(results)
 
 
 # ------------------------------------------------------------------ the offline way
@@ -154,7 +158,7 @@ def _print_results(results, shown, arguments):
 def verify(argv):
     """Judge the answers that a port wrote into a file; exit status as for `conform`."""
     parser = argparse.ArgumentParser(
-        prog="npadasoft verify", description="Judge answers to requests made by `npadasoft vectors export`.")
+        prog="npadasoft verify", description="Judge answers to what `npadasoft vectors export` asks.")
     parser.add_argument("answers", metavar="answers.jsonl")
     parser.add_argument("--requests", metavar="FILE", help="default: requests.jsonl beside the answers")
     _add_output(parser)
@@ -164,77 +168,10 @@ def verify(argv):
     except (ValueError, OSError) as error:
         print(f"npadasoft verify: {error}", file=sys.stderr)
         return 2
-    cases = vectors_io.select(vectors_io.load(), ids)
-    _print_head(port.info, dtypes, len(cases), arguments.quiet)
+    cases = vectors_io.select(vectors_io.load(), ids) if ids else []
+    _print_head(port.info, dtypes, len(cases), arguments)
     results = offline.echo_results(port) + offline.session(port, cases, dtypes)
-    _print_results(results, "...", arguments)
-    for path in arguments.report:
-        report.write(path, results, port.info, ["npadasoft", "verify", *argv], SUITE)
-    return exit_status(results)
-
-
-# ------------------------------------------------------------------ vectors
-
-def vectors(argv):
-    """List, show, export or renew the vectors."""
-    parser = argparse.ArgumentParser(prog="npadasoft vectors")
-    commands = parser.add_subparsers(dest="what", required=True)
-    for name in ("list", "export"):
-        sub = commands.add_parser(name)
-        _add_selection(sub)
-    commands.choices["export"].add_argument("directory")
-    commands.choices["export"].add_argument("--layout", choices=("out_in", "in_out"), default="out_in")
-    commands.choices["export"].add_argument("--index-base", type=int, choices=(0, 1), default=0)
-    show = commands.add_parser("show")
-    show.add_argument("id")
-    show.add_argument("--row", type=int, help="one row of the batch alone")
-    show.add_argument("--json", action="store_true", help="the case as it stands in the file")
-    renew = commands.add_parser("regenerate")
-    renew.add_argument("--check", action="store_true", help="compute everything, write nothing")
-    arguments = parser.parse_args(argv)
-    try:
-        return {"list": _list, "show": _show, "export": _export,
-                "regenerate": _regenerate}[arguments.what](arguments)
-    except (ValueError, OSError) as error:
-        print(f"npadasoft vectors: {error}", file=sys.stderr)
-        return 2
-
-
-def _list(arguments):
-    for case in _selected(arguments):
-        flags = ", ".join(case["flags"])
-        print(f"{case['id']:<5}{case['tier']:<12}{flags:<28}{case['comment']}")
-    return 0
-
-
-def _show(arguments):
-    found = [case for case in vectors_io.load() if case["id"] == arguments.id]
-    if not found:
-        raise ValueError(f"there is no case {arguments.id}; `npadasoft vectors list` lists them")
-    if arguments.json:
-        print(json.dumps(found[0]))
-    else:
-        print(report.show(found[0], vectors_io.load_flags(), arguments.row))
-    return 0
-
-
-def _export(arguments):
-    count = offline.export(arguments.directory, _selected(arguments), arguments.dtype or JUDGED,
-                           arguments.layout, arguments.index_base)
-    print(f"{count} requests in {arguments.directory}/requests.jsonl, and the cases beside it.\n"
-          "Answer each line with one line in answers.jsonl, then: npadasoft verify answers.jsonl")
-    return 0
-
-
-def _regenerate(arguments):
-    directory = resources.files("npadasoft.conformance") / "vectors"
-    changed = vectors_io.regenerate(str(directory), arguments.check,
-                                    lambda text: print(text, end=" ", flush=True))
-    print()
-    for name in changed:
-        print(f"{name}: {'not up to date' if arguments.check else 'written'}")
-    print("up to date" if not changed else f"{len(changed)} file(s)")
-    return 1 if changed and arguments.check else 0
+    return _conclude(results, port.info, "", arguments, ["npadasoft", "verify", *argv])
 
 
 # ------------------------------------------------------------------ templates and ports
@@ -244,13 +181,15 @@ def port_template(argv):
     parser = argparse.ArgumentParser(prog="npadasoft port-template")
     parser.add_argument("language", choices=sorted(TEMPLATES))
     name = TEMPLATES[parser.parse_args(argv).language]
-    print((resources.files("npadasoft.conformance") / "templates" / name).read_text("utf-8"), end="")
+    path = resources.files("npadasoft.conformance") / "templates" / name
+    print(path.read_text("utf-8"), end="")
     return 0
 
 
 def ports(argv):
     """List the ready ports."""
-    argparse.ArgumentParser(prog="npadasoft ports", description="Ports that are ready to be judged.").parse_args(argv)
+    parser = argparse.ArgumentParser(prog="npadasoft ports", description="Ports that are ready to be judged.")
+    parser.parse_args(argv)
     for name, (_, text) in ready.READY.items():
         print(f"{name:<14}{text:<44}npadasoft conform --port {name}")
     print(f"\ntemplates for a new one: {', '.join(sorted(TEMPLATES))} (npadasoft port-template LANGUAGE)")

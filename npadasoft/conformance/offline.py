@@ -12,7 +12,8 @@ from npadasoft.conformance.messages import (OPS, PROTOCOL, Answer, BadMessage, P
                                             encode_request, from_port, to_port)
 from npadasoft.conformance.process import Fault
 from npadasoft.conformance.protocol import SUITE, decode_echo
-from npadasoft.conformance.session import Session, in_order, repeated, representable, requests_of
+from npadasoft.conformance.plan import in_order, repeated, representable, requests_of
+from npadasoft.conformance.session import Session
 from npadasoft.conformance.strict_json import LONGEST_LINE, BadJson, loads
 
 

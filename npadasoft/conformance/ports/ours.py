@@ -35,7 +35,8 @@ class Ours(Port):
     def forward(self, layer, input, target, want):
         (output, loss), cache = layer.forward(input, target)
         head, hidden, tails = layer.logits
-        found = {"output": output, "loss": loss, "cluster": cache.routing.cluster, "head_logits": head,
+        found = {"output": output, "loss": loss, "head_logits": head,
+                 "cluster": cache.routing.cluster[cache.routing.kept],
                  "head_column": cache.routing.head_column, "head_log_prob": cache.head_log_prob}
         for i, (s, t) in enumerate(zip(hidden, tails)):
             found |= {f"tail.{i}.relative_target": cache.routing.relative_target[i],

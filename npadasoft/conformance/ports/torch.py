@@ -2,7 +2,7 @@
 import numpy as np
 
 from npadasoft.conformance.messages import PortInfo
-from npadasoft.conformance.ports.base import Port
+from npadasoft.conformance.ports.base import Port, Skipped
 
 
 class Torch(Port):
@@ -23,11 +23,13 @@ class Torch(Port):
 
     def _layer(self, config, dtype=None):
         config = dict(config)
+        for name in {"ignore_index", "reduction"} & config.keys():
+            raise Skipped(f"torch's layer has no {name}", "https://github.com/pytorch/pytorch/issues/12675")
         return self.torch.nn.AdaptiveLogSoftmaxWithLoss(
             config.pop("in_features"), config.pop("n_classes"), config.pop("cutoffs"), dtype=dtype, **config)
 
     def _tensor(self, array):
-        return self.torch.tensor(np.ascontiguousarray(array))
+        return self.torch.tensor(np.array(array, order="C"))
 
     def error_kind(self, error):
         text = str(error)

@@ -18,7 +18,8 @@
 #     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = which.max of log_prob
 #
 # The judge counts classes from 1 for this port (INDEX_BASE), as R does; cutoffs are numbers of classes and
-# stay what they are.  Weights and inputs come as matrices, a tensor of one axis as a vector; give results back alike.
+# stay what they are.  Weights and inputs come as matrices, a tensor of one axis as a vector; give results back
+# alike.  An input of one row, without a batch, comes as a batch of one, and goes back as it came.
 suppressPackageStartupMessages(library(jsonlite))
 
 NAME <- "my port"
@@ -119,12 +120,12 @@ signif_bits <- function(x, bits) {
 # jsonlite must not simplify: a list of numbers and "nan" would become text, and lose digits.
 read_numbers <- function(data) vapply(data, as.numeric, numeric(1))
 
-# A tensor as a vector, a matrix (rows first, as JSON has them) or an array.
-read_tensor <- function(tensor) {
+# A tensor as a vector or a matrix (`axes` 1 or 2), all axes before the last made into one.
+read_tensor <- function(tensor, axes = length(tensor$shape)) {
   shape <- vapply(tensor$shape, as.numeric, numeric(1))
   numbers <- read_numbers(tensor$data)
-  if (length(shape) < 2) return(numbers)
-  aperm(array(numbers, dim = rev(shape)), rev(seq_along(shape)))
+  if (axes < 2) return(numbers)
+  matrix(numbers, nrow = prod(shape[-length(shape)]), ncol = shape[length(shape)], byrow = TRUE)
 }
 
 # Numbers as JSON, with all 17 digits: jsonlite's own writer has 15.
@@ -136,10 +137,10 @@ write_numbers <- function(x) {
   paste0("[", paste(text, collapse = ","), "]")
 }
 
-# `shape` tells a vector of one element from a scalar.
+# A vector or a matrix as a tensor; without `shape` its own.
 write_tensor <- function(value, shape) {
   if (is.null(shape)) shape <- if (is.null(dim(value))) length(value) else dim(value)
-  flat <- if (is.null(dim(value))) value else as.vector(aperm(value, rev(seq_along(dim(value)))))
+  flat <- if (is.null(dim(value))) value else t(value)
   sprintf("{\"shape\":%s,\"data\":%s}", write_numbers(as.numeric(shape)), write_numbers(as.numeric(flat)))
 }
 
@@ -159,15 +160,19 @@ shape_of <- function(message, name) {
 run <- function(message) {
   config <- read_config(message$config)
   params <- lapply(message$params, read_tensor)
-  inputs <- lapply(message$inputs, read_tensor)
-  cotangents <- lapply(message$cotangents, read_tensor)
+  input <- read_tensor(message$inputs$input, 2)
+  target <- if (!is.null(message$inputs$target)) read_tensor(message$inputs$target, 1)
+  cotangents <- list()
+  for (name in names(message$cotangents)) {
+    cotangents[[name]] <- read_tensor(message$cotangents[[name]], if (name == "log_prob") 2 else 1)
+  }
   want <- unlist(message$want)
   found <- switch(message$op,
-    forward = forward(config, params, inputs$input, inputs$target, want),
-    backward = backward(config, params, inputs$input, inputs$target, cotangents, want),
-    log_prob = list(log_prob = log_prob(config, params, inputs$input)),
-    log_prob_backward = log_prob_backward(config, params, inputs$input, cotangents$log_prob, want),
-    predict = list(predict = predict_class(config, params, inputs$input)))
+    forward = forward(config, params, input, target, want),
+    backward = backward(config, params, input, target, cotangents, want),
+    log_prob = list(log_prob = log_prob(config, params, input)),
+    log_prob_backward = log_prob_backward(config, params, input, cotangents$log_prob, want),
+    predict = list(predict = predict_class(config, params, input)))
   names <- Filter(function(name) !is.null(found[[name]]), want)
   parts <- vapply(names, function(name) {
     sprintf("%s:%s", quoted(name), write_tensor(found[[name]], shape_of(message, name)))

@@ -18,8 +18,10 @@
 //     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
 //
 // Number is float or double, as the judge asks.  A Tensor is its shape and its numbers, last axis fastest.
+// An input of one row, without a batch, comes as a batch of one, and goes back as it came.
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -164,6 +166,31 @@ Tensor<Number> read_tensor(const json &value) {
   return tensor;
 }
 
+// All axes before the last `axes - 1` made into one.
+template <class Number>
+Tensor<Number> rows_of(Tensor<Number> tensor, size_t axes) {
+  const size_t lead = tensor.shape.size() - std::min(tensor.shape.size(), axes - 1);
+  size_t rows = 1;
+  for (size_t i = 0; i < lead; ++i) rows *= tensor.shape[i];
+  tensor.shape.erase(tensor.shape.begin(), tensor.shape.begin() + long(lead));
+  tensor.shape.insert(tensor.shape.begin(), rows);
+  return tensor;
+}
+
+// The shape of a public tensor, known from the request; null for the others.
+json shape_of(const json &message, const std::string &name) {
+  json rows = message.at("inputs").at("input").at("shape");
+  if (name == "grad.input") return rows;
+  if (name.rfind("grad.", 0) == 0) {
+    const std::string of = name.substr(5);
+    return message.at("params").contains(of) ? message.at("params").at(of).at("shape") : json();
+  }
+  rows.erase(rows.size() - 1);
+  if (name == "loss") return json::array();
+  if (name == "log_prob") rows.push_back(message.at("config").at("n_classes"));
+  return name == "output" || name == "predict" || name == "log_prob" ? rows : json();
+}
+
 template <class Number>
 json write_tensor(const Tensor<Number> &tensor) {
   json data = json::array();
@@ -189,9 +216,11 @@ template <class Number>
 json run(const json &message) {
   const Config config = read_config(message.at("config"));
   const auto params = read_tensors<Number>(message.at("params"));
-  const auto cotangents = read_tensors<Number>(message.at("cotangents"));
+  auto cotangents = read_tensors<Number>(message.at("cotangents"));
+  for (auto &[name, tensor] : cotangents)
+    if (name != "loss") tensor = rows_of(tensor, name == "log_prob" ? 2 : 1);
   const json &inputs = message.at("inputs");
-  const auto input = read_tensor<Number>(inputs.at("input"));
+  const auto input = rows_of(read_tensor<Number>(inputs.at("input")), 2);
   const Targets target = inputs.contains("target") ? inputs.at("target").at("data").get<Targets>() : Targets();
   const std::string op = message.at("op");
   Tensors<Number> found;
@@ -203,7 +232,11 @@ json run(const json &message) {
     found = log_prob_backward<Number>(config, params, input, cotangents.at("log_prob"));
   json results = json::object();
   for (const std::string name : message.at("want"))
-    if (found.count(name)) results[name] = write_tensor(found.at(name));
+    if (found.count(name)) {
+      results[name] = write_tensor(found.at(name));
+      const json shape = shape_of(message, name);
+      if (!shape.is_null()) results[name]["shape"] = shape;
+    }
   return {{"results", results}};
 }
 

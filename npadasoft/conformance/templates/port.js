@@ -18,6 +18,7 @@
 //     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
 //
 // Tensors come as nested arrays: input[n][d], params["head.weight"][k][d], target[n]; give results back alike.
+// An input of one row, without a batch, comes as a batch of one, and goes back as it came.
 'use strict';
 
 const NAME = 'my port', VERSION = '0.1';
@@ -107,9 +108,13 @@ function writeNumber(value) {
   return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
 }
 
-// A tensor as nested arrays.
-function nested({shape, data}) {
-  return fold(data.map(readNumber), shape);
+// A tensor as nested arrays of `depth` levels, all axes before them made into one.
+function rowsOf({shape, data}, depth) {
+  const numbers = data.map(readNumber);
+  if (depth === 0) return numbers[0];
+  const last = depth > 1 ? shape.slice(1 - depth) : [];
+  const lead = shape.slice(0, shape.length - last.length).reduce((a, b) => a * b, 1);
+  return fold(numbers, [lead, ...last]);
 }
 
 function fold(numbers, shape) {
@@ -119,34 +124,40 @@ function fold(numbers, shape) {
   return Array.from({length: shape[0]}, (_, i) => fold(numbers.slice(i * step, (i + 1) * step), shape.slice(1)));
 }
 
-// Nested arrays as a tensor.  `shape` is needed where an array may be empty.
+// Nested arrays as a tensor.
 function tensor(value, shape) {
   if (value === null) return null;
-  if (!shape) {
-    shape = [];
-    for (let inner = value; Array.isArray(inner); inner = inner[0]) shape.push(inner.length);
-  }
+  if (!shape) shape = [value.length];
+  if (shape[0] === null) shape = [value.length, ...shape.slice(1)];     // as many rows as there are
   const data = Array.isArray(value) ? value.flat(Infinity) : [value];
   return {shape, data: data.map(writeNumber)};
 }
 
-// The shape of a public tensor, known from the request; undefined for the others.
+// The shape of a tensor, known from the request; undefined where the value itself must tell.
 function shapeOf(message, name) {
   const rows = message.inputs.input.shape.slice(0, -1);
-  if (name.startsWith('grad.')) return (message.params[name.slice(5)] || message.inputs[name.slice(5)] || {}).shape;
+  const like = name.startsWith('grad.') && (message.params[name.slice(5)] || message.inputs[name.slice(5)]);
+  if (like) return like.shape;
+  const [part, tail] = name.replace(/^grad\./, '').split('.');
+  if (part.startsWith('head_log')) return [null, message.params['head.weight'].shape[0]];
+  if (part === 'tail' && !name.includes('target')) {                    // a matrix of the trace
+    return [null, message.params[`tail.${tail}.${name.includes('hidden') ? 0 : 1}.weight`].shape[0]];
+  }
   return {output: rows, loss: [], predict: rows, log_prob: [...rows, message.config.n_classes]}[name];
 }
 
 function run(message) {
   const {config, op, want} = message;
+  const depth = {input: 2, target: 1, output: 1, log_prob: 2};
   const [params, inputs, cotangents] = ['params', 'inputs', 'cotangents'].map((group) => Object.fromEntries(
-    Object.entries(message[group]).map(([name, t]) => [name, nested(t)])));
+    Object.entries(message[group]).map(([name, t]) => [name, rowsOf(t, depth[name] || t.shape.length)])));
+  const {input, target} = inputs;
   const found = {
-    forward: () => forward(config, params, inputs.input, inputs.target, want),
-    backward: () => backward(config, params, inputs.input, inputs.target, cotangents, want),
-    log_prob: () => ({log_prob: logProb(config, params, inputs.input)}),
-    log_prob_backward: () => logProbBackward(config, params, inputs.input, cotangents.log_prob, want),
-    predict: () => ({predict: predict(config, params, inputs.input)}),
+    forward: () => forward(config, params, input, target, want),
+    backward: () => backward(config, params, input, target, cotangents, want),
+    log_prob: () => ({log_prob: logProb(config, params, input)}),
+    log_prob_backward: () => logProbBackward(config, params, input, cotangents.log_prob, want),
+    predict: () => ({predict: predict(config, params, input)}),
   }[op]();
   const results = {};
   for (const name of want) if (name in found) results[name] = tensor(found[name], shapeOf(message, name));

@@ -18,6 +18,7 @@ U = tail.i.1.weight, all stored (out, in):
     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
 
 Tensors come as nested lists: input[n][d], params["head.weight"][k][d], target[n]; give results back alike.
+An input of one row, without a batch, comes as a batch of one, and goes back as it came.
 """
 import json
 import math
@@ -115,10 +116,12 @@ def write_number(value):
     return value if math.isfinite(value) else str(value)
 
 
-def nested(tensor):
-    """A tensor as nested lists; integers stay integers."""
+def rows_of(tensor, depth):
+    """A tensor as nested lists of `depth` levels, all axes before them made into one."""
     numbers = [v if isinstance(v, int) else read_number(v) for v in tensor["data"]]
-    return fold(numbers, tensor["shape"])
+    shape = tensor["shape"]
+    lead = math.prod(shape[:max(len(shape) - depth + 1, 0)])
+    return fold(numbers, [lead, *shape[len(shape) - depth + 1:]] if depth else [])
 
 
 def fold(numbers, shape):
@@ -130,45 +133,54 @@ def fold(numbers, shape):
     return [fold(numbers[i * step:(i + 1) * step], shape[1:]) for i in range(shape[0])]
 
 
-def tensor(value, shape=None):
-    """Nested lists as a tensor.  `shape` is needed where a list may be empty."""
+def flat(value):
+    if isinstance(value, (list, tuple)):
+        return [v for part in value for v in flat(part)]
+    return [write_number(value)]
+
+
+def tensor(value, shape):
+    """Nested lists as a tensor."""
     if value is None:
         return None
     if shape is None:
-        shape, inner = [], value
-        while isinstance(inner, (list, tuple)):
-            shape.append(len(inner))
-            inner = inner[0] if inner else None
-    data, depth = [value], len(shape)
-    for _ in range(depth):
-        data = [v for part in data for v in part]
-    return {"shape": list(shape), "data": [write_number(v) for v in data]}
+        shape = [len(value)]
+    if shape[:1] == [None]:                     # as many rows as there are
+        shape = [len(value), *shape[1:]]
+    return {"shape": list(shape), "data": flat(value)}
 
 
 def run(message):
-    config = message["config"]
-    params, inputs, cotangents = ({name: nested(t) for name, t in message[group].items()}
-                                  for group in ("params", "inputs", "cotangents"))
-    op, want = message["op"], message["want"]
+    config, op, want = message["config"], message["op"], message["want"]
+    params = {name: rows_of(t, len(t["shape"])) for name, t in message["params"].items()}
+    depth = {"input": 2, "target": 1, "output": 1, "log_prob": 2}
+    inputs, cotangents = ({name: rows_of(t, depth.get(name, len(t["shape"]))) for name, t in message[group].items()}
+                          for group in ("inputs", "cotangents"))
+    x, y = inputs["input"], inputs.get("target")
     if op == "forward":
-        found = forward(config, params, inputs["input"], inputs["target"], want)
+        found = forward(config, params, x, y, want)
     elif op == "backward":
-        found = backward(config, params, inputs["input"], inputs["target"], cotangents, want)
+        found = backward(config, params, x, y, cotangents, want)
     elif op == "log_prob_backward":
-        found = log_prob_backward(config, params, inputs["input"], cotangents["log_prob"], want)
+        found = log_prob_backward(config, params, x, cotangents["log_prob"], want)
     elif op == "log_prob":
-        found = {"log_prob": log_prob(config, params, inputs["input"])}
+        found = {"log_prob": log_prob(config, params, x)}
     else:
-        found = {"predict": predict(config, params, inputs["input"])}
+        found = {"predict": predict(config, params, x)}
     return {"results": {name: tensor(found[name], shape_of(message, name)) for name in want if name in found}}
 
 
 def shape_of(message, name):
-    """The shape of a public tensor, known from the request; None for the others."""
+    """The shape of a tensor, known from the request; None where the value itself must tell."""
     rows = message["inputs"]["input"]["shape"][:-1]
     if name.startswith("grad."):
-        group = message["params"].get(name[5:]) or message["inputs"].get(name[5:])
-        return group and group["shape"]
+        of = message["params"].get(name[5:]) or message["inputs"].get(name[5:])
+        if of:
+            return of["shape"]
+    if "head_log" in name or "tail." in name and "target" not in name:      # a matrix of the trace
+        weight = "head.weight" if "head_log" in name else ".".join(
+            [*name.removeprefix("grad.").split(".")[:2], "0" if "hidden" in name else "1", "weight"])
+        return [None, message["params"][weight]["shape"][0]]
     return {"output": rows, "loss": [], "predict": rows,
             "log_prob": rows + [message["config"]["n_classes"]]}.get(name)
 

@@ -1,0 +1,55 @@
+"""The report for machines: JSON and JUnit."""
+import json
+import xml.etree.ElementTree as ElementTree
+
+from npadasoft._version import __version__
+from npadasoft.conformance.report import describe, summary
+from npadasoft.conformance.verdict import as_json, exit_status, worst_ratio
+
+
+def write(path, results, info, command, suite):
+    """Write the report to `path`: JUnit if it ends in .xml, else JSON."""
+    if str(path).endswith(".xml"):
+        as_junit(results, info).write(path, encoding="utf-8", xml_declaration=True)
+        return
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(as_report(results, info, command, suite), file, indent=1, allow_nan=False)
+        file.write("\n")
+
+
+def as_report(results, info, command, suite):
+    """The report as a JSON value; its form is `schemas/report.schema.json`."""
+    status = exit_status(results)
+    return {"npadasoft": __version__, "suite": suite, "command": list(command),
+            "implementation": {"name": info.name, "version": info.version, "language": info.language},
+            "verdict": {0: "pass", 1: "fail", 3: "incomplete"}[status], "exit": status,
+            "worst_ratio": worst_ratio(results), "summary": summary(results),
+            "cases": [as_json(result) for result in results]}
+
+
+def as_junit(results, info):
+    """One suite a tier and dtype, one test a case; what does not count is reported as skipped."""
+    root = ElementTree.Element("testsuites", name=f"npadasoft conform: {info.name}")
+    groups: dict[tuple, list] = {}
+    for result in results:
+        groups.setdefault((result.tier, result.dtype), []).append(result)
+    for (tier, dtype), group in groups.items():
+        kinds = [_kind(result) for result in group]
+        counts = {f"{kind}s" if kind != "skipped" else kind: str(kinds.count(kind))
+                  for kind in ("failure", "error", "skipped")}
+        suite = ElementTree.SubElement(root, "testsuite", name=f"{tier}.{dtype}", tests=str(len(group)),
+                                       time=f"{sum(r.seconds for r in group):.3f}", **counts)
+        for result, kind in zip(group, kinds):
+            test = ElementTree.SubElement(suite, "testcase", classname=f"{tier}.{dtype}",
+                                          name=result.id, time=f"{result.seconds:.4f}")
+            if kind:
+                text = describe(result, show_all=True)
+                ElementTree.SubElement(test, kind, message=text.splitlines()[0]).text = text
+    return ElementTree.ElementTree(root)
+
+
+def _kind(result):
+    """The element that JUnit has for a verdict: failure, error, skipped; None for a pass."""
+    if result.counts and result.tier == "required":
+        return "failure" if result.verdict in ("fail", "pass") else "error"
+    return None if result.verdict == "pass" else "skipped"

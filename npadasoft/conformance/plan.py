@@ -1,0 +1,116 @@
+"""Which requests a case makes of a port, and in which order cases are put."""
+import itertools
+
+import numpy as np
+
+from npadasoft.conformance.compare import blocks, values
+from npadasoft.conformance.messages import Request, is_integer, matches
+from npadasoft.conformance.numbers import round_to
+
+PUBLIC = ("output", "loss", "log_prob", "predict", "grad.input", "grad.head.weight",
+          "grad.head.bias", "grad.tail.*.0.weight", "grad.tail.*.1.weight")
+BAD_CONFIGURATION = ("cutoffs", "config", "dtype")      # kinds of error that `shapes` must give
+
+
+def op_of(name, case):
+    """The operation that answers the tensor `name`."""
+    if name in ("log_prob", "predict", "shapes"):
+        return name
+    if name.startswith("grad."):
+        return "log_prob_backward" if "log_prob" in case.get("cotangents", {}) else "backward"
+    return "forward"
+
+
+def wanted(case):
+    """Operation -> names of the tensors that it should answer, public ones and trace."""
+    if case["result"] == "error":
+        kind = case["expected"]["error"]["kind"]
+        if kind in BAD_CONFIGURATION:
+            return {"shapes": []}
+        return {"forward": ["output", "loss"]}
+    names: dict[str, list] = {}
+    for name in itertools.chain.from_iterable(blocks(case)):
+        group = names.setdefault(op_of(name, case), [])
+        if name not in group and name != "shapes":
+            group.append(name)
+    return names
+
+
+def is_public(name):
+    """Whether every port should answer the tensor `name`."""
+    return any(matches(pattern, name) for pattern in PUBLIC)
+
+
+def requests_of(case, dtype, info):
+    """What is asked of a port on one case.
+
+    Parameters
+    ----------
+    case : mapping
+    dtype : str
+    info : PortInfo
+
+    Returns
+    -------
+    requests : list of Request
+        One an operation.
+    lacking : list of str
+        Operations that the port does not announce.
+    """
+    arrays = {group: {name: _array(name, t) for name, t in case.get(group, {}).items()}
+              for group in ("params", "inputs", "cotangents")}
+    made, lacking = [], []
+    for op, names in wanted(case).items():
+        asked = tuple(name for name in names if is_public(name) or info.traces(name))
+        if op != "shapes" and not asked:
+            continue                                # a trace that this port does not show
+        if op in info.ops:
+            made.append(_request(case, op, dtype, arrays, asked))
+        else:
+            lacking.append(op)
+    return made, lacking
+
+
+def _request(case, op, dtype, arrays, asked):
+    if op == "shapes":
+        return Request(case["id"], op, dtype, case["config"])
+    inputs = {name: a for name, a in arrays["inputs"].items()
+              if name != "target" or op in ("forward", "backward")}
+    of_log_prob = op == "log_prob_backward"
+    cotangents = {name: a for name, a in arrays["cotangents"].items()
+                  if op.endswith("backward") and (name == "log_prob") == of_log_prob}
+    return Request(case["id"], op, dtype, case["config"], arrays["params"], inputs, cotangents,
+                   asked)
+
+
+def _array(name, tensor):
+    array = values(tensor)
+    return array.astype(np.int64) if is_integer(name) else array
+
+
+def representable(case, dtype):
+    """Whether all numbers of the case are numbers of `dtype`, so that it can be put to the port."""
+    arrays = [values(t) for group in ("params", "inputs", "cotangents")
+              for name, t in case.get(group, {}).items() if name != "target"]
+    return all(np.array_equal(round_to(a, dtype), a, equal_nan=True) for a in arrays)
+
+
+def in_order(cases):
+    """Cases of one shape one after the other: what is left over from one must show in the next."""
+    groups: dict[str, list] = {}
+    for case in cases:
+        rows = case.get("inputs", {}).get("input", {}).get("shape")
+        key = str(sorted(case["config"].items(), key=str)) + str(rows)
+        groups.setdefault(key, []).append(case)
+    return list(itertools.chain.from_iterable(groups.values()))
+
+
+def repeated(cases):
+    """Those that are put once more after all others: the first valid one of every operation."""
+    first: dict[str, dict] = {}
+    for case in cases:
+        if case["result"] == "valid" and case["tier"] == "required":
+            for op in wanted(case):
+                if op != "shapes":
+                    first.setdefault(op, case)
+    return list({case["id"]: case for case in first.values()}.values())

@@ -1,0 +1,57 @@
+"""A case as a person reads it: `npadasoft vectors show T03`."""
+import json
+
+import numpy as np
+
+from npadasoft.conformance.compare import blocks, values
+from npadasoft.conformance.messages import is_integer
+from npadasoft.conformance.report import row_of
+
+
+def show(case, flags, row=None):
+    """The case as text.
+
+    Parameters
+    ----------
+    case : mapping
+    flags : mapping
+        Flag -> what is said of it.
+    row : int, optional
+        Of tensors with an entry for every row of the batch show this one alone, and no weights.
+
+    Returns
+    -------
+    str
+    """
+    lines = [f"{case['id']}  {case['tier']}, {case['result']}: {case['comment']}"]
+    lines += [f"  {name}: {flags[name]['description']}" for name in case["flags"] if name in flags]
+    lines.append("config " + json.dumps(case["config"]))
+    groups = ("inputs", "cotangents") if row is not None else ("params", "inputs", "cotangents")
+    for group in groups:
+        lines += [_tensor(case, name, f"{group}.{name}", t, row) for name, t in case.get(group, {}).items()]
+    for block in blocks(case):
+        lines += [_expected(case, name, tensor, row) for name, tensor in block.items()]
+    return "\n".join(line for line in lines if line)
+
+
+def _expected(case, name, tensor, row):
+    if "data" not in tensor:
+        return f"expected.{name} {json.dumps(tensor.get('sets', tensor))}"
+    text = _tensor(case, name, f"expected.{name}", tensor, row)
+    return text and f"{text}\n    after {', '.join(tensor['after'])}"
+
+
+def _tensor(case, name, title, tensor, row):
+    array, shape = values(tensor), tensor["shape"]
+    if is_integer(name):
+        array = array.astype(np.int64)
+    places = f" at the flat places {tensor['at']}" if "at" in tensor else ""
+    exact = f", exact in {tensor['exact_bits']} bits" if "exact_bits" in tensor else ""
+    title = f"{title} {list(shape)}{places}{exact}"
+    if row is not None and "at" not in tensor and row_of(case, name, (0,) * len(shape)) is not None:
+        mine = [n for n in range(shape[0]) if row_of(case, name, (n,) + (0,) * (len(shape) - 1)) == row]
+        if not mine:
+            return ""
+        title, array = f"{title}, [{mine[0]}]", array[mine[0]]
+    return title + "\n" + np.array2string(array, separator=", ", max_line_width=100, threshold=400,
+                                          floatmode="unique")
