@@ -36,7 +36,8 @@ def every_stride(dtype="f4"):
     return {"plain": base, "fortran": np.asfortranarray(base), "transposed": base.T,
             "sliced": wide[::2, ::3], "reversed": base[::-1, ::-1], "swapped": base.swapaxes(0, 1),
             "expanded": np.broadcast_to(base[0], (3, 8)), "empty": base[:0],
-            "no columns": base[:, :0], "scalar": base[2, 3].reshape(()), "row": base[1], "column": base[:, 1],
+            "no columns": base[:, :0],
+            "scalar": base[2, 3].reshape(()), "row": base[1], "column": base[:, 1],
             "read-only": np.frombuffer(base.tobytes(), base.dtype).reshape(6, 8)}
 
 

@@ -10,7 +10,7 @@ from npadasoft.interop.zip_member import member, opened
 INFLATION = 16          # weights hardly compress; a bomb does a thousandfold
 FREE = 2**26            # bytes that any file may inflate to
 _MAGIC = b"\x93NUMPY"
-_HEADER = re.compile(r"\{\s*'descr':\s*'([<>|=][a-z]\d+)',\s*'fortran_order':\s*(True|False),\s*"
+_HEADER = re.compile(r"\{\s*'descr':\s*'([<>|=][A-Za-z]\d+)',\s*'fortran_order':\s*(True|False),\s*"
                      r"'shape':\s*\(([\dL, ]*)\),?\s*\}\s*")
 
 

@@ -1,12 +1,14 @@
 """The few pickle instructions that a PyTorch state dict consists of, carried out on plain data.
 
 This is not an unpickler with a guard in front: nothing here can import a module or call what a file
-names.  The standard library's disassembler reads the instructions, those listed below are carried
-out on dicts, lists, tuples, strings and numbers, and any other one ends the reading.  A global name
+names.  The instructions listed below are carried out on dicts, lists, tuples, strings and numbers
+(the standard library's disassembler knows how their arguments are written), and any other one ends
+the reading.  A global name
 becomes a `Global`, a mere label, and "calling" one looks its label up in a table of three
 entries.  The memo is a dict: in CPython's unpickler one instruction of five bytes makes an array of
 gigabytes.
 """
+import io
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +24,10 @@ _PUTS = {"BINPUT", "LONG_BINPUT", "MEMOIZE"}
 _GETS = {"BINGET", "LONG_BINGET"}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _NOTHING = {"PROTO", "FRAME"}
+_METHODS = {"MARK", "TUPLE", "EMPTY_DICT", "EMPTY_LIST", "APPEND", "APPENDS", "SETITEM", "SETITEMS",
+            "GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "BUILD"}
+_ALL = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
+_LISTED = {*_LITERALS, *_CONSTANTS, *_PUTS, *_GETS, *_TUPLES, *_NOTHING, *_METHODS, "STOP"}
 
 
 @dataclass(frozen=True)
@@ -54,17 +60,31 @@ def evaluate(data):
     """The value that the pickle `data` describes: dicts, lists, tuples, numbers, `Tensor`s."""
     machine = _Machine()
     try:
-        for count, (opcode, argument, position) in enumerate(pickletools.genops(data)):
-            if count == MAX_INSTRUCTIONS:
-                raise WeightFileError(f"data.pkl has more than {MAX_INSTRUCTIONS} instructions")
-            if opcode.name == "STOP":
+        for name, argument in _instructions(io.BytesIO(data)):
+            if name == "STOP":
                 return machine.result()
-            machine.step(opcode.name, argument)
+            machine.step(name, argument)
     except WeightFileError:
         raise
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:
         raise WeightFileError(f"data.pkl is no sound pickle: {str(error)[:80]}") from None
-    raise WeightFileError("data.pkl has no end")    # pragma: no cover  genops raises before
+    raise WeightFileError(f"data.pkl has more than {MAX_INSTRUCTIONS} instructions")
+
+
+def _instructions(file):
+    """Name and argument of each instruction; one that is not listed is not even read."""
+    for _ in range(MAX_INSTRUCTIONS):
+        code = file.read(1)
+        if code not in _ALL:
+            raise ValueError(f"{code!r} is no instruction" if code else "it has no end")
+        opcode = _ALL[code]
+        if opcode.name not in _LISTED:
+            raise WeightFileError(f"data.pkl holds the instruction {opcode.name}, which no state "
+                                  "dict of PyTorch needs; nothing was carried out")
+        if opcode.name == "GLOBAL":         # two lines; the disassembler would undo escapes in them
+            yield opcode.name, b"".join([file.readline(), file.readline()]).decode("utf-8")
+        else:
+            yield opcode.name, opcode.arg.reader(file) if opcode.arg else None
 
 
 class _Machine:
@@ -90,13 +110,8 @@ class _Machine:
             self.stack.append(self.memo[argument])
         elif name in _TUPLES:
             self.stack.append(tuple(self._take(_TUPLES[name])))
-        elif name in _NOTHING:
-            pass
-        elif hasattr(self, "_" + name.lower()):
+        elif name not in _NOTHING:
             getattr(self, "_" + name.lower())(argument)
-        else:
-            raise WeightFileError(f"data.pkl holds the instruction {name}, which no state dict of "
-                                  "PyTorch needs; nothing was carried out")
 
     def _take(self, n):
         """The top `n` values, taken off the stack."""
@@ -153,7 +168,7 @@ class _Machine:
             target[key] = value
 
     def _global(self, argument):
-        self.stack.append(_allowed(argument.replace(" ", ".", 1)))
+        self.stack.append(_allowed(argument.strip("\n").replace("\n", ".", 1)))
 
     def _stack_global(self, _):
         module, name = self._take(2)
