@@ -1,4 +1,4 @@
-"""Files from strangers: lies, bombs and pickles that run code are refused, fast, in little memory."""
+"""Files from strangers: lies, bombs and pickles that run code are refused, fast and cheaply."""
 import io
 import json
 import os

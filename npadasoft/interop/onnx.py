@@ -46,10 +46,19 @@ def to_onnx(asm, path, function="log_prob"):
 
     Notes
     -----
-    A graph cannot refuse, but a target that is no class is turned into an index out of bounds:
-    onnxruntime ends with an error, onnx's ReferenceEvaluator answers some number.  What `ArgMax`
-    makes of nan is the runtime's choice, too.  A cluster of hidden size 0 has logits x · 0.
+    A graph has no words to refuse with, but it fails where the layer does: a target that is no
+    class becomes an index out of bounds, and more or fewer targets than rows a `Reshape` that does
+    not fit.  What `ArgMax` makes of nan is the runtime's choice.  A cluster of hidden size 0 has logits
+    x · 0.
     """
+    model = onnx_model(asm, function)
+    with replacing(path) as file:
+        file.write(model.SerializeToString())
+    return model
+
+
+def onnx_model(asm, function="log_prob"):
+    """The model that `to_onnx` writes, in memory; parameters and errors are the same."""
     onnx = _onnx()
     if function not in FUNCTIONS:
         raise ValueError(f"function should be one of {', '.join(FUNCTIONS)}, not {function!r}")
@@ -62,8 +71,6 @@ def to_onnx(asm, path, function="log_prob"):
         raise ValueError(f"the weights have {n_bytes} bytes, and an ONNX file holds {_MAX_BYTES}")
     model = _Graph(onnx, asm, weights).model(function)
     onnx.checker.check_model(model, full_check=True)
-    with replacing(path) as file:
-        file.write(model.SerializeToString())
     return model
 
 
@@ -171,6 +178,7 @@ class _Graph:
         column = self.op("Where", self.op("Equal", cluster, np.array(0)), y,
                          self.op("Add", cluster, np.array(asm.shortlist_size - 1)))
         column = self.op("Where", self.op("Less", y, np.array(0)), np.array(asm.head_size), column)
+        column = self.op("Gather", np.arange(asm.head_size), column)            # fails out of range
         output = self.pick(self.log_softmax(self.head(x), asm.head_size), column)
         for i in range(asm.n_clusters):
             rows = self.rows(self.op("Equal", cluster, np.array(i + 1)))
@@ -183,6 +191,8 @@ class _Graph:
     def forward(self, x, y):
         """Output (N,) and loss, with the layer's ignore_index and reduction."""
         one = self.number(1)
+        rows = self.op("Slice", self.op("Shape", x), np.array([0]), np.array([1]))
+        y = self.op("Reshape", y, rows, allowzero=1)            # fails if there are more or fewer
         if self.asm.ignore_index is None:
             output, n_kept = self.output(x, y), self.op("Cast", self.op("Size", y), to=self.kind())
         else:
