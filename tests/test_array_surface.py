@@ -72,7 +72,7 @@ def test_the_static_check_lets_pass(line):
 
 
 def _code_words(source):
-    """Identifiers, and text without a blank: docstrings, comments and messages may name anything."""
+    """Identifiers, and text without a blank: docstrings, comments, messages may name anything."""
     tree = ast.parse(source)
     prose = {id(node.body[0].value) for node in ast.walk(tree)
              if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and node.body

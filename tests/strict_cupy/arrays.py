@@ -134,7 +134,7 @@ class ndarray:
             places = np.arange(self.size).reshape(self.shape)[index].ravel()
             if len(np.unique(places)) < len(places):
                 raise RepeatedIndex("an assignment names a place twice: undefined on a device")
-        self._data[index] = data
+        quiet(self._data.__setitem__, index, data)
 
     def _index(self, index):
         """The NumPy index that does what CuPy does: integers in an array wrap around."""

@@ -1,7 +1,8 @@
 """Counting what makes the host wait for the device."""
 import contextlib
+import threading
 
-_open: list["Syncs"] = []
+_here = threading.local()           # each thread counts its own
 
 
 class Syncs(list):
@@ -12,14 +13,15 @@ class Syncs(list):
 def count_syncs():
     """Collect every device-to-host synchronisation inside the block."""
     seen = Syncs()
-    _open.append(seen)
+    before = getattr(_here, "counters", ())
+    _here.counters = (*before, seen)
     try:
         yield seen
     finally:
-        _open.remove(seen)
+        _here.counters = before
 
 
 def synchronised(name):
     """Note one synchronisation by the call `name`."""
-    for seen in _open:
+    for seen in getattr(_here, "counters", ()):
         seen.append(name)

@@ -1,0 +1,75 @@
+"""A second copy of a test module, in which the layer and its functions run on the stand-in."""
+import contextlib
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import npadasoft
+from npadasoft import adaptive, cutoffs, functional, fused, search
+
+from .layer import AdaptiveLogSoftmaxWithLoss, Plain, lifted
+
+TESTS = Path(__file__).parent.parent
+HELPERS = ("contract", "oracles", "strategies")         # made anew: they may build layers
+LIFTED = {
+    functional: [name for name in vars(functional) if callable(getattr(functional, name))
+                 and getattr(functional, name).__module__ == functional.__name__
+                 and name not in ("chunks", "array_namespace")],
+    cutoffs: ["route", "group"], search: ["predict", "topk", "sample"], fused: ["backpropagate"]}
+
+
+def _swaps():
+    """What stands for what: (module, name, value)."""
+    yield npadasoft, Plain.__name__, AdaptiveLogSoftmaxWithLoss
+    yield adaptive, Plain.__name__, AdaptiveLogSoftmaxWithLoss
+    for module, names in LIFTED.items():
+        for name in names:
+            yield module, name, lifted(getattr(module, name))
+
+
+@contextlib.contextmanager
+def _swapped(swaps):
+    kept = [(module, name, getattr(module, name)) for module, name, _ in swaps]
+    hidden = {name: sys.modules.pop(name) for name in HELPERS if name in sys.modules}
+    try:
+        for module, name, value in swaps:
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in kept:
+            setattr(module, name, value)
+        for name in HELPERS:
+            sys.modules.pop(name, None)
+        sys.modules.update(hidden)
+
+
+def _proxies(swaps):
+    """Modules with the swapped names, for tests that write `functional.linear`."""
+    found = {}
+    for module in {module for module, _, _ in swaps}:
+        proxy = types.ModuleType(module.__name__)
+        proxy.__dict__.update(vars(module))
+        found[module] = proxy
+    for module, name, value in swaps:
+        setattr(found[module], name, value)
+    for module, proxy in found.items():
+        proxy.__dict__.update({key: found[value] for key, value in vars(module).items()
+                               if isinstance(value, types.ModuleType) and value in found})
+    return found
+
+
+def copy_of(name):
+    """The test module `name` with the layer, and the functions under it, on the stand-in."""
+    swaps = list(_swaps())
+    spec = importlib.util.spec_from_file_location(f"{name}_on_strict_cupy", TESTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    with _swapped(swaps):
+        spec.loader.exec_module(module)
+    proxies = _proxies(swaps)
+    for helper in [module, *(value for value in vars(module).values()
+                             if isinstance(value, types.ModuleType) and value.__name__ in HELPERS)]:
+        helper.__dict__.update({key: proxies[value] for key, value in vars(helper).items()
+                                if isinstance(value, types.ModuleType) and value in proxies})
+    return module
