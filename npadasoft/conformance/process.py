@@ -23,10 +23,10 @@ GRACE = 2.0             # s that it has to end by itself
 class Fault(Exception):
     """The port failed to answer: `verdict` is crashed, timeout or error."""
 
-    def __init__(self, verdict, message, stderr=None, late=False):
+    def __init__(self, verdict, message, stderr=None, late=None):
         super().__init__(message)
         self.verdict, self.message, self.stderr = verdict, message, stderr
-        self.late = late            # the line belongs to an earlier request
+        self.late = late            # id of the earlier case that the line belongs to
 
 
 class Process:
@@ -65,9 +65,8 @@ class Process:
         Raises
         ------
         Fault
-            On silence, a crash, a line that is too long, or more than one line.
+            On silence, a crash, or a line that is too long.
         """
-        self._refuse_unasked()
         pending = memoryview(line + b"\n")
         self._selector.register(self._popen.stdin, selectors.EVENT_WRITE)
         deadline, scanned = time.monotonic() + timeout, 0
@@ -91,14 +90,14 @@ class Process:
         line = bytes(self._buffer[:end])
         del self._buffer[:end + 1]
         self._stop_writing()
-        self._refuse_unasked()
         return line
 
-    def _refuse_unasked(self):
+    def refuse_unasked(self):
+        """Raise a `Fault` if there is more than was asked for."""
         if not self._buffer:
             self._wait(memoryview(b""), 0)
         if self._buffer:
-            raise self._fault("error", "more than one line for one request: "
+            raise self._fault("error", "more than one line for one request, the next is "
                               + printable(bytes(self._buffer[:80]).decode("utf-8", "replace"), 80))
 
     def _wait(self, pending, seconds):

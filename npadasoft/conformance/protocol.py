@@ -7,6 +7,7 @@
     > {"cmd": "stop"}
 """
 import json
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,8 @@ class ProcessPort:
 
     def __init__(self, argv, timeout=TIMEOUT):
         self.argv, self.timeout = list(argv), timeout
-        self._process, self._seq = None, -1
+        self._process: Any = None
+        self._asked: list[str] = []             # id of the case of every request, by seq
 
     def start(self):
         """Start the process and read what it says of itself.
@@ -94,7 +96,7 @@ class ProcessPort:
             If there is none.
         """
         asked = to_port(request, self.info)
-        message = self._numbered(lambda seq: encode_request(asked, seq))
+        message = self._numbered(request.id, lambda seq: encode_request(asked, seq))
         try:
             return from_port(decode_answer(message, asked), self.info)
         except BadMessage as error:
@@ -109,32 +111,36 @@ class ProcessPort:
             Bit patterns in hex, or numbers, as the port prefers.
         """
         data = [n if np.isfinite(n) else str(n) for n in map(float, numbers)]
-        message = self._numbered(lambda seq: {"cmd": "echo", "seq": seq, "dtype": dtype, "data": data})
+        message = self._numbered("IO", lambda seq: {"cmd": "echo", "seq": seq, "dtype": dtype,
+                                                    "data": data})
         try:
             return decode_echo(message)
         except BadMessage as error:
             raise self._fault(error) from None
 
-    def _numbered(self, message_of):
-        self._seq += 1
-        message = self._ask(message_of(self._seq))
-        seq = message.get("seq")
-        if seq != self._seq or isinstance(seq, bool):
-            late = type(seq) is int and 0 <= seq < self._seq
-            raise Fault("error", f"wrong seq: got {describe(seq)}, want {self._seq}"
-                        + (" (a second line for an earlier request?)" if late else ""),
-                        self._process.stderr(), late=late)
+    def _numbered(self, id, message_of):
+        seq = len(self._asked)
+        self._asked.append(id)
+        message = self._ask(message_of(seq))
+        got = message.get("seq")
+        if got != seq or isinstance(got, bool):
+            late = self._asked[got] if type(got) is int and 0 <= got < seq else None
+            raise Fault("error", f"wrong seq: got {describe(got)}, want {seq}"
+                        + (f" (a second line for {late}?)" if late else ""), self._process.stderr(), late)
         return message
 
     def _ask(self, message):
+        self._process.refuse_unasked()
         line = self._process.ask(json.dumps(message, allow_nan=False).encode(), self.timeout)
         try:
             answer = loads(line)
             if not isinstance(answer, dict):
                 raise BadMessage(f"an answer is one JSON object a line; found {describe(answer)}")
+            self._process.refuse_unasked()
             return answer
         except BadJson as error:
-            hint = "" if line.lstrip()[:1] in (b"{", b"[") else " (stdout is for answers: write the rest to stderr)"
+            is_answer = line.lstrip()[:1] in (b"{", b"[")
+            hint = "" if is_answer else " (stdout is for answers: write the rest to stderr)"
             raise self._fault(f"{error}{hint}") from None
         except BadMessage as error:
             raise self._fault(f"{error}: {excerpt(line)}") from None

@@ -91,12 +91,18 @@ class Session:
         if self._faults >= self.give_up:
             self._gone = f"{self._faults} faults in a row"
         self._restart()
-        if fault.late and self.results and self.results[-1].verdict == "pass":
-            self.results[-1] = replace(     # the line was one too many for the case before
-                self.results[-1], verdict="error", message="two lines for one request", stderr=fault.stderr)
+        if fault.late not in (None, case["id"]):
+            self._blame(fault, dtype)
             return self._put(case, dtype)
         return Result(case, dtype, fault.verdict, message=f"{request.op}: {fault.message}",
                       stderr=fault.stderr, seconds=time.perf_counter() - start)
+
+    def _blame(self, fault, dtype):
+        """The line was one too many for a case before."""
+        for at, result in enumerate(self.results):
+            if (result.id, result.dtype) == (fault.late, dtype) and result.verdict not in BAD:
+                self.results[at] = replace(result, verdict="error", stderr=fault.stderr,
+                                           message="two lines for one request")
 
     def _restart(self):
         try:

@@ -1,0 +1,6 @@
+"""Thinks, and thinks."""
+import time
+
+from honest import serve
+
+serve(lambda message: time.sleep(1000))
