@@ -340,6 +340,10 @@ def arrays(run):
     return {name: array.copy() for name, array in run._arrays().items()}
 
 
+def steps_of(path):
+    return {name: took[0] for name, took in checkpoint.load(path)[0]["learners"].items()}
+
+
 def same(one, two):
     return one.keys() == two.keys() and all((one[k] == two[k]).all() for k in one)
 
@@ -460,7 +464,7 @@ def test_a_checkpoint_is_saved_where_folders_cannot_be_opened(tmp_path, monkeypa
 
 @pytest.mark.parametrize("change, message", [
     (lambda meta, a: meta.update(text="other"), "another text"),
-    (lambda meta, a: meta.pop("step"), "how far"),
+    (lambda meta, a: meta.pop("learners"), "how far"),
     (lambda meta, a: meta.update(learners={}), "how far"),
     (lambda meta, a: a.pop("full.embedding"), "full.embedding"),
     (lambda meta, a: a.update(more=np.ones(1)), "more"),
@@ -557,13 +561,13 @@ def test_the_command_refuses_what_would_be_lost_or_mixed_up(text, tmp_path, caps
 
 
 def interrupt_at(monkeypatch, step, times=1):
-    """Ctrl-C in the middle of a step of the first learner."""
+    """Ctrl-C in the middle of a step; the learners' steps are counted together."""
     count = [0]
     original = Adagrad.step
 
     def stepped(self, gradients):
         count[0] += 1
-        for _ in range(times if count[0] == 2 * step - 1 else 0):
+        for _ in range(times if count[0] == step else 0):
             os.kill(os.getpid(), signal.SIGINT)
         original(self, gradients)
     monkeypatch.setattr(Adagrad, "step", stepped)
@@ -573,9 +577,10 @@ def test_ctrl_c_finishes_the_step_saves_and_loses_nothing(text, tmp_path, capsys
     one, two = tmp_path / "one.npz", tmp_path / "two.npz"
     run_command(capsys, text, *OPTIONS, "--steps", 9, "--save", one)
     with monkeypatch.context() as patch:
-        interrupt_at(patch, 5)
+        interrupt_at(patch, 14)
         code, out, _ = run_command(capsys, text, *OPTIONS, "--steps", 9, "--save", two)
-    assert code == 130 and f"interrupted after step 5; go on with --resume {two}" in out
+    assert code == 130 and "interrupted (full 9, adaptive 5 of 9 steps)" in out
+    assert f"go on with --resume {two}" in out
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert run_command(capsys, text, "--steps", 9, "--resume", two)[0] == 0
     assert same(checkpoint.load(one)[1], checkpoint.load(two)[1])
@@ -583,11 +588,11 @@ def test_ctrl_c_finishes_the_step_saves_and_loses_nothing(text, tmp_path, capsys
 
 def test_a_second_ctrl_c_leaves_the_last_save(text, tmp_path, capsys, monkeypatch):
     path = tmp_path / "run.npz"
-    interrupt_at(monkeypatch, 6, times=2)
+    interrupt_at(monkeypatch, 9 + 6, times=2)
     code, _, err = run_command(capsys, text, *OPTIONS, "--steps", 9, "--save", path,
                                "--save-every", 2)
     assert code == 130 and "what was saved last is whole" in err
-    assert checkpoint.load(path)[0]["step"] == 4
+    assert steps_of(path) == {"full": 9, "adaptive": 4}
 
 
 def test_ctrl_c_without_a_file_says_that_nothing_was_saved(text, capsys, monkeypatch):
@@ -602,21 +607,22 @@ def test_a_killed_run_loses_the_steps_since_the_last_save_and_no_more(text, tmp_
     folder = pathlib.Path(npadasoft.__file__).parents[1]
     for moment in (0.0, 0.011, 0.037):
         how = ["--resume", str(path)] if path.exists() else ["--save", str(path), *OPTIONS]
-        begun = checkpoint.load(path)[0]["step"] if path.exists() else 0
+        begun = sum(steps_of(path).values()) if path.exists() else 0
         child = subprocess.Popen([sys.executable, "-c", code, text, "--steps", "100000",
                                   "--save-every", "1", *how], cwd=folder,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + 60
             while time.monotonic() < deadline and child.poll() is None and not (
-                    path.exists() and checkpoint.load(path)[0]["step"] > begun):
+                    path.exists() and sum(steps_of(path).values()) > begun):
                 time.sleep(0.005)
             time.sleep(moment)
         finally:
             child.kill()
             child.wait()
-        step = checkpoint.load(path)[0]["step"]         # a whole file, and further than before
-        assert step > begun
+        assert sum(steps_of(path).values()) > begun     # a whole file, further than before
+    step = max(steps_of(path).values())
+    run_command(capsys, text, "--steps", step, "--resume", path)
     run_command(capsys, text, *OPTIONS, "--steps", step, "--save", whole)
     assert same(checkpoint.load(whole)[1], checkpoint.load(path)[1])
 
@@ -636,8 +642,8 @@ def test_a_terminal_sees_one_line_drawn_over(text):
         progress(run)
         return True
     run.train(10, after)
-    assert shown.getvalue().count("\r") == 4 and shown.getvalue().count("\n") == 1
-    assert shown.getvalue().startswith("\r[##..................]  10% step 1/10 | full ")
+    assert shown.getvalue().count("\r") == 8 and shown.getvalue().count("\n") == 1
+    assert shown.getvalue().startswith("\r[#...................]   5% step 0/10 | full ")
 
 
 def test_ctrl_c_on_a_terminal_ends_the_line(text, capsys, monkeypatch):
@@ -656,9 +662,10 @@ def test_six_novels_with_the_full_softmax_and_one_to_four_clusters(capsys):
     with capsys.disabled():
         print(f"\nnumpy {np.__version__}; {time.strftime('%Y-%m-%d')}")
         assert train([path]) == 0
-        for clusters in (1, 3, 4):
-            print(f"\n{clusters} clusters")
-            assert train([path, "--softmax", "adaptive", "--clusters", str(clusters)]) == 0
+        for clusters, div_value in ((1, 4), (3, 4), (3, 2), (4, 2)):
+            print(f"\n--clusters {clusters} --div-value {div_value}")
+            assert train([path, "--softmax", "adaptive", "--clusters", str(clusters),
+                          "--div-value", str(div_value)]) == 0
 
 
 @pytest.mark.figures

@@ -74,7 +74,8 @@ def _train(args):
         run.save(path)
         print(f"saved in {path}")
     if interrupted:
-        print(f"interrupted after step {run.step}" + (
+        done = ", ".join(f"{name} {learner.step}" for name, learner in run.learners.items())
+        print(f"interrupted ({done} of {steps} steps)" + (
             f"; go on with --resume {path}" if path else "; nothing was saved (--save)"))
         return 130
     print("\n".join(_table(run)))
@@ -122,12 +123,14 @@ def _resumed(args):
 
 def _work(run, steps, path, every, interrupted):
     """Train, show, and save on the way."""
-    progress = Progress(sys.stderr, steps)
+    progress, saved = Progress(sys.stderr, steps), run.step
 
     def after(run):
+        nonlocal saved
         progress(run)
-        if path and run.step % every == 0 and run.step < steps:
+        if path and saved + every <= run.step < steps:
             run.save(path)
+            saved = run.step
         return not interrupted
     run.train(steps, after)
     if progress.terminal and run.step < steps:
@@ -167,7 +170,7 @@ def _table(run):
     found = {}
     for name, learner in run.learners.items():
         weights = sum(leaf.size for _, leaf in learner.model.softmax.parameters.items())
-        per_step = 1000 * learner.seconds / run.step
+        per_step = 1000 * learner.seconds / learner.step
         found[name] = per_step, run.perplexity(name)
         yield (f"{name:<10}{weights:>12,}{learner.seconds:>10.1f}{per_step:>10.2f}"
                f"{found[name][1]:>12.1f}")

@@ -25,7 +25,7 @@ class Progress:
 
     def __call__(self, run):
         """Show where the run is, if it is time to."""
-        now, tenth = self.clock(), 10 * run.step // self.steps
+        now, tenth = self.clock(), int(10 * self.done(run))
         last = run.step >= self.steps
         if last or (now - self.shown >= 0.1 if self.terminal else tenth > self.tenth):
             self.shown, self.tenth = now, tenth
@@ -33,12 +33,20 @@ class Progress:
             self.stream.write(("\r" if self.terminal else "") + self.line(run) + end)
             self.stream.flush()
 
+    def done(self, run):
+        """The part of all steps that is done."""
+        steps = [learner.step for learner in run.learners.values()]
+        return sum(steps) / (len(steps) * self.steps)
+
     def line(self, run):
         """The text of the line."""
-        done = run.step / self.steps
+        done = self.done(run)
         bar = "#" * int(20 * done) + "." * (20 - int(20 * done))
         parts = [f"[{bar}] {done:4.0%} step {run.step}/{self.steps}"]
         for name, learner in run.learners.items():
-            rate = run.step * run.settings.batch / learner.seconds
-            parts.append(f"{name} {rate:,.0f} words/s, perplexity {math.exp(learner.loss):.1f}")
+            if not learner.step:
+                continue
+            rate = learner.step * run.settings.batch / learner.seconds
+            perplexity = math.exp(learner.loss) if learner.loss < 700 else math.inf
+            parts.append(f"{name} {rate:,.0f} words/s, perplexity {perplexity:.1f}")
         return " | ".join(parts)

@@ -1,4 +1,4 @@
-"""A training run: one model per softmax, from one seed, on the same batches."""
+"""A training run: one model per softmax, from one seed, on the same batches, by turns."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from npadasoft.training.data import Batches, windows
 from npadasoft.training.full import FullSoftmax
 from npadasoft.training.model import Model
 from npadasoft.training.optimiser import Adagrad
+
+TURN = 20       # steps: short enough that both meet the same machine, long enough for its caches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +58,10 @@ class Learner:
 
     def __init__(self, model, rate):
         self.model, self.optimiser = model, Adagrad(model.named(), rate)
-        self.seconds, self.loss = 0.0, None         # loss: running mean, nats
+        self.step, self.seconds = 0, 0.0
+        self.loss = None                            # running mean, nats
 
-    def step(self, past, word):
+    def learn(self, past, word):
         """One step of training."""
         begin = time.perf_counter()
         loss, gradients = self.model.loss_and_gradients(past, word)
@@ -67,6 +70,7 @@ class Learner:
                              f"{self.optimiser.rate}")
         self.optimiser.step(gradients)
         self.seconds += time.perf_counter() - begin
+        self.step += 1
         self.loss = float(loss) if self.loss is None else 0.98 * self.loss + 0.02 * float(loss)
 
     def arrays(self, name):
@@ -89,22 +93,30 @@ class Run:
         if "adaptive" in settings.names and settings.cutoffs is None:
             cutoffs = plan(corpus.counts, settings.clusters).cutoffs
             settings = dataclasses.replace(settings, cutoffs=cutoffs)
-        self.settings, self.corpus, self.step = settings, corpus, 0
+        self.settings, self.corpus = settings, corpus
         self.past, self.word = windows(corpus.train, settings.context)
         self.batches = Batches(len(self.word), settings.batch, settings.seed)
         self.learners = {name: Learner(_model(settings, len(corpus.words), name), settings.rate)
                          for name in settings.names}
 
+    @property
+    def step(self):
+        """Steps that every learner has done."""
+        return min(learner.step for learner in self.learners.values())
+
     def train(self, steps, after=lambda run: True):
-        """Train until `steps` steps are done, or `after`, called between steps, answers False."""
+        """Train until `steps` steps are done, or `after`, called after each, answers False.
+
+        The learners take turns of `TURN` steps.
+        """
         while self.step < steps:
-            rows = self.batches[self.step]
-            past, word = self.past[rows], self.word[rows]
+            goal = min(steps, (self.step // TURN + 1) * TURN)
             for learner in self.learners.values():
-                learner.step(past, word)
-            self.step += 1
-            if not after(self):
-                return
+                while learner.step < goal:
+                    rows = self.batches[learner.step]
+                    learner.learn(self.past[rows], self.word[rows])
+                    if not after(self):
+                        return
 
     def perplexity(self, name):
         """exp of the mean of -log p over the held-out part."""
@@ -126,8 +138,7 @@ class Run:
     def save(self, path):
         """Write all that is needed to go on."""
         meta = {"settings": dataclasses.asdict(self.settings), "text": self.corpus.digest,
-                "step": self.step,
-                "learners": {name: [learner.seconds, learner.loss]
+                "learners": {name: [learner.step, learner.seconds, learner.loss]
                              for name, learner in self.learners.items()}}
         checkpoint.save(path, meta, self._arrays())
 
@@ -137,8 +148,7 @@ class Run:
         if meta.get("text") != self.corpus.digest:
             raise checkpoint.CheckpointError(f"{path} was trained on another text")
         took = meta.get("learners")
-        if type(meta.get("step")) is not int or not isinstance(took, dict) or (
-                took.keys() != self.learners.keys()):
+        if not isinstance(took, dict) or took.keys() != self.learners.keys():
             raise checkpoint.CheckpointError(f"{path} does not say how far it is")
         for name in mine.keys() | arrays.keys():
             found, wanted = arrays.get(name), mine.get(name)
@@ -147,9 +157,8 @@ class Run:
                 raise checkpoint.CheckpointError(f"{path} does not fit its own settings: {name}")
         for name, array in arrays.items():
             mine[name][...] = array
-        self.step = meta["step"]
-        for name, (seconds, loss) in took.items():
-            self.learners[name].seconds, self.learners[name].loss = seconds, loss
+        for name, learner in self.learners.items():
+            learner.step, learner.seconds, learner.loss = took[name]
 
     def _arrays(self):
         return {key: array for name, learner in self.learners.items()
