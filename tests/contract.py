@@ -4,7 +4,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from npadasoft import Parameters
+from npadasoft import AdaptiveLogSoftmaxWithLoss, Parameters
 
 SORTED = ("cutoffs should be a sequence of unique, positive integers sorted in an increasing "
           "order, where each value is between 1 and n_classes-1")
@@ -54,3 +54,17 @@ def same(a, b):
         return False
     equal = (a == b) & (np.signbit(a.real) == np.signbit(b.real))
     return bool((equal | (np.isnan(a) & np.isnan(b))).all())
+
+
+def small(dtype="float64", Layer=AdaptiveLogSoftmaxWithLoss, **options):
+    """Six features, nine classes, two clusters; logits of eighths are exact in every dtype."""
+    return exact(Layer(6, 9, [2, 5], 2.0, True, dtype=dtype, rng=0, **options))
+
+
+def everything(layer, x, y):
+    """Every result of a `small` layer that does not depend on chance."""
+    result, cache = layer.forward(x, y)
+    grad = eighths(5, (len(y), 9), layer.dtype)
+    return (*result, *leaves(layer.backward(cache, eighths(4, y.shape, layer.dtype))).values(),
+            layer.log_prob(x), *leaves(layer.log_prob_backward(x, grad)).values(),
+            layer.topk(x, 7).log_prob)
