@@ -1,7 +1,8 @@
-"""Correct ports in a few lines each, written apart from the package: they must pass, in any style and order.
+"""Correct ports in a few lines each, written apart from the package: they must pass, in any style
+and order.
 
-Three ways to write a log-softmax, each with the backward pass that belongs to it, times three orders of
-summation, in any NumPy precision.
+Three ways to write a log-softmax, each with the backward pass that belongs to it, times three
+orders of summation, in any NumPy precision.
 """
 import math
 
@@ -56,7 +57,7 @@ class Layer:
             e = np.exp(z - z.max(-1, keepdims=True)) if z.size else z
             return a - rho * (e / self.sum(e, -1)[:, None])
         dz = a - rho * np.exp(log_p)
-        if self.style == "t - log1p(s)":                    # a single entry: -expm1 keeps its digits
+        if self.style == "t - log1p(s)":              # one entry: -expm1 keeps its digits
             alone = (a != 0).sum(-1) == 1
             rows, k = np.nonzero(alone)[0], np.abs(a).argmax(-1)[alone]
             dz[rows, k] = -a[rows, k] * np.expm1(log_p[rows, k])
@@ -84,7 +85,8 @@ class Layer:
         z = self.scores(x)
         log_p = self.log_softmax(z)
         out = log_p[np.arange(len(y)), column]
-        found = {"cluster": cluster, "head_column": column, "head_logits": z, "head_log_prob": log_p}
+        found = {"cluster": cluster, "head_column": column,
+                 "head_logits": z, "head_log_prob": log_p}
         for i, (low, high) in enumerate(zip(self.ends, self.ends[1:])):
             rows = np.nonzero(cluster == i + 1)[0]
             hidden, t = self.tail(i, x[rows])
@@ -118,7 +120,9 @@ class Layer:
             mine = np.nonzero(f["cluster"] == i + 1)[0]
             b = np.zeros_like(f[f"tail.{i}.log_prob"])
             b[np.arange(len(mine)), f[f"tail.{i}.relative_target"]] = q[mine]
-            tails.append((mine, b, f[f"tail.{i}.hidden"], f[f"tail.{i}.logits"], f[f"tail.{i}.log_prob"]))
+            tails.append(
+                         (mine, b, f[f"tail.{i}.hidden"], f[f"tail.{i}.logits"],
+                          f[f"tail.{i}.log_prob"]))
         found = self.pull_back(self.x[kept], a, f["head_logits"], f["head_log_prob"], tails)
         dx = np.zeros_like(self.x)
         dx[kept] = found["grad.input"]
@@ -164,7 +168,8 @@ def array(tensor, dtype):
 
 def answers(case, dtype, style, order):
     """name -> array of every tensor that a correct port gives on a case."""
-    layer, expected, cotangents = Layer(case, dtype, style, order), case["expected"], case.get("cotangents", {})
+    layer, expected = Layer(case, dtype, style, order), case["expected"]
+    cotangents = case.get("cotangents", {})
     found = layer.forward() if len(layer.y) or "output" in expected else {}
     if "log_prob" in expected or "predict" in expected:
         found["log_prob"] = layer.log_prob()
@@ -181,7 +186,8 @@ def answers(case, dtype, style, order):
 
 
 def worst_ratio(case, dtype, found):
-    """(largest |got - want| / bound, its tensor); inf where exact numbers, sets or shapes differ."""
+    """(largest |got - want| / bound, its tensor); inf where exact numbers, sets or shapes differ.
+    """
     u, bits = float(np.finfo(dtype).eps) / 2, np.finfo(dtype).nmant + 1
     tiny = float(np.finfo(dtype).smallest_subnormal) * 300
     worst = (0.0, "")

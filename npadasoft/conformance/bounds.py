@@ -1,15 +1,16 @@
 """How far a correct port may be off: a first-order error analysis carried beside the values.
 
-Every number of this file is in units of the unit roundoff u: "any sane evaluation in precision u lies within
-bound · u".  The rules are few:
+Every number of this file is in units of the unit roundoff u: "any sane evaluation in precision u
+lies within bound · u".  The rules are few:
 
     a sum of n terms           (n - 1) · Σ|x|                    + what the terms bring
     a dot product of n terms   n · Σ|a·b|                        + Σ e(a)·|b| + |a|·e(b)
     exp, log, log1p, expm1     K · |result|, K = 8               + what the argument brings
     a log-softmax              see `log_softmax`
 
-and nothing is added where a result is exact.  A bound is not a value: that the formulas of the backward pass
-stand here does not bring them into the expected gradients, which are differences (see `oracle.py`).
+and nothing is added where a result is exact.  A bound is not a value: that the formulas of the
+backward pass stand here does not bring them into the expected gradients, which are differences (see
+`oracle.py`).
 """
 from __future__ import annotations
 
@@ -45,26 +46,28 @@ def integers(values: Sequence[Decimal]) -> tuple[list[int], int]:
 
 
 def exact_bits(xs: Matrix, *weights: Matrix, bias: Vector | None = None) -> int:
-    """The precision at which x @ w.T @ w.T ... + bias comes out exact, in any order, with or without FMA.
+    """The precision at which x @ w.T @ w.T ... + bias is exact, in any order, with or without FMA.
 
-    All factors of one tensor are integers over a common power of 2, hence so is every partial sum, and none
-    is larger than the same product of absolute values: that integer has as many bits as can be needed.
+    All factors of one tensor are integers over a common power of 2, hence so is every partial sum,
+    and none is larger than the same product of absolute values: that integer has as many bits as
+    can be needed.
     """
-    grain, bits, rows = 1, 1, xs
-    for k, w in enumerate([xs, *weights]):
+    grain, bits = 1, 1
+    rows: list[list[int]] = []
+    for w in [xs, *weights]:
         flat, d = integers([v for row in w for v in row])
         grain *= d
-        bits = max([bits] + [abs(n).bit_length() for n in flat])
+        bits = max([bits] + [n.bit_length() for n in flat])
         places = iter(flat)
         whole = [[abs(next(places)) for _ in row] for row in w]
-        rows = whole if k == 0 else [[sum(a * b for a, b in zip(row, v)) for v in whole]
-                                     for row in rows]                           # type: ignore[misc]
+        rows = whole if w is xs else [
+            [sum(a * b for a, b in zip(row, v)) for v in whole] for row in rows]
     if bias:
         flat, d = integers(bias)
         common = max(grain, d)
         rows = [[v * (common // grain) + abs(b) * (common // d) for v, b in zip(row, flat)]
-                for row in rows]                                                # type: ignore[misc]
-    return max([bits] + [int(v).bit_length() for row in rows for v in row])
+                for row in rows]
+    return max([bits] + [v.bit_length() for row in rows for v in row])
 
 
 def transposed(a: Matrix) -> Matrix:
@@ -93,7 +96,8 @@ def product(a: Matrix, b: Matrix, ea: Matrix | None = None, eb: Matrix | None = 
     return add(result, matmul(a, eb)) if eb else result
 
 
-def log_softmax(z: Vector, log_p: Vector, ez: Vector | None = None, concession: bool = True) -> Vector:
+def log_softmax(z: Vector, log_p: Vector, ez: Vector | None = None,
+                concession: bool = True) -> Vector:
     """e_j = e(z_j) + |t_j| + |ℓ_j| + Σ_k p_k·(e(z_k) + |t_k| + K) + (n - 1) + K·L.
 
     `concession` adds |m| + |m + L|, so that z - (m + L) counts as correct too.
@@ -122,7 +126,7 @@ def log_softmax_sharp(z: Vector, log_p: Vector) -> Vector:
     E = total(v.exp() * abs(s) for v, s in zip(log_p, t) if s)
     others = 1 - (-L).exp() if L > Decimal("1e-9") else L           # s / (1 + s)
     rest = K * L + others * (K + n - 1) + E
-    first = t.index(0)
+    first = z.index(top)
     return [L * (2 * K + n) + E if j == first else abs(s) + abs(v) + rest
             for j, (s, v) in enumerate(zip(t, log_p))]
 
@@ -131,8 +135,9 @@ def logit_gradient(a: Vector, z: Vector, log_p: Vector, el: Vector, ea: Vector |
                    sharp: bool = False) -> tuple[Vector, Vector]:
     """Size of a - (Σa)·p, the gradient at logits, and its bound.
 
-    e_k = e(a_k) + p_k·e(Σa) + |Σa|·p_k·(e(ℓ_k) + K + 1) + 2|v_k|, which a port that subtracts keeps.  `sharp`, for a
-    cotangent with one entry g: |q|·p_k·(|ℓ_k| + K) elsewhere, and through expm1 at g.
+    e_k = e(a_k) + p_k·e(Σa) + |Σa|·p_k·(e(ℓ_k) + K + 1) + 2|v_k|, which a port that subtracts
+    keeps.  `sharp`, for a cotangent with one entry g: |q|·p_k·(|ℓ_k| + K) elsewhere, and through
+    expm1 at g.
     """
     ea = ea or [ZERO] * len(a)
     p = [v.exp() for v in log_p]
@@ -158,7 +163,8 @@ def logit_gradient(a: Vector, z: Vector, log_p: Vector, el: Vector, ea: Vector |
     return size, error
 
 
-def pull_back(head: tuple[Matrix, Matrix], tails: Sequence[dict], xs: Matrix, weights: dict) -> dict:
+def pull_back(head: tuple[Matrix, Matrix], tails: Sequence[dict], xs: Matrix,
+              weights: dict) -> dict:
     """Bounds on all gradients, given those on the gradients at the logits.
 
     head : sizes and bounds, (N, K) each, of grad.head_logits

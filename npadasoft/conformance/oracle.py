@@ -1,23 +1,24 @@
 """What the right answers are: the definition in `decimal`, and differences of it for the gradients.
 
-Nothing here knows a derivative.  A gradient is a central difference of `reference.py` with h = 1e-25 and so
-many digits that its first forty or more are right; therefore no hand-derived formula can be wrong in the
-oracle and in the code under test alike.  The differences are those of one row's output at a time, because
-a row depends on no other; the gradient of a batch is their sum, weighted with what arrives at each row.
+Nothing here knows a derivative.  A gradient is a central difference of `reference.py` with h =
+1e-25 and so many digits that its first forty or more are right; therefore no hand-derived formula
+can be wrong in the oracle and in the code under test alike.  The differences are those of one row's
+output at a time, because a row depends on no other; the gradient of a batch is their sum, weighted
+with what arrives at each row.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, getcontext, localcontext
 from functools import lru_cache
-from typing import Any, Callable, Iterable, Iterator, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 from npadasoft import reference
 
 VERSION = 1                     # raised whenever stored values or bounds would come out differently
 STEP = Decimal("1e-25")
 DIGITS = 75
-NOISE = Decimal("1e-30")        # below it a slope is looked at twice: it may be the rest of an exact 0
+NOISE = Decimal("1e-30")        # below it a slope is looked at twice: the rest of an exact 0?
 LN10 = Decimal("2.302585092994045684")
 
 Vector = list[Decimal]
@@ -32,7 +33,8 @@ def _log1p(s: Decimal, precision: int) -> Decimal:
 
 
 def log1p(s: Decimal) -> Decimal:
-    """ln(1 + s), with as many more digits as s has zeros after its point: `decimal` has no log1p."""
+    """ln(1 + s), with as many more digits as s has zeros after its point: `decimal` has no log1p.
+    """
     return _log1p(s, getcontext().prec)
 
 
@@ -85,7 +87,9 @@ def digits(problem: Problem) -> int:
 
 
 def slots(nested: list, only: Iterable[int] | None = None) -> list[Slot]:
-    """Every number of a list of lists (or of a list) in C order, or those at the flat places `only`."""
+    """Every number of a list of lists (or of a list) in C order, or those at the flat places
+    `only`.
+    """
     if nested and isinstance(nested[0], list):
         every: list[Slot] = [(row, j) for row in nested for j in range(len(row))]
     else:
@@ -105,9 +109,11 @@ def _slope(f: Callable[[], Decimal], slot: Slot, step: Decimal) -> Decimal:
 
 
 def slope(f: Callable[[], Decimal], slot: Slot, step: Decimal = STEP) -> Decimal:
-    """df/d(the number in `slot`): the central difference, and 0 where that is an exact 0's remainder.
+    """df/d(the number in `slot`): the central difference, and 0 where that is an exact 0's
+    remainder.
 
-    A remainder is what is left of terms that cancel: it moves with h and the digits, a true slope does not.
+    A remainder is what is left of terms that cancel: it moves with h and the digits, a true slope
+    does not.
     """
     first = _slope(f, slot, step)
     if first == 0 or abs(first) > NOISE:
@@ -133,17 +139,15 @@ def weighted_sum(weights: Vector, terms: Sequence[Vector], size: int) -> Vector:
     return result
 
 
-def functions_of(problem: Problem, seeds: Sequence[Any]) -> Iterator[tuple[Decimal, Callable[[], Decimal]]]:
-    """Per row what is differentiated, and the weight of the result.
+def function_of(problem: Problem, n: int, seed: Any) -> tuple[Decimal, Callable[[], Decimal]]:
+    """What is differentiated in row n, and the weight of the result.
 
-    `seeds[n]` is a number where row n's `output` receives it, and a list where all of `log_prob` do.
+    `seed` is a number where the row's `output` receives it, a list where all of its `log_prob` do.
     """
-    for n, seed in enumerate(seeds):
-        if isinstance(seed, list):
-            yield Decimal(1), (lambda n=n, seed=seed: sum(                          # type: ignore[misc]
-                (a * b for a, b in zip(seed, log_prob(problem, n)) if a), start=Decimal(0)))
-        else:
-            yield seed, (lambda n=n: output(problem, n))                            # type: ignore[misc]
+    if not isinstance(seed, list):
+        return seed, lambda: output(problem, n)
+    return Decimal(1), lambda: sum(
+        (a * b for a, b in zip(seed, log_prob(problem, n)) if a), start=Decimal(0))
 
 
 def parameter_gradient(problem: Problem, name: str, seeds: Sequence[Any],
@@ -152,8 +156,9 @@ def parameter_gradient(problem: Problem, name: str, seeds: Sequence[Any],
     places = slots(problem.parameters[name], only)
     tail = int(name.split(".")[1]) if name.startswith("tail") else None
     weights, terms = [], []
-    for n, (weight, f) in enumerate(functions_of(problem, seeds)):
-        elsewhere = tail is not None and not isinstance(seeds[n], list) and (
+    for n, seed in enumerate(seeds):
+        weight, f = function_of(problem, n, seed)
+        elsewhere = tail is not None and not isinstance(seed, list) and (
             reference.locate(problem.targets[n], problem.cutoffs)[0] != tail + 1)
         if weight and not elsewhere:                # the definition does not look at other clusters
             weights.append(weight)
@@ -163,9 +168,12 @@ def parameter_gradient(problem: Problem, name: str, seeds: Sequence[Any],
 
 def input_gradient(problem: Problem, seeds: Sequence[Any], step: Decimal = STEP) -> list[Vector]:
     """d Σ_n seeds[n] · output[n] / d xs: (N, D)."""
-    return [[weight * d for d in slopes(f, slots(problem.xs[n]), step)] if weight
-            else [Decimal(0)] * len(problem.xs[n])
-            for n, (weight, f) in enumerate(functions_of(problem, seeds))]
+    rows = []
+    for n, (x, seed) in enumerate(zip(problem.xs, seeds)):
+        weight, f = function_of(problem, n, seed)
+        rows.append([weight * d for d in slopes(f, slots(x), step)] if weight
+                    else [Decimal(0)] * len(x))
+    return rows
 
 
 def logit_gradient(z: Vector, picked: int, seed: Decimal, step: Decimal = STEP) -> Vector:

@@ -1,4 +1,6 @@
-"""What a case is before it has values: a configuration, numbers that are exact, and what to expect of it."""
+"""What a case is before it has values: a configuration, numbers that are exact, and what to expect
+of it.
+"""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -19,9 +21,9 @@ ALL = ("forward", "backward", "log_prob", "predict")
 class Recipe:
     """One case without its expected values.
 
-    `ops` says which values are wanted: forward, backward, log_prob, predict (log_prob_backward follows from a
-    cotangent of log_prob).  `at` names the flat places that are kept of a large gradient.  `given` is an
-    expected block written by rule, where no values are computed.
+    `ops` says which values are wanted: forward, backward, log_prob, predict (log_prob_backward
+    follows from a cotangent of log_prob).  `at` names the flat places that are kept of a large
+    gradient.  `given` is an expected block written by rule, where no values are computed.
     """
 
     id: str
@@ -46,7 +48,8 @@ def tensor(shape, data) -> Tensor:
     return {"shape": list(shape), "data": data}
 
 
-def config(in_features, n_classes, cutoffs, div_value=2.0, head_bias=False, **more) -> dict[str, Any]:
+def config(in_features, n_classes, cutoffs, div_value=2.0, head_bias=False,
+           **more) -> dict[str, Any]:
     return {"in_features": in_features, "n_classes": n_classes, "cutoffs": list(cutoffs),
             "div_value": div_value, "head_bias": head_bias, **more}
 
@@ -71,19 +74,27 @@ def parameter_shapes(config) -> dict[str, list[int]]:
 
 
 class Draw:
-    """Numbers from a case's own stream, `Random(seed).getrandbits` alone: it is the same in every version."""
+    """Numbers from a case's own stream, `Random(seed).getrandbits` alone: it is the same in every
+    version.
+    """
 
     def __init__(self, seed: str):
         self._bits = Random(int.from_bytes(seed.encode(), "big")).getrandbits
 
     def dyadic(self, shape, unit=16, bits=5) -> Tensor:
         """Multiples of 1/unit in [-2^(bits-1), 2^(bits-1)) / unit."""
-        return tensor(shape, [(self._bits(bits) - (1 << (bits - 1))) / unit for _ in range(prod(shape))])
+        return tensor(shape,
+                      [(self._bits(bits) - (1 << (bits - 1))) / unit for _ in range(prod(shape))])
 
     def generic(self, shape, scale=1.0) -> Tensor:
         """Numbers of 24 significant bits in ±scale: equal in every precision from float32 on."""
         return tensor(shape, [scale * ((self._bits(24) | 1) - (1 << 23)) / (1 << 23)
                               for _ in range(prod(shape))])
+
+    def double(self, shape) -> Tensor:
+        """Numbers of 53 significant bits in [-1, 1): float64 alone holds them."""
+        return tensor(shape,
+                      [((self._bits(53) | 1) - (1 << 52)) / (1 << 52) for _ in range(prod(shape))])
 
     def below(self, n) -> int:
         return self._bits(30) % n
@@ -93,7 +104,8 @@ class Draw:
 
 
 def build(id, comment, flags, config, targets, *, input=None, cotangents=("loss",), ops=BACKWARD,
-          numbers: Callable[[Draw, list[int]], Tensor] | None = None, change=None, **more) -> Recipe:
+          numbers: Callable[[Draw, list[int]], Tensor] | None = None, change=None,
+          **more) -> Recipe:
     """A recipe whose numbers are drawn from the stream named by `id`.
 
     targets : list, or nested list for N-d, or int for unbatched

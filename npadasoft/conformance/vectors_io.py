@@ -1,8 +1,8 @@
 """Golden vectors: reading them, choosing among them, making them again.
 
-They are package data: `vectors/MANIFEST.json`, one file a feature, and `io.json` for the self-test of numbers.
-What is made anew is the same to the last byte on any machine; a case whose inputs have not changed is
-taken from the file that is there.
+They are package data: `vectors/MANIFEST.json`, one file a feature, and `io.json` for the self-test
+of numbers. What is made anew is the same to the last byte on any machine; a case whose inputs have
+not changed is taken from the file that is there.
 """
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ LICENSE = "CC0-1.0"
 
 def read(name: str) -> Any:
     """One JSON file of the installed vectors, `name` as in MANIFEST.json."""
-    return json.loads((resources.files("npadasoft.conformance") / "vectors" / name).read_text("utf-8"))
+    file = resources.files("npadasoft.conformance") / "vectors" / name
+    return json.loads(file.read_text("utf-8"))
 
 
 def load() -> list[Case]:
@@ -47,7 +48,8 @@ def load_numbers() -> dict[str, Any]:
 
 def select(cases: Iterable[Case], only: Iterable[str] = (), tiers: Iterable[str] = (),
            with_flags: Iterable[str] = ()) -> list[Case]:
-    """Those whose id fits one of the patterns `only` (T03, T*), whose tier is among `tiers` and that have a flag.
+    """Those whose id fits one of the patterns `only` (T03, T*), whose tier is among `tiers` and
+    that have a flag.
 
     Examples
     --------
@@ -65,16 +67,17 @@ def select(cases: Iterable[Case], only: Iterable[str] = (), tiers: Iterable[str]
 
 def fingerprint(recipe: Recipe) -> str:
     """Changes when, and only when, expected values have to be computed again."""
-    what = [oracle.VERSION, recipe.config, recipe.params, recipe.inputs, recipe.cotangents, recipe.ops,
-            recipe.tier, recipe.at, recipe.given]
+    what = [oracle.VERSION, recipe.config, recipe.params, recipe.inputs, recipe.cotangents,
+            recipe.ops, recipe.tier, recipe.at, recipe.given]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
 def layout(value: Any, depth: int = 0) -> str:
     """JSON in which every tensor is one line: small files that `git diff` can show."""
-    leaf = not isinstance(value, (dict, list)) or not value or (
-        isinstance(value, dict) and ({"data", "sets", "in_features"} & set(value) or depth > 5)) or (
-        isinstance(value, list) and not isinstance(value[0], dict))
+    if isinstance(value, dict):
+        leaf = not value or bool({"data", "sets", "in_features"} & set(value))
+    else:
+        leaf = not isinstance(value, list) or not value or not isinstance(value[0], dict)
     if leaf:
         return json.dumps(value, ensure_ascii=False)
     pad = "\n" + " " * (depth + 1)
@@ -84,7 +87,8 @@ def layout(value: Any, depth: int = 0) -> str:
                           for k, v in value.items()) + pad[:-1] + "}"
 
 
-def files(more: int, known: dict[str, tuple[str, Case]], progress: Callable[[str], None]) -> dict[str, str]:
+def files(more: int, known: dict[str, tuple[str, Case]],
+          progress: Callable[[str], None]) -> dict[str, str]:
     """Name -> text of every file; `known` holds what need not be computed, by id."""
     texts, listed = {}, {}
     for feature, recipes in catalogue().items():
@@ -98,9 +102,10 @@ def files(more: int, known: dict[str, tuple[str, Case]], progress: Callable[[str
             "flags": {name: about for name, about in flags.FLAGS.items() if name in used},
             "cases": cases}) + "\n"
         listed[f"{feature}.json"] = prints
-    texts["io.json"] = layout({"suite": SUITE, "license": LICENSE, "numbers": numbers.NUMBERS}) + "\n"
-    texts["MANIFEST.json"] = layout({
-        "suite": SUITE, "license": LICENSE, "generator": "npadasoft vectors regenerate",
+    head = {"suite": SUITE, "license": LICENSE}
+    texts["io.json"] = layout(head | {"numbers": numbers.NUMBERS}) + "\n"
+    texts["MANIFEST.json"] = layout(head | {
+        "generator": "npadasoft vectors regenerate",
         "oracle": oracle.VERSION,
         "files": {name: {"sha256": hashlib.sha256(text.encode()).hexdigest(),
                          "cases": listed.get(name, {})} for name, text in texts.items()}}) + "\n"
@@ -131,15 +136,10 @@ def regenerate(directory: str | Path, check: bool = False,
                progress: Callable[[str], None] = lambda text: None) -> list[str]:
     """Write the vectors into a directory, or hold what is there against what would be written.
 
-    Parameters
-    ----------
-    directory : path
-        Made if it does not exist.
-    check : bool
-        Write nothing; compute every case, with 30 more digits and a smaller step, so that "up to date"
-        also says that the digits suffice.
-    progress : callable
-        Called with the id of each case that is computed.
+    Parameters ---------- directory : path Made if it does not exist. check : bool Write nothing;
+        compute every case, with 30 more digits and a smaller step, so that "up to date" also says
+        that the digits suffice. progress : callable Called with the id of each case that is
+        computed.
 
     Returns
     -------

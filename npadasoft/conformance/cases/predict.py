@@ -1,8 +1,9 @@
-"""The most probable class: never the best class of the best cluster without a look at the others."""
+"""The most probable class: never the best class of the best cluster without a look at the others.
+"""
 from npadasoft.conformance.cases.scores import given
 from npadasoft.conformance.recipe import build, config
 
-ROWS4 = config(4, 10, [3, 7], 1.0)                  # head: classes 0, 1, 2, clusters [3, 7) and [7, 10)
+ROWS4 = config(4, 10, [3, 7], 1.0)              # head: classes 0, 1, 2, clusters [3, 7), [7, 10)
 BOTH = ("log_prob", "predict")
 
 
@@ -24,55 +25,60 @@ THREE = [[0, 1, 0.5]] * 4
 
 def _winners():
     return [
-        _scored("P01", "a class of the shortlist wins in every row, each of them once", ["ExactGemm"], ROWS4,
+        _scored("P01", "a class of the shortlist wins in every row, each of them once",
+                ["ExactGemm"], ROWS4,
                 [[5, 0, 1, 0, 0], [0, 5, 1, 0, 1], [1, 0, 5, 1, 0], [6, 5, 0, 2, 2]], SMALL, THREE),
-        _scored("P02", "a class of a tail wins in every row: first, last and middle of both", ["ExactGemm"], ROWS4,
+        _scored("P02", "a class of a tail wins in every row: first, last and middle of both",
+                ["ExactGemm"], ROWS4,
                 [[0, 0, 0, 6, 0], [0, 1, 0, 0, 6], [0, 0, 1, 6, 0], [0, 0, 0, 0, 6]],
                 [[6, 0, 1, 0], [0, 1, 0, 0], [0, 1, 0, 6], [0, 0, 0, 0.5]],
                 [[1, 0, 0], [6, 0, 1], [0, 0, 1], [0, 1, 6]]),
-        _scored("P03", "the shortlist, the first tail, the second tail, and the shortlist again", ["ExactGemm"],
-                ROWS4, [[0, 4, 0, 0, 0], [0, 0, 0, 5, 1], [0, 1, 0, 0, 5], [3, 0, 0, 1, 2]],
+        _scored("P03", "the shortlist, the first tail, the second tail, and the shortlist again",
+                ["ExactGemm"], ROWS4,
+                [[0, 4, 0, 0, 0], [0, 0, 0, 5, 1], [0, 1, 0, 0, 5], [3, 0, 0, 1, 2]],
                 [[0, 1, 0, 0], [0, 0, 5, 0], [1, 0, 0, 0], [0, 0, 0, 1]],
                 [[0, 0, 1], [0, 1, 0], [0, 5, 0], [1, 0, 0]]),
-        _scored("P04", "the cluster's column is the largest of the head, yet the best class is in the shortlist",
-                ["ExactGemm"], ROWS4, [[1, 0, 0, 1.5, 0], [0, 2, 0, 0, 2.5], [0, 0, 1, 2, 0], [0, 3, 2, 3.25, 1]],
-                FLAT, [[0, 0, 0]] * 4),
-        _scored("P05", "the best class is in the second best cluster: peaked there, flat in the best",
-                ["ExactGemm"], ROWS4, [[0, 0, 0, 4, 3.5], [0, 1, 0, 3.5, 4], [0, 0, 0, 5, 4.5], [0, 0, 1, 4.5, 5]],
+        _scored("P04", "the cluster's column is the largest of the head, yet the best class is in "
+                "the shortlist", ["ExactGemm"], ROWS4,
+                [[1, 0, 0, 1.5, 0], [0, 2, 0, 0, 2.5], [0, 0, 1, 2, 0], [0, 3, 2, 3.25, 1]], FLAT,
+                [[0, 0, 0]] * 4),
+        _scored("P05", "the best class is in the second best cluster: peaked there, flat in the "
+                "best", ["ExactGemm"], ROWS4,
+                [[0, 0, 0, 4, 3.5], [0, 1, 0, 3.5, 4], [0, 0, 0, 5, 4.5], [0, 0, 1, 4.5, 5]],
                 [[0, 0, 0, 0], [8, 0, 0, 0], [0, 0.5, 0, 0], [0, 0, 0, 9]],
                 [[0, 9, 0], [0, 0, 0.25], [7, 0, 0], [0, 0, 0]]),
-        _scored("P06", "the third tail of three wins, then the first, then the second: columns do not follow rows",
-                ["ColumnOrder", "ExactGemm"], config(3, 11, [2, 5, 8], 1.0),
-                [[0, 1, 0, 1, 6], [0, 0, 6, 0, 1], [1, 0, 0, 6, 0]], [[0, 1, 0], [0, 5, 0], [1, 0, 0]],
-                [[1, 0, 0], [0, 0, 1], [0, 0, 5]], [[5, 0, 0], [0, 1, 0], [0, 0, 1]]),
+        _scored("P06", "the third tail of three wins, then the first, then the second: columns do "
+                "not follow rows", ["ColumnOrder", "ExactGemm"], config(3, 11, [2, 5, 8], 1.0),
+                [[0, 1, 0, 1, 6], [0, 0, 6, 0, 1], [1, 0, 0, 6, 0]],
+                [[0, 1, 0], [0, 5, 0], [1, 0, 0]], [[1, 0, 0], [0, 0, 1], [0, 0, 5]],
+                [[5, 0, 0], [0, 1, 0], [0, 0, 1]]),
     ]
 
 
 def _ties():
     pair = config(2, 8, [3, 6], 1.0)
     return [
-        _scored("P07", "two classes of the shortlist are equally probable", ["Ties", "ExactGemm"], pair,
-                [[4, 1, 4, 0, 0], [0, 3, 3, 1, 0]], [[0, 0, 1]] * 2, [[0, 1]] * 2),
-        _scored("P08", "two classes of a tail are equally probable, the first and the last", ["Ties", "ExactGemm"],
-                pair, [[0, 0, 0, 6, 0], [0, 0, 1, 0, 6]], [[3, 1, 3], [0, 0, 0]], [[0, 1], [2, 2]]),
-        _scored("P09", "all classes of a row are equally probable: any of the shortlist will do",
-                ["Ties", "EqualScores"], pair, [[2, 2, 2, -9, -9], [0, 0, 0, -9, -9]], [[0, 0, 0]] * 2, [[0, 0]] * 2),
-        _scored("P10", "the best two differ by 1/64 and lie in different clusters", ["Ties", "ExactGemm"], pair,
-                [[0, 0, 0, 4, 4.015625], [0, 1, 0, 4.015625, 4]], [[9, 0, 0], [0, 9, 0]],
-                [[9, -20], [-20, 9]]),
-        _scored("P11", "the best two differ by 2^-22: float64 must tell them apart, float32 need not",
-                ["Ties"], pair, [[1 + 2 ** -22, 1, 0, 0, 0], [0, 1, 1 + 2 ** -22, 0, 0]], [[0, 0, 0]] * 2,
-                [[0, 1]] * 2, tier="quality"),
-        _scored("P12", "a tail of one class ties with a class of the shortlist", ["Ties", "ExactGemm"],
-                config(2, 6, [3, 5], 1.0), [[2, 0, 1, 0, 2], [0, 3, 1, 1, 3]], [[0, 1]] * 2, [[5]] * 2),
+        _scored("P07", "two classes of the shortlist are equally probable", ["Ties", "ExactGemm"],
+                pair, [[4, 1, 4, 0, 0], [0, 3, 3, 1, 0]], [[0, 0, 1]] * 2, [[0, 1]] * 2),
+        _scored("P08", "two classes of a tail are equally probable, the first and the last",
+                ["Ties", "ExactGemm"], pair, [[0, 0, 0, 6, 0], [0, 0, 1, 0, 6]],
+                [[3, 1, 3], [0, 0, 0]], [[0, 1], [2, 2]]),
+        _scored("P10", "the best two differ by 1/64 and lie in different clusters",
+                ["Ties", "ExactGemm"], pair, [[0, 0, 0, 4, 4.015625], [0, 1, 0, 4.015625, 4]],
+                [[9, 0, 0], [0, 9, 0]], [[9, -20], [-20, 9]]),
+        _scored("P11", "the best two differ by 2^-22: float64 must tell them apart, float32 need "
+                "not", ["Ties"], pair, [[1 + 2 ** -22, 1, 0, 0, 0], [0, 1, 1 + 2 ** -22, 0, 0]],
+                [[0, 0, 0]] * 2, [[0, 1]] * 2, tier="quality"),
+        _scored("P12", "a tail of one class ties with a class of the shortlist",
+                ["Ties", "ExactGemm"], config(2, 6, [3, 5], 1.0),
+                [[2, 0, 1, 0, 2], [0, 3, 1, 1, 3]], [[0, 1]] * 2, [[5]] * 2),
     ]
 
 
 def _drawn():
     return [
-        _spread("P13", "twenty-four rows of a drawn layer with larger scores: shortlist and every cluster win",
-                config(6, 15, [3, 6, 10], 1.0, True), 24),
-        _spread("P14", "one row of a drawn layer of sixty classes", config(5, 60, [10, 25], 1.0), 1),
+        _spread("P13", "twenty-four rows of a drawn layer with larger scores: shortlist and every "
+                "cluster win", config(6, 15, [3, 6, 10], 1.0, True), 24),
     ]
 
 

@@ -1,7 +1,7 @@
 """Ways to write down the scores of a case directly, instead of drawing weights.
 
-Row n's input is the n-th unit vector, so that its head scores are column n of `head.weight`; with a div_value
-of 1 a tail's projection is square and can be the identity.
+Row n's input is the n-th unit vector, so that its head scores are column n of `head.weight`; with a
+div_value of 1 a tail's projection is square and can be the identity.
 """
 from npadasoft.conformance.recipe import tensor
 
@@ -18,7 +18,8 @@ def given(head, *tails):
     """A `change` for `build`: head scores per row, and those of each tail (None: as drawn)."""
     def change(params, inputs):
         D = params["head.weight"]["shape"][1]
-        inputs["input"] = tensor([len(head), D], [float(n == j) for n in range(len(head)) for j in range(D)])
+        inputs["input"] = tensor([len(head), D],
+                                 [float(n == j) for n in range(len(head)) for j in range(D)])
         put(params, "head.weight", head)
         for i, scores in enumerate(tails):
             if scores is not None:
@@ -28,7 +29,8 @@ def given(head, *tails):
 
 
 def put(params, name, scores):
-    """Weights with which the n-th unit vector scores scores[n]; features beyond the rows weigh 0."""
+    """Weights with which the n-th unit vector scores scores[n]; features beyond the rows weigh 0.
+    """
     K, D = params[name]["shape"]
     rows = [*scores, *[[0.0] * K for _ in range(D - len(scores))]]
     params[name] = tensor([K, D], [float(v) for v in transposed(rows)])
