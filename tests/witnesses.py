@@ -11,6 +11,7 @@ The complex step goes through the layer, forward or backward, but knows nothing 
 import importlib
 import math
 import os
+import warnings
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -196,9 +197,11 @@ def as_longdouble(nested, shape):
 def torch_layer(layer):
     """PyTorch's own layer with the weights of `layer`, in its precision."""
     torch = witness("torch")
-    peer = torch.nn.AdaptiveLogSoftmaxWithLoss(
-        layer.in_features, layer.n_classes, list(layer.cutoffs[:-1]), layer.div_value,
-        layer.head_bias, dtype=getattr(torch, layer.dtype.name))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")      # hidden size 0
+        peer = torch.nn.AdaptiveLogSoftmaxWithLoss(
+            layer.in_features, layer.n_classes, list(layer.cutoffs[:-1]), layer.div_value,
+            layer.head_bias, dtype=getattr(torch, layer.dtype.name))
     peer.load_state_dict({k: torch.from_numpy(np.array(w)) for k, w in layer.parameters.items()})
     return peer
 
