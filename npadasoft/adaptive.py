@@ -23,9 +23,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npadasoft import checks, search
-from npadasoft.arrays import (Array, array_namespace, from_foreign, is_floating, result_type,
-                              working_type)
+from npadasoft import checks, fused, search
+from npadasoft.arrays import (Array, array_namespace, as_array, from_foreign, is_floating, ndim,
+                              result_type, rounded, working_type)
 from npadasoft.cutoffs import Cutoffs, Routing, divisor, hidden_sizes, integer, route
 from npadasoft.functional import (bias_backward, linear, linear_backward, log_softmax,
                                   log_softmax_backward, pick, pick_backward)
@@ -135,7 +135,7 @@ class AdaptiveLogSoftmaxWithLoss:
                         bool(head_bias), ignore_index, reduction)
         self.div_value = divisor(div_value)
         self.hidden_sizes = hidden_sizes(self.in_features, self.div_value, self._cutoffs)
-        dtype = np.dtype(dtype)
+        dtype = np.dtype(dtype).newbyteorder("=")
         if not is_floating(dtype):
             raise TypeError(f"dtype should be a floating-point type, but found {dtype}")
         self._parameters = _initial(self._shapes(), np.random.default_rng(rng), dtype)
@@ -202,21 +202,15 @@ class AdaptiveLogSoftmaxWithLoss:
         -----
         Only clusters that hold a target are computed.  One transfer from the device.
         """
-        parameters = self._parameters
-        xp = array_namespace(input, target, parameters.head.weight)
-        y = checks.targets(target, xp)
-        x = checks.floats("input", input, self.dtype, xp)
-        checks.batch(x, y)
-        checks.features(x, self.in_features)
-        x, parameters, dtype = self._to_working(x, parameters)
+        x, y, parameters, dtype = self._examples(input, target)
         routing = route(y.reshape(-1), self._cutoffs, self.ignore_index)
         head, hidden, tails = self._logits(x, routing, parameters)
         cache = Cache(x, routing, parameters, log_softmax(head), hidden,
                       tuple(map(log_softmax, tails)), y.shape, dtype)
         output = self._gather(cache)                                    # (N,)
         loss = self._reduce(output, routing.n_kept)
-        output = output.astype(dtype).reshape(y.shape)[()]
-        return Output(output, loss.astype(dtype).reshape(loss.shape and y.shape)[()]), cache
+        output = rounded(output, dtype).reshape(y.shape)[()]
+        return Output(output, rounded(loss, dtype).reshape(loss.shape and y.shape)[()]), cache
 
     def backward(self, cache, grad_output=None, grad_loss=1.0):
         """Pull gradients of `output` and `loss` back to the input and the parameters.
@@ -265,22 +259,60 @@ class AdaptiveLogSoftmaxWithLoss:
         return gradients
 
     def loss_and_gradients(self, input, target, *, memory=2**28):
-        """Loss, and its gradients: `forward`, then `backward`.
+        """Loss and its gradients in one blocked pass: what to train with.
+
+        The numbers of `forward` and then `backward`, to rounding, without a `Cache`: the logits of
+        a block are turned into loss and gradients and dropped (see `npadasoft.fused`).
 
         Parameters
         ----------
         input, target
             As for `forward`.
-        memory : int
-            Bytes beyond input, weights and result.
+        memory : int, default 2**28
+            Bytes to use beyond input, weights and result, and 64 bytes a row, whatever the batch
+            and the number of classes.  Less memory means smaller blocks; where not a few rows of a
+            softmax fit, its logits are computed twice.  (float16 is widened whole, beside this.)
 
         Returns
         -------
-        loss : scalar
+        loss : scalar, nats; the shape of target with reduction "none"
         Gradients
+            Of that loss, or of its sum with reduction "none".
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `forward`; and if `memory` does not hold one row and one class.
         """
-        (_, loss), cache = self.forward(input, target)
-        return loss, self.backward(cache)
+        x, y, parameters, dtype = self._examples(input, target)
+        routing = route(y.reshape(-1), self._cutoffs, self.ignore_index)
+        xp = array_namespace(x)
+        wide = working_type(dtype)
+        scale = max(routing.n_kept, 1) if self.reduction == "mean" else 1
+        q = xp.zeros(x.shape[0], dtype=wide) - 1 / scale                    # (N,)
+        output, dx = xp.zeros(x.shape[0], dtype=wide), xp.zeros(x.shape, dtype=wide)
+        memory, leaves = integer("memory", memory, minimum=1), {}
+        for path, part in _parts(routing, parameters):
+            projection, weight, bias = fused.backpropagate(part, x, q, output, dx, memory)
+            if path == "head":
+                leaves["head.weight"], leaves["head.bias"] = weight, bias
+            else:
+                leaves[f"{path}.0.weight"], leaves[f"{path}.1.weight"] = projection, weight
+        gradients = Parameters.from_items(leaves)
+        loss = self._reduce(output, routing.n_kept)
+        return (rounded(loss, dtype).reshape(loss.shape and y.shape)[()],
+                self._result(dx, gradients, y.shape, dtype))
+
+    def _examples(self, input, target):
+        """The checked batch: rows (N, D), targets, weights to compute with, dtype of results."""
+        parameters = self._parameters
+        xp = array_namespace(input, target, parameters.head.weight)
+        y = checks.targets(target, xp)
+        x = checks.floats("input", input, self.dtype, xp)
+        checks.batch(x, y, self.in_features)
+        checks.features(x, self.in_features)
+        x, parameters, dtype = self._to_working(x, parameters)
+        return x, y, parameters, dtype
 
     def _to_working(self, x, parameters):
         """Rows (N, D) and weights in the precision to compute in, and the dtype of the results."""
@@ -322,7 +354,7 @@ class AdaptiveLogSoftmaxWithLoss:
     def _upstream(self, cache, grad_output, grad_loss):
         """q = dL/d output, through `output` and through `loss` together: (N,)."""
         xp = array_namespace(cache.input)
-        one_a_row = self.reduction == "none" and getattr(grad_loss, "ndim", 0)
+        one_a_row = self.reduction == "none" and ndim(grad_loss)
         s = checks.upstream("grad_loss", grad_loss, "loss", cache.shape if one_a_row else (),
                             cache.dtype, xp)
         if self.reduction == "mean":
@@ -364,10 +396,14 @@ class AdaptiveLogSoftmaxWithLoss:
         dx[routing.kept] += dx_kept
         if parameters.head.bias is not None:
             leaves["head.bias"] = bias_backward(dhead)
-        dtype = cache.dtype if cache.dtype == np.float16 else wide
-        tree = Parameters.from_items(leaves).map(lambda leaf: leaf.astype(dtype, copy=False))
-        dinput = dx.astype(dtype, copy=False).reshape(*cache.shape, self.in_features)
-        return Gradients(dinput, tree), tuple(dhidden)
+        dtype = wide if wide.kind == "c" else result_type(cache.dtype)
+        tree = Parameters.from_items(leaves)
+        return self._result(dx, tree, cache.shape, dtype), tuple(dhidden)
+
+    def _result(self, dx, tree, shape, dtype):
+        """`Gradients` in the shape of the input and the dtype of results."""
+        tree = tree.map(lambda leaf: rounded(leaf, dtype))
+        return Gradients(rounded(dx, dtype).reshape(*shape, self.in_features), tree)
 
     # ---------------------------------------------------------------- the whole distribution
 
@@ -395,11 +431,11 @@ class AdaptiveLogSoftmaxWithLoss:
         x, parameters, dtype, shape = self._rows(input)
         xp = array_namespace(x)
         head, _, tails = self._all_log_prob(x, parameters)
-        result = xp.empty((x.shape[0], self.n_classes), dtype=dtype)
+        result = xp.empty((x.shape[0], self.n_classes), dtype=working_type(dtype))
         result[:, :self.shortlist_size] = head[:, :self.shortlist_size]
         for i, tail in enumerate(tails):
             result[:, self._cutoffs.classes(i)] = head[:, self._cutoffs.column(i), None] + tail
-        return result.reshape(*shape, self.n_classes)
+        return rounded(result, dtype).reshape(*shape, self.n_classes)
 
     def log_prob_backward(self, input, grad_log_prob):
         """Gradients of Σ grad_log_prob · log_prob(input).
@@ -510,7 +546,7 @@ class AdaptiveLogSoftmaxWithLoss:
             raise ValueError(f"selected index k out of range: k is {k}, n_classes {self.n_classes}")
         x, parameters, dtype, shape = self._rows(input)
         values, index = search.topk(x, parameters, self._cutoffs, k)
-        return TopK(values.astype(dtype, copy=False).reshape(*shape, k), index.reshape(*shape, k))
+        return TopK(rounded(values, dtype).reshape(*shape, k), index.reshape(*shape, k))
 
     def sample(self, input, rng):
         """One class drawn from the distribution of each row.
@@ -547,7 +583,8 @@ class AdaptiveLogSoftmaxWithLoss:
 
     def state_dict(self):
         """The weights under PyTorch's names, copied."""
-        return {path: leaf.copy() for path, leaf in self._parameters.items()}
+        xp = array_namespace(self._parameters.head.weight)
+        return {path: as_array(leaf.copy(), xp) for path, leaf in self._parameters.items()}
 
     def load_state_dict(self, state_dict):
         """Replace the weights by those of a mapping under PyTorch's names.
@@ -600,6 +637,7 @@ class AdaptiveLogSoftmaxWithLoss:
         arrays = _arrays_of(state_dict)
         in_features, cuts, sizes = state_sizes({path: a.shape for path, a in arrays.items()})
         layer = cls.__new__(cls)
+        in_features = integer("in_features", in_features, minimum=1)
         layer._configure(in_features, Cutoffs(cuts[:-1], cuts[-1]), "head.bias" in arrays,
                          ignore_index, reduction)
         layer.div_value, layer.hidden_sizes = None, sizes
@@ -635,6 +673,16 @@ class AdaptiveLogSoftmaxWithLoss:
         layer = copy.copy(self)
         layer._parameters = parameters
         return layer
+
+
+def _parts(routing, parameters):
+    """The head and the clusters: path, and what of the batch goes through."""
+    yield "head", fused.SubSoftmax(routing.kept, routing.head_column, None, parameters.head.weight,
+                                   parameters.head.bias)
+    for i, cluster in enumerate(parameters.tail):
+        yield f"tail.{i}", fused.SubSoftmax(
+            routing.rows[i], routing.relative_target[i], cluster.projection.weight,
+            cluster.output.weight, None)
 
 
 def _initial(shapes, rng, dtype):

@@ -18,11 +18,11 @@ Array = Any     # an array of NumPy or of a library below; which one is settled 
 _LIBRARIES = {"cupy": "ndarray"}   # module, if imported -> its array class; the tests register more
 
 FUNCTIONS = frozenset("""
-    arange argsort array asarray concatenate empty exp expm1 isnan log1p arctan2 matmul maximum
-    multiply ones searchsorted sort stack subtract take_along_axis where zeros float64 int64
+    arange arctan2 argsort array asarray concatenate cumsum empty exp expm1 float64 int64 isnan log1p
+    matmul ones searchsorted sort stack subtract take_along_axis where zeros
     """.split())
 METHODS = frozenset("""
-    T argmax astype cumsum dtype fill imag max min ndim ravel real reshape shape size sum
+    T any argmax astype copy dtype imag max min ndim ravel real reshape shape size sum
     """.split())
 
 
@@ -66,6 +66,21 @@ def as_array(value, xp):
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
+def rounded(values, dtype):
+    """`values` in the dtype of results; what float16 cannot hold is infinite, without a warning."""
+    if dtype != np.float16:
+        return values.astype(dtype, copy=False)
+    xp = array_namespace(values)
+    limit = 65520                                       # the least that rounds to infinity
+    infinite = xp.where(values > 0, float("inf"), -float("inf"))
+    return xp.where((values >= limit) | (values <= -limit), infinite, values).astype(dtype)
+
+
+def is_host(xp):
+    """Whether `xp` is NumPy, so that asking for a value waits for nothing."""
+    return xp is np
+
+
 def to_numpy(array):
     """A copy of `array` on the host, as a NumPy array."""
     xp = array_namespace(array)
@@ -75,6 +90,11 @@ def to_numpy(array):
 def to_host(array):
     """A small integer array as a list of Python ints: one transfer from the device."""
     return array.tolist()
+
+
+def ndim(value):
+    """Number of axes of an array, or of what NumPy would make of a list or a scalar."""
+    return value.ndim if hasattr(value, "ndim") else np.asarray(value).ndim
 
 
 def is_floating(dtype):

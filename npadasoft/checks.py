@@ -31,8 +31,8 @@ def mixed(name, dtype, layer_dtype):
                      "precisions are not mixed, convert one of them")
 
 
-def batch(input, target):
-    """Shapes of a call of `forward`: `input` must be target.shape + (features,)."""
+def batch(input, target, in_features):
+    """Shapes of a call of `forward`: `input` must be (*target.shape, D)."""
     if target.ndim == 1 and input.ndim >= 1 and input.shape[0] != target.shape[0]:
         raise ValueError("Input and target should have the same size in the batch dimension. "
                          f"Found {input.shape[0]} and {target.shape[0]}.")
@@ -43,8 +43,8 @@ def batch(input, target):
         raise ValueError("0D target tensor expects 1D input tensors, "
                          f"but found inputs with size {input.shape}")
     if target.shape != input.shape[:-1]:
-        wanted = "(" + ", ".join([*map(str, target.shape), "in_features"]) + ")"
-        raise ValueError(f"target with size {target.shape} expects inputs with size {wanted}, "
+        raise ValueError(f"target with size {target.shape} expects inputs with size "
+                         f"{(*target.shape, in_features)}, "
                          f"but found inputs with size {input.shape}")
 
 
@@ -61,15 +61,14 @@ def upstream(name, value, other, shape, dtype, xp):
     A scalar stands for itself where the shape is (), and never widens a result.
     """
     array_namespace(value, xp.zeros(0))
-    if not hasattr(value, "ndim") or value.ndim == 0:
-        value = xp.asarray(value)
-        if value.dtype.kind not in "iufc":
-            raise TypeError(f"{name} should hold floating-point numbers, but found {value.dtype}")
-        if value.ndim == 0 and shape == ():
-            wide = working_type(dtype)
-            return value.astype(result_type(wide, "complex64") if value.dtype.kind == "c" else wide)
-    value = floats(name, value, dtype, xp)
+    value = as_array(value, xp)
+    if value.ndim == 0 and value.dtype.kind in "iufc":
+        wide = working_type(dtype)
+        value = value.astype(result_type(wide, "complex64") if value.dtype.kind == "c" else wide)
+    else:
+        value = floats(name, value, dtype, xp)
+        value = value.astype(working_type(value.dtype), copy=False)
     if value.shape != shape:
         raise ValueError(f"Mismatch in shape: {name} has a shape of {value.shape} "
                          f"and {other} has a shape of {shape}.")
-    return value.astype(working_type(value.dtype))
+    return value

@@ -84,13 +84,20 @@ class Cutoffs:
 
 def integer(name, value, minimum=None):
     """`value` as a Python int; bools and floats are refused, and what is below `minimum`."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} should be an integer, but found {value!r} "
-                        f"of type {type(value).__name__}")
-    value = operator.index(value)
+    value = _index(value, f"{name} should be an integer, but found {value!r}")
     if minimum is not None and value < minimum:
         raise ValueError(f"{name} should be at least {minimum}, but found {value}")
     return value
+
+
+def _index(value, message):
+    """`value` as a Python int, if it is an integer and no bool."""
+    try:
+        if isinstance(value, bool) or getattr(value, "dtype", None) == bool or np.ndim(value):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{message} of type {type(value).__name__}") from None
 
 
 def _read(cutoffs):
@@ -102,11 +109,7 @@ def _read(cutoffs):
     except TypeError:
         raise TypeError("cutoffs should be a sequence of integers, "
                         f"but found {type(cutoffs).__name__}") from None
-    for value in values:
-        if isinstance(value, (bool, np.bool_)) or np.ndim(value) or not hasattr(value, "__index__"):
-            raise TypeError(f"cutoffs should hold integers, but found {value!r} "
-                            f"of type {type(value).__name__}")
-    return [operator.index(value) for value in values]
+    return [_index(value, f"cutoffs should hold integers, but found {value!r}") for value in values]
 
 
 def hidden_sizes(in_features, div_value, cutoffs):

@@ -47,9 +47,12 @@ def linear_backward(dy, x, weight):
 
 
 def bias_backward(dy):
-    """dL/d(bias) = Σ_n dy[n], as a product with ones: a plain sum over axis 0 loses digits."""
-    xp = array_namespace(dy)
-    return xp.ones(dy.shape[0], dtype=dy.dtype) @ dy    # (O,)
+    """dL/d(bias) = Σ_n dy[n]: (O,).
+
+    Along a contiguous axis, where NumPy adds in pairs: down the columns of dy it adds row after
+    row, and in float32 loses three digits over 100,000 rows.
+    """
+    return array_namespace(dy).array(dy.T, order="C").sum(-1)
 
 
 def log_softmax(z):
@@ -77,12 +80,27 @@ def log_softmax(z):
     -1.9287498479639178e-22
     """
     xp = array_namespace(z)
-    rows, top = xp.arange(z.shape[0]), z.real.argmax(-1)
-    log_p = z - z[rows, top][:, None]                   # (N, K), 0 at j*
-    exps = xp.exp(log_p)
-    exps[rows, top] = 0
-    log_p -= _log1p(exps.sum(-1))[:, None]
+    log_p = xp.empty(z.shape, dtype=z.dtype)
+    for rows in chunks(z):
+        _log_softmax(z[rows], log_p[rows])
     return log_p
+
+
+def _log_softmax(z, log_p):
+    """Write log p of the rows z into `log_p`, which may be z itself."""
+    xp = array_namespace(z)
+    rows, top = xp.arange(z.shape[0]), z.real.argmax(-1)
+    xp.subtract(z, z[rows, top][:, None], out=log_p)    # 0 at j*
+    exps = xp.exp(log_p)                                # (N, K)
+    exps[rows, top] = 0
+    log_p -= log1p(exps.sum(-1))[:, None]
+
+
+def chunks(z, size=2**21):
+    """Slices of rows of z of about `size` bytes: passes over one stay in a core's cache."""
+    step = max(1, size // max(1, z.shape[1] * z.dtype.itemsize))
+    for start in range(0, z.shape[0], step):
+        yield slice(start, min(start + step, z.shape[0]))
 
 
 def log_softmax_backward(log_p, grad):
@@ -148,7 +166,7 @@ def pick_backward(log_p, index, grad):
     return dz
 
 
-def _log1p(s):
+def log1p(s):
     """log1p, accurate for complex arguments too: NumPy's own loses the real part of a small one."""
     xp = array_namespace(s)
     if s.dtype.kind != "c":

@@ -9,7 +9,7 @@ rounding is monotone.  So a cluster whose column is below what a row already has
 row.  Clusters are opened in rounds: in round r each row looks at its r-th best column, so that no
 row opens a cluster that it did not have to.
 """
-from npadasoft.arrays import array_namespace
+from npadasoft.arrays import array_namespace, to_host
 from npadasoft.cutoffs import group
 from npadasoft.functional import linear, log_softmax
 
@@ -67,7 +67,7 @@ def topk(x, parameters, cutoffs, k):
 
     def may_win(bound, first):
         last, last_index = values.real[:, -1], index[:, -1]
-        return (bound > last) | ((bound == last) & (first < last_index))
+        return (bound > last) | ((bound == last) & (first < last_index)) | xp.isnan(bound)
 
     for i, rows in _rounds(head.real[:, s:], may_win, cutoffs):
         log_p = _cluster_log_prob(x[rows], head[rows], parameters, cutoffs, i)          # (R_i, O_i)
@@ -127,28 +127,29 @@ def sample(x, parameters, cutoffs, u):
     drawn, broken = _draw(head, u[:, 0])                                    # (N,)
     cluster = xp.where(drawn < cutoffs.shortlist_size, -1, drawn - cutoffs.shortlist_size)
     order, edges, broken = group(cluster, cutoffs.n_clusters, broken)
-    _refuse_broken(broken)
+    flags = []
     for i in range(cutoffs.n_clusters):
         rows = order[edges[i]:edges[i + 1]]
         if edges[i] < edges[i + 1]:
             hidden = linear(x[rows], parameters.tail[i].projection.weight)
             log_p = log_softmax(linear(hidden, parameters.tail[i].output.weight))
-            place, _ = _draw(log_p, u[rows, 1])
+            place, bad = _draw(log_p, u[rows, 1])
             drawn[rows] = cutoffs.values[i] + place
+            flags += [bad[0], rows[bad[1]]]
+    if flags:
+        broken = [*broken, *to_host(xp.stack(flags))]
+    first = [row for many, row in zip(broken[::2], broken[1::2]) if many]
+    if first:
+        raise ValueError("probability tensor contains either `inf`, `nan` or element < 0, "
+                         f"first in row {min(first)}")
     return drawn
 
 
 def _draw(log_p, u):
-    """Inverse of the running sum at u, and [whether a row is nan, the first such row]."""
+    """Inverse of the running sum at u, and [number of rows with nan, the first such row]."""
     xp = array_namespace(log_p)
     running = xp.cumsum(xp.exp(log_p.real), axis=-1, dtype=xp.float64)      # (N, K)
     total = running[:, -1]
     bad = xp.isnan(total)
     drawn = (running <= (u * total)[:, None]).sum(-1)
     return drawn, [bad.sum(), bad.argmax()] if bad.size else []
-
-
-def _refuse_broken(broken):
-    if broken and broken[0]:
-        raise ValueError("probability tensor contains either `inf`, `nan` or element < 0, "
-                         f"first in row {broken[1]}")

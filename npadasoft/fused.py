@@ -1,0 +1,215 @@
+"""Loss and gradients of one sub-softmax in one pass over its rows, in blocks that a bound allows.
+
+    N rows of the batch   M rows of this sub-softmax   R rows of a block   D in_features
+    K entries of the softmax   H hidden size (D where there is no projection)
+
+The calculus of `functional`, the same sums in another order.  What differs is what becomes of the
+logits z of a block: they are never kept.  Within one buffer, and with s = Σ exp(z[k] - z[j*]) over
+k ≠ j*, they turn into
+
+    e[k] = exp(z[k]),       e[picked] replaced by exp(z[j*]) (1 + s) expm1(log p[picked])
+
+The gradient of the logits is then c·e with one factor a row, c = -q exp(-z[j*]) / (1 + s), and the
+factor is applied on the narrow side of each product, never to the K wide one:
+
+    dh = c · (e W),     dW = eᵀ (c · h),     db = cᵀ e
+
+Rows whose largest logit is not in [0, 40] are shifted by it first, so that no exponential overflows
+and none is lost that the shifted form would keep; for the others the pass is saved.
+
+Where not even a few rows of all K entries fit the bound, the block is cut in classes too: a first
+pass finds m = z[j*] and s of each row tile by tile, a second one computes the logits again.  m and
+log1p(s) are kept apart: folded into one log-sum-exp they would lose what the log1p form gains.
+"""
+from typing import Any, NamedTuple
+
+from npadasoft.arrays import Array, array_namespace, is_host
+from npadasoft.functional import chunks, log1p
+
+FEW_ROWS = 32       # blocks of fewer rows are cut in classes instead: products of few rows are slow
+SAFE = 40           # exp(±40) times anything sane is far from overflow and underflow in float32
+
+
+class SubSoftmax(NamedTuple):
+    """One softmax of the layer, and what of the batch goes through it."""
+
+    rows: Any                       # (M,) rows of the batch, or slice(None) for all of them
+    index: Array                    # (M,) the entry that each row picks
+    projection: Array | None        # (H, D), None for the head
+    weight: Array                   # (K, H)
+    bias: Array | None              # (K,)
+
+
+def backpropagate(part, x, q, output, dx, memory):
+    """Add log p of the picked entries to `output`, and dL/dx of L = Σ q · output to `dx`.
+
+    Parameters
+    ----------
+    part : SubSoftmax
+    x : (N, D) array
+    q : (N,) array
+        dL/d output.
+    output, dx : (N,), (N, D) arrays
+        Added to.
+    memory : int
+        Bytes to use beside them.
+
+    Returns
+    -------
+    dprojection, dweight, dbias : (H, D), (K, H), (K,) arrays
+        None for what the part does not have.
+
+    Raises
+    ------
+    ValueError
+        If not even one row and one class fit into `memory`.
+    """
+    xp = array_namespace(x, part.weight)
+    n_rows, k = part.index.shape[0], part.weight.shape[0]
+    like = xp.empty if n_rows else xp.zeros             # the first block writes, others add
+    leaves = (part.projection, part.weight, part.bias)
+    gradients = [None if leaf is None else like(leaf.shape, dtype=dx.dtype) for leaf in leaves]
+    if not n_rows:
+        return gradients
+    dprojection, dweight, dbias = gradients
+    r, c, room = _cut(part, x.shape[1], dx.dtype.itemsize, memory)
+    work = xp.empty(r * c, dtype=dx.dtype)
+    for a in range(0, n_rows, r):
+        rows = slice(a, min(a + r, n_rows))
+        index = part.index[rows]
+        if not isinstance(part.rows, slice):
+            rows = part.rows[rows]
+        x_rows, q_rows = x[rows], q[rows]                                   # (R, D), (R,)
+        hidden = x_rows if part.projection is None else x_rows @ part.projection.T
+        log_p, dh = (_whole if c == k else _tiled)(
+            part, hidden, index, q_rows, work, c, room, a == 0, dweight, dbias)
+        output[rows] += log_p                           # rows of a sub-softmax: no index repeats
+        if part.projection is not None:
+            _add_product(dprojection, dh, x_rows, room, a == 0)
+            dh = dh @ part.projection
+        dx[rows] += dh
+    return gradients
+
+
+def _cut(part, d, itemsize, memory):
+    """Rows and classes of a block, and the numbers that a slice of a gradient may take."""
+    n_rows, (k, h) = part.index.shape[0], part.weight.shape
+    budget = memory // itemsize
+    beside = (3 * d if part.projection is None else 2 * d + 3 * h) + 8     # numbers a row, beside z
+    if n_rows * (k + beside) <= budget:                 # one block: nothing is added up
+        return n_rows, k, budget
+    room = budget // 4
+    r, c = (budget - room) // (k + beside), k
+    if r < min(n_rows, FEW_ROWS):
+        r = max(1, min(n_rows, 8 * FEW_ROWS, (budget - room) // (2 * beside)))
+        c = min(k, (budget - room) // r - beside)
+    if c < 1 or room < max(d, h):
+        raise ValueError(f"memory should be at least {8 * itemsize * (beside + 1)} bytes for one "
+                         f"row and one class, but found {memory}")
+    return min(r, n_rows), c, room
+
+
+def _whole(part, h, index, q, work, c, room, first, dweight, dbias):
+    """A block of whole rows: log p of the picked entries (R,) and dL/dh (R, H)."""
+    xp = array_namespace(h)
+    e = xp.matmul(h, part.weight.T, out=work[:h.shape[0] * c].reshape(-1, c))           # (R, K)
+    log_p, factor = xp.empty(h.shape[0], dtype=e.dtype), xp.empty(h.shape[0], dtype=e.dtype)
+    ones = xp.ones(c, dtype=e.dtype)
+    for rows in chunks(e):
+        if part.bias is not None:
+            e[rows] += part.bias
+        _exponentials(e[rows], index[rows], ones, log_p[rows], factor[rows])
+    factor *= -q
+    dh = e @ part.weight
+    dh *= factor[:, None]
+    _add_product(dweight, e, factor[:, None] * h, room, first)
+    if part.bias is not None:
+        _add_product(dbias, e, factor, room, first)
+    return log_p, dh
+
+
+def _exponentials(z, index, ones, log_p, factor):
+    """Turn logits z (R, K) into e; fill in log p of the picked and exp(-z[j*]) / (1 + s)."""
+    xp = array_namespace(z)
+    rows, top = xp.arange(z.shape[0]), z.real.argmax(-1)
+    m = z[rows, top]
+    shift = xp.where((m.real >= 0) & (m.real <= SAFE), 0, m)
+    if not is_host(xp) or shift.any():                  # z - 0 is z: on the host the pass is saved
+        z -= shift[:, None]
+        m = m - shift
+    picked = z[rows, index] - m
+    xp.exp(z, out=z)
+    z[rows, top] = 0
+    down, up = xp.exp(-m), xp.exp(m)
+    s = (z @ ones) * down                               # as a product: a third of the time of sum
+    z[rows, top] = up
+    log_p[:] = picked - log1p(s)
+    z[rows, index] = up * (1 + s) * xp.expm1(log_p)
+    factor[:] = down / (1 + s)
+
+
+def _tiled(part, h, index, q, work, c, room, first, dweight, dbias):
+    """As `_whole`, but with c classes at a time, in two passes."""
+    xp = array_namespace(h)
+    k = part.weight.shape[0]
+    rows = xp.arange(h.shape[0])
+    m = xp.zeros(h.shape[0], dtype=work.dtype) - float("inf")               # largest logit so far
+    s = xp.zeros(h.shape[0], dtype=work.dtype)          # Σ exp(z - m) of the others
+    picked = xp.zeros(h.shape[0], dtype=work.dtype)
+    tiles = [slice(a, min(a + c, k)) for a in range(0, k, c)]
+    for tile in tiles:
+        z, inside, place = _tile_logits(part, h, index, work, tile)
+        picked = xp.where(inside, z[rows, place], picked)
+        top = z.real.argmax(-1)
+        m_tile = z[rows, top]
+        z -= xp.where(m_tile.real == -float("inf"), 0, m_tile)[:, None]     # all -inf: exp gives 0
+        xp.exp(z, out=z)
+        z[rows, top] = 0
+        m, s = _merge(m, s, m_tile, z.sum(-1))
+    log_p = (picked - m) - log1p(s)                                         # (R,)
+    factor = -q / (1 + s)
+    scaled, dh = factor[:, None] * h, xp.zeros(h.shape, dtype=work.dtype)
+    for tile in tiles:
+        e, inside, place = _tile_logits(part, h, index, work, tile)
+        e -= m[:, None]
+        xp.exp(e, out=e)
+        e[rows, place] = xp.where(inside, (1 + s) * xp.expm1(log_p), e[rows, place])
+        dh += e @ part.weight[tile]
+        _add_product(dweight[tile], e, scaled, room, first)
+        if part.bias is not None:
+            _add_product(dbias[tile], e, factor, room, first)
+    dh *= factor[:, None]
+    return log_p, dh
+
+
+def _tile_logits(part, h, index, work, tile):
+    """Logits of the classes `tile`; which rows picked one of them, and its place (0 elsewhere)."""
+    xp = array_namespace(h)
+    size = tile.stop - tile.start
+    z = xp.matmul(h, part.weight[tile].T, out=work[:h.shape[0] * size].reshape(-1, size))
+    if part.bias is not None:
+        z += part.bias[tile]
+    inside = (index >= tile.start) & (index < tile.stop)                    # (R,)
+    return z, inside, xp.where(inside, index - tile.start, 0)
+
+
+def _merge(m1, s1, m2, s2):
+    """(Largest logit, Σ exp of the others minus it) of two tiles as one, nothing subtracted."""
+    xp = array_namespace(m1)
+    swap = m2.real > m1.real
+    m, low = xp.where(swap, m2, m1), xp.where(swap, m1, m2)
+    s, s_low = xp.where(swap, s2, s1), xp.where(swap, s1, s2)
+    nothing = low.real == -float("inf")                 # an empty tile adds nothing
+    return m, s + xp.where(nothing, 0, (1 + s_low) * xp.exp(xp.where(nothing, m, low) - m))
+
+
+def _add_product(total, a, b, room, first):
+    """total += aᵀ b, at most `room` numbers at a time; the first product is written straight."""
+    xp = array_namespace(total)
+    if first:
+        xp.matmul(a.T, b, out=total)
+        return
+    n = total.shape[0]
+    step = max(1, room * n // max(total.size, 1))
+    for i in range(0, n, step):
+        total[i:i + step] += a[:, i:i + step].T @ b
