@@ -1,6 +1,6 @@
 """The most probable class: never the best class of the best cluster without a look at the others.
 """
-from npadasoft.conformance.cases.scores import given
+from npadasoft.conformance.cases.scores import both, given, scaled
 from npadasoft.conformance.recipe import build, config
 
 ROWS4 = config(4, 10, [3, 7], 1.0)              # head: classes 0, 1, 2, clusters [3, 7), [7, 10)
@@ -79,11 +79,14 @@ def _drawn():
     return [
         _spread("P13", "twenty-four rows of a drawn layer with larger scores: shortlist and every "
                 "cluster win", config(6, 15, [3, 6, 10], 1.0, True), 24),
+        _spread("P15", "twelve rows of a drawn layer with flat tails: a cluster's column often "
+                "wins, its best class seldom does", config(5, 16, [4, 8, 12], 1.0), 12,
+                both(*[scaled(f"tail.{i}.1.weight", 1 / 8) for i in range(3)])),
     ]
 
 
-def _spread(id, comment, layer, rows):
-    recipe = build(id, comment, ["Predict"], layer, [0] * rows, ops=BOTH,
+def _spread(id, comment, layer, rows, change=None):
+    recipe = build(id, comment, ["Predict"], layer, [0] * rows, ops=BOTH, change=change,
                    numbers=lambda draw, shape: draw.dyadic(shape, 16, 6))
     del recipe.inputs["target"]
     return recipe
