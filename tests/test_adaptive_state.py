@@ -140,7 +140,7 @@ def test_values_of_a_narrower_float_are_widened_and_others_refused(wide, narrow)
 
 @pytest.mark.parametrize("value, kind", [([1], "<class 'list'>"), (None, "<class 'NoneType'>"),
                                          ("head.weight", "<class 'str'>"),
-                                         (np.ones(3), "<class 'numpy.ndarray'>")])
+                                         (3, "<class 'int'>")])
 def test_what_is_no_mapping_is_refused(value, kind):
     for load in (small().load_state_dict, AdaptiveLogSoftmaxWithLoss.from_state_dict):
         with refuses(TypeError, f"Expected state_dict to be dict-like, got {kind}."):

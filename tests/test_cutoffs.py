@@ -133,5 +133,5 @@ def test_rows_are_grouped_by_key_in_their_order(key):
 
 
 def test_values_come_along_with_the_groups():
-    order, edges, extra = group(np.array([1, 0, 1]), 2, [np.array(7), np.array(-3)])
+    order, edges, extra = group(np.array([1, 0, 1]), 2, (np.array(7), np.array(-3)))
     assert (order.tolist(), edges, extra) == ([1, 0, 2], [0, 1, 3], [7, -3])
