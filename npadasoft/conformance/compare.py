@@ -97,12 +97,12 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
     -------
     Comparison
     """
-    got = np.asarray(got, dtype=np.float64)
-    if "sets" in block:
-        return _compare_sets(name, got, block["sets"])
-    want, shape = values(block), tuple(block["shape"])
+    got, shape = np.asarray(got, dtype=np.float64), tuple(block["shape"])
     if got.shape != shape:
         return Comparison(name, True, message=f"got shape {list(got.shape)}, want {list(shape)}")
+    if "sets" in block:
+        return _compare_sets(name, got, block["sets"])
+    want = values(block)
     got = round_to(got.ravel()[block["at"]] if "at" in block else got, dtype)
     bound = bounds(block, want, dtype, n_terms)
     wrong, ratio = _judge(got, want, bound, dtype, any_non_finite)
@@ -147,15 +147,13 @@ def _unravel(place, shape):
 
 def _compare_sets(name, got, sets):
     """A class for each row, out of the set of those that may be best."""
-    if got.size != len(sets):
-        return Comparison(name, True, message=f"got {got.size} classes, want {len(sets)}")
     flat = got.ravel()
     wrong = [i for i, allowed in enumerate(sets) if flat[i] not in allowed]
     if not wrong:
         return Comparison(name, False)
     i = wrong[0]
     return Comparison(name, True, len(wrong),
-                      worst=Worst(name, (i,), float(flat[i]),
+                      worst=Worst(name, _unravel(i, got.shape), float(flat[i]),
                                   sets[i][0] if len(sets[i]) == 1 else sets[i]))
 
 

@@ -13,11 +13,11 @@ from npadasoft.conformance.strict_json import printable
 
 PROTOCOL = 1
 DTYPES = ("float64", "float32", "float16", "bfloat16")
-OPS = ("shapes", "forward", "backward", "log_prob", "log_prob_backward", "predict")
+OPS = ("shapes", "forward", "backward", "log_prob", "log_prob_backward", "predict", "topk")
 ERROR_KINDS = ("target", "shape", "cutoffs", "config", "dtype", "unsupported", "other")
 
-INTEGER_TENSORS = ("target", "cluster", "head_column", "tail.*.relative_target", "predict")
-SHIFTED_TENSORS = ("target", "predict", "tail.*.relative_target", "head_column")     # by index_base
+SHIFTED_TENSORS = ("target", "predict", "tail.*.relative_target", "head_column", "topk.index")
+INTEGER_TENSORS = (*SHIFTED_TENSORS, "cluster", "k")      # index_base shifts the others, not these
 MOST_AXES = 8
 
 

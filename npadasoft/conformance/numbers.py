@@ -37,7 +37,7 @@ def round_to(values, dtype):
     bits, lowest = _TYPES[dtype]
     _, exponent = np.frexp(values)                      # |values| in [1/2, 1) · 2^exponent
     step = np.maximum(exponent, lowest + 1) - bits      # exponent of the last place
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         rounded = np.ldexp(np.rint(np.ldexp(values, -step)), step)
         too_large = np.abs(rounded) > _LARGEST[dtype]
     return np.where(too_large, np.copysign(np.inf, values), rounded)

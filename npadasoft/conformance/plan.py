@@ -8,7 +8,8 @@ from npadasoft.conformance.messages import Request, is_integer, matches
 from npadasoft.conformance.numbers import round_to
 
 PUBLIC = ("output", "loss", "log_prob", "predict", "grad.input", "grad.head.weight",
-          "grad.head.bias", "grad.tail.*.0.weight", "grad.tail.*.1.weight")
+          "grad.head.bias", "grad.tail.*.0.weight", "grad.tail.*.1.weight", "topk.log_prob",
+          "topk.index")
 BAD_CONFIGURATION = ("cutoffs", "config", "dtype")      # kinds of error that `shapes` must give
 
 
@@ -16,6 +17,8 @@ def op_of(name, case):
     """The operation that answers the tensor `name`."""
     if name in ("log_prob", "predict", "shapes"):
         return name
+    if name.startswith("topk."):
+        return "topk"
     if name.startswith("grad."):
         return "log_prob_backward" if "log_prob" in case.get("cotangents", {}) else "backward"
     return "forward"

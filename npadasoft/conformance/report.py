@@ -122,8 +122,11 @@ def row_of(case, name, index):
     lead = case.get("inputs", {}).get("input", {"shape": [0]})["shape"][:-1]
     if not index or parts[-1] in ("weight", "bias") or name == "loss":
         return None
-    if name in ("input", "target", "output", "log_prob", "predict", "grad.input"):
-        return int(np.ravel_multi_index(index[:len(lead)], lead)) if lead else 0
+    if name in ("input", "target", "output", "log_prob", "predict", "grad.input") or parts[0] == "topk":
+        row = 0
+        for place, length in zip(index, lead):
+            row = row * length + place
+        return row
     targets = case["inputs"]["target"]["data"]
     rows = [n for n, y in enumerate(targets) if y != config.get("ignore_index")]
     if parts[0] == "tail":

@@ -48,7 +48,9 @@ def _tensor(case, name, title, tensor, row):
     places = f" at the flat places {tensor['at']}" if "at" in tensor else ""
     exact = f", exact in {tensor['exact_bits']} bits" if "exact_bits" in tensor else ""
     title = f"{title} {list(shape)}{places}{exact}"
-    if row is not None and "at" not in tensor and row_of(case, name, (0,) * len(shape)) is not None:
+    if row is not None and shape:
+        if "at" in tensor or row_of(case, name, (0,) * len(shape)) is None:
+            return ""
         mine = [n for n in range(shape[0]) if row_of(case, name, (n,) + (0,) * (len(shape) - 1)) == row]
         if not mine:
             return ""

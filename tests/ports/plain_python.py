@@ -304,8 +304,10 @@ def run(message):
         found = log_prob_backward(config, params, x, cotangents["log_prob"], want)
     elif op == "log_prob":
         found = {"log_prob": log_prob(config, params, x)}
-    else:
+    elif op == "predict":
         found = {"predict": predict(config, params, x)}
+    else:
+        raise Skip(f"{op} is not written")
     return {"results": {name: tensor(found[name], shape_of(message, name)) for name in want if name in found}}
 
 

@@ -66,6 +66,10 @@ class Port:
         """(...), integers."""
         raise NotImplementedError
 
+    def topk(self, layer, input, k):
+        """{"topk.log_prob", "topk.index"}, both (..., k): the largest, in descending order."""
+        raise NotImplementedError
+
     def error_kind(self, error):
         """Kind of an exception, for the note beside a refusal."""
         return getattr(error, "kind", "other")
@@ -115,6 +119,8 @@ class Port:
             return self.backward(layer, x, inputs["target"], cotangents, request.want)
         if request.op == "log_prob_backward":
             return self.log_prob_backward(layer, x, cotangents["log_prob"], request.want)
+        if request.op == "topk":
+            return self.topk(layer, x, int(inputs["k"]))
         return {request.op: getattr(self, request.op)(layer, x)}
 
 

@@ -9,8 +9,9 @@ from npadasoft.conformance.ports.base import Port
 TRACE = ("cluster", "head_column", "tail.*.relative_target", "head_logits", "head_log_prob",
          "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits", "grad.tail.*.hidden",
          "grad.tail.*.logits")
-_KINDS = {"cutoffs": "cutoffs", "arget values": "target", "target should hold": "target", " size": "shape",
-          "shape": "shape", "features": "shape", "precisions": "dtype", "should": "config"}
+_KINDS = {"hidden size": "config", "at least": "config", "cutoffs": "cutoffs",
+          "arget values": "target", "target should hold": "target",
+          " size": "shape", "shape": "shape", "features": "shape", "precisions": "dtype", "should": "config"}
 
 
 class Ours(Port):
@@ -20,8 +21,8 @@ class Ours(Port):
     layer_class = AdaptiveLogSoftmaxWithLoss
 
     def error_kind(self, error):
-        text = str(error)
-        return next((kind for words, kind in _KINDS.items() if words in text), "other")
+        found = (kind for words, kind in _KINDS.items() if words in str(error))
+        return getattr(error, "kind", next(found, "other"))
 
     def build(self, config, params, dtype):
         layer = _keeping_logits(self.layer_class)(**config, dtype=dtype, rng=0)
@@ -62,6 +63,10 @@ class Ours(Port):
 
     def predict(self, layer, input):
         return layer.predict(input)
+
+    def topk(self, layer, input, k):
+        values, index = layer.topk(input, k)
+        return {"topk.log_prob": values, "topk.index": index}
 
 
 class Blocked(Ours):

@@ -1,7 +1,7 @@
 """PyTorch's own layer as a port: `npadasoft conform --port torch`."""
 import numpy as np
 
-from npadasoft.conformance.messages import PortInfo
+from npadasoft.conformance.messages import OPS, PortInfo
 from npadasoft.conformance.ports.base import Port, Skipped
 
 
@@ -14,7 +14,7 @@ class Torch(Port):
         except ImportError:
             raise ImportError("this port needs PyTorch: pip install torch") from None
         self.torch = torch
-        self.info = PortInfo("torch", torch.__version__, "python", dtypes=("float64", "float32"))
+        self.info = PortInfo("torch", torch.__version__, "python", dtypes=("float64", "float32"), ops=OPS[:-1])     # no topk
 
     def build(self, config, params, dtype):
         layer = self._layer(config, getattr(self.torch, dtype))

@@ -1,0 +1,36 @@
+"""Files of other projects, which ports find under build/peers and do not contain."""
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+PEERS = Path("build") / "peers"
+
+
+def peer_file(path, how):
+    """The file `path` under build/peers; without it, the command that puts it there."""
+    found = PEERS / path
+    if not found.is_file():
+        raise ImportError(f"this port needs {found}; to get it:\n{how}")
+    return found
+
+
+def module_of(path, stand_ins=None):
+    """The module in the file `path`; `stand_ins` are modules, by name, that it may import."""
+    names = {}
+    for name, content in (stand_ins or {}).items():
+        names[name] = types.ModuleType(name)
+        vars(names[name]).update(content)
+    before = {name: sys.modules.get(name) for name in names}
+    sys.modules.update(names)
+    try:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        for name, old in before.items():
+            if old is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = old
+    return module
