@@ -1,11 +1,13 @@
 """Memory: any layout comes in, nothing is written, nothing is shared; libraries and threads."""
+import sys
 import threading
+from types import ModuleType
 
 import numpy as np
 import pytest
 from contract import COMPLEX, REAL, eighths, everything, leaves, refuses, same, small
 
-from npadasoft import AdaptiveLogSoftmaxWithLoss
+from npadasoft import AdaptiveLogSoftmaxWithLoss, arrays
 
 MEASURES = {"float16": "float32"}                       # the precision that float16 computes in
 Y = np.array([8, 1, 5, 2, 0, 4])
@@ -168,6 +170,22 @@ def test_an_array_of_an_unknown_library_is_refused_by_every_call():
                  lambda: layer.backward(cache, grad_loss=Tensor()),
                  lambda: layer.load_state_dict({"head.weight": Tensor()})):
         with refuses(TypeError, message):
+            call()
+
+
+def test_arrays_of_two_libraries_in_one_call_are_refused(monkeypatch):
+    module = ModuleType("elsewhere")
+    module.ndarray = Tensor
+    monkeypatch.setitem(sys.modules, "elsewhere", module)
+    monkeypatch.setitem(arrays._LIBRARIES, "elsewhere", "ndarray")
+    layer, x = small(), eighths(3, (6, 6))
+    _, cache = layer.forward(x, Y)
+    for call in (lambda: layer(Tensor(), Y), lambda: layer(x, Tensor()),
+                 lambda: layer.loss_and_gradients(x, Tensor()), lambda: layer.log_prob(Tensor()),
+                 lambda: layer.backward(cache, Tensor()),
+                 lambda: layer.log_prob_backward(x, Tensor())):
+        with pytest.raises(TypeError, match="^arrays of .* and .* in one call: move them to one "
+                                            "library$"):
             call()
 
 
