@@ -6,9 +6,11 @@ import numpy as np
 from npadasoft.gradcheck.problem import UNDEFINED, quiet, rms, signs
 
 SPACING = {2: 2.0 ** -6, 4: 2.0 ** -14}     # by item size of the parameter; else 2^-30
+COARSE = 2.0 ** -14                         # at least, if the gradient is constant but for jumps
+JUMPY = 1 / 8                               # of the elements of a tensor
 HALF_LINE = 4                               # 9 points
 SAFETY = 16.0       # the worst true error seen was 6.6 sigma
-ROUNDING = 0.25     # of eps, at least: a sum that never changes along the line is still rounded
+ROUNDING = 0.5      # of eps, at least: a sum that never changes along the line is still rounded
 ASSUMED = 4.0       # of eps, if gradients are given as arrays and nothing can be measured
 FAR_NOISIER = 2.0 ** 16
 
@@ -54,35 +56,40 @@ def line_sigma(values):
 def analyse(problem, pair):
     """`Analytic` by path; `pair` holds the gradients of two calls at the point."""
     lines = _lines(problem)
-    return {path: _analytic(first, pair[1][path], lines and lines[path])
+    lines = [lines] if lines else []
+    if lines and any(line_sigma(line)[1].mean() > JUMPY for line in lines[0].values() if line.size):
+        lines += [_lines(problem, COARSE)]
+    return {path: _analytic(first, pair[1][path], [line[path] for line in lines if line])
             for path, first in pair[0].items()}
 
 
-def _analytic(first, second, line):
+def _analytic(first, second, lines):
     info = np.finfo(first.dtype)
     eps = max(float(info.eps), 2.0 ** -52)
     gradient = np.array(first, float)
     size = rms(gradient)
-    if line is None:
+    if not lines:
         sigma, common = ASSUMED * eps * np.abs(gradient), ASSUMED * eps * size
     else:
-        sigma, jumps = line_sigma(line)
-        sigma, jumps = sigma.reshape(first.shape), jumps.reshape(first.shape)
+        found = [line_sigma(line) for line in lines]
+        sigma = np.maximum.reduce([np.where(jump, 0, one) for one, jump in found])
+        jumps = np.logical_and.reduce([jump for _, jump in found]).reshape(first.shape)
+        sigma = sigma.reshape(first.shape)
         common = max(rms(sigma[~jumps]), ROUNDING * eps * size)
         sigma = np.maximum(np.where(jumps, common, sigma), ROUNDING * eps * np.abs(gradient))
     spread = np.abs(gradient - np.asarray(second, float))
     return Analytic(gradient, eps, sigma + spread, common,
-                    "assumed" if line is None else "measured", float(info.smallest_subnormal))
+                    "measured" if lines else "assumed", float(info.smallest_subnormal))
 
 
-def _lines(problem):
+def _lines(problem, least=0.0):
     """Gradients at 9 points of a line, per path (9, n); None if they cannot be had."""
     if not callable(problem.grads):
         return None
     for relative_to_element in (False, True):       # the second never crosses 0
         try:
             with quiet():
-                points = [problem.call_grads(_displaced(problem, j, relative_to_element))
+                points = [problem.call_grads(_displaced(problem, j, least, relative_to_element))
                           for j in range(-HALF_LINE, HALF_LINE + 1)]
         except UNDEFINED:
             continue
@@ -93,13 +100,13 @@ def _lines(problem):
     return None
 
 
-def _displaced(problem, j, relative_to_element):
+def _displaced(problem, j, least, relative_to_element):
     moved = {}
     for path in problem.wrt:
         leaf = problem.leaves[path]
         own = leaf.own.astype(np.result_type(leaf.own, np.float64))
         size = np.abs(own) if relative_to_element else leaf.rms or 2.0 ** -10
-        step = j * SPACING.get(leaf.own.dtype.itemsize, 2.0 ** -30) * size
+        step = j * max(SPACING.get(leaf.own.dtype.itemsize, 2.0 ** -30), least) * size
         moved[path] = (own + step * signs(problem.rng("line", path), own.shape)).astype(
             leaf.own.dtype)
     return moved

@@ -12,6 +12,7 @@ from npadasoft.gradcheck.noise import check_scale, noise
 EPS = 2.0 ** -52
 LEVELS = 40         # 24 are too few when the tensor dwarfs the distance to a kink
 COLUMNS = 12
+AGREEMENT = 2.0     # of all entries the smallest estimate is taken: chance favours low ones
 CLIMB = 16.0        # a first step that drowns in noise is too small
 CLIMBS = 4
 FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
@@ -96,16 +97,22 @@ class Neville:
     def add(self, estimate, bound, step):
         """Add a level: its estimate, what noise does to it, and its step."""
         row, bounds = [estimate], [bound]
+        best = (math.inf, math.nan)
         for j, (upper, upper_bound) in enumerate(zip(self.row, self.bounds), 1):
             weight = self.power ** j
             left = row[-1]
             value = left + (left - upper) / (weight - 1)
             noise_bound = (weight * bounds[-1] + upper_bound) / (weight - 1)
-            error = max(abs(value - left), abs(value - upper)) + noise_bound
-            if error < self.error:
-                self.error, self.value, self.step = error, value, step
+            # the same column one level up: two coarse levels may agree by accident, three hardly
+            same = self.row[j] if j < len(self.row) else upper if j > 1 else math.inf
+            apart = max(abs(value - left), abs(value - upper), abs(value - same))
+            error = AGREEMENT * apart + noise_bound
+            best = min(best, (error, value))
             row.append(value)
             bounds.append(noise_bound)
+        # a finer level that contradicts the best so far replaces it
+        if best[0] < self.error or abs(best[1] - self.value) > best[0] + self.error:
+            (self.error, self.value), self.step = best, step
         self.row, self.bounds = row[:COLUMNS], bounds[:COLUMNS]
 
 

@@ -33,7 +33,7 @@ def from_elements(tensor, side, analytic, problem):
     """The first hypothesis that holds, as {kind, value, text}; else how many elements are wrong."""
     question = Question(tensor.shape, side, analytic, lengths(problem))
     for hypothesis in (_all_zero, _factor, _transposed, _rolled, _single, _pair, _offset,
-                       _lines, _missing_term):
+                       _empty_lines, _missing_term, _lines):
         hint = hypothesis(question)
         if hint:
             return hint
@@ -152,6 +152,11 @@ def _offset(q):
     if q.g.size > 2 and q.wrong.all() and q.passes(q.g - d):
         return _hint("offset", d, f"every element off by the same {d:+.6g}")
     return None
+
+
+def _empty_lines(q):
+    hint = _lines(q)
+    return hint if hint and "zero there" in hint["text"] else None
 
 
 def _lines(q):

@@ -15,7 +15,7 @@ from npadasoft.gradcheck.errors import GradcheckUsage
 LADDER = tuple(2.0 ** -k * 0.7368 for k in (33, 26, 19, 13, 9, 5))
 POINTS = 17
 DISTINCT = 8
-RESONANCE = (1.0, 0.618, 0.786)     # a quantum that divides one spacing hardly divides the others
+RESONANCE = (1.0, 0.618)    # a quantum that divides one spacing hardly divides the others
 LONE = 16.0     # one half of the points this much quieter than all of them: a kink, not noise
 
 
@@ -56,9 +56,16 @@ def noise(phi, scale=1.0):
         step = spacing * scale
         values = _line(phi, step)
         if np.isfinite(values).all() and len(set(values.tolist())) >= DISTINCT:
-            lines = [values] + [_line(phi, factor * step) for factor in RESONANCE[1:] if rung]
-            return Noise(max(_sigma(line) for line in lines if np.isfinite(line).all()), step, rung > 0)
+            lines = [values] + (_coarser(phi, scale, rung) if rung else [])
+            return Noise(max(_sigma(line) for line in lines), step, rung > 0)
     return Noise(0.0, LADDER[-1] * scale, False)
+
+
+def _coarser(phi, scale, rung):
+    """More lines on a plateau: on its edge noise is correlated, and less than a little farther out."""
+    steps = [scale * factor * spacing for spacing in LADDER[rung:rung + 2] for factor in RESONANCE]
+    lines = [_line(phi, step) for step in steps[1:]]
+    return [line for line in lines if np.isfinite(line).all()]
 
 
 def _line(phi, step):

@@ -90,7 +90,7 @@ class _Side:
     def hessian_times(self, v):
         """(H v, its error), by complex step if that agrees with Richardson."""
         value, error = vector_richardson(lambda t: self.gradient(v, t).astype(float),
-                                         3 * self._flat(lambda path, one: one.sigma))
+                                         3 * self._flat(lambda path, one: one.sigma + one.common))
         try:
             step = self.gradient(v, h=TINY_STEP).imag / TINY_STEP
         except Exception:       # grads takes no complex numbers
