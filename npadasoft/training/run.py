@@ -16,7 +16,7 @@ from npadasoft.training.full import FullSoftmax
 from npadasoft.training.model import Model
 from npadasoft.training.optimiser import Adagrad
 
-TURN = 20       # steps: short enough that both meet the same machine, long enough for its caches
+TURN = 100      # steps: short enough that both meet the same machine, long enough for its caches
 
 
 @dataclasses.dataclass(frozen=True)
