@@ -86,6 +86,11 @@ class Draw:
         return tensor(shape,
                       [(self._bits(bits) - (1 << (bits - 1))) / unit for _ in range(prod(shape))])
 
+    def cotangent(self, shape) -> Tensor:
+        """Multiples of 1/8 in [-2, 2), not all of them 0."""
+        t = self.dyadic(shape, 8, 5)
+        return t if any(t["data"]) or not t["data"] else {**t, "data": [0.375] * len(t["data"])}
+
     def generic(self, shape, scale=1.0) -> Tensor:
         """Numbers of 24 significant bits in ±scale: equal in every precision from float32 on."""
         return tensor(shape, [scale * ((self._bits(24) | 1) - (1 << 23)) / (1 << 23)
@@ -98,9 +103,6 @@ class Draw:
 
     def below(self, n) -> int:
         return self._bits(30) % n
-
-    def targets(self, config, count) -> list[int]:
-        return [self.below(config["n_classes"]) for _ in range(count)]
 
 
 def build(id, comment, flags, config, targets, *, input=None, cotangents=("loss",), ops=BACKWARD,
@@ -123,7 +125,7 @@ def build(id, comment, flags, config, targets, *, input=None, cotangents=("loss"
     shapes = {"output": target["shape"], "log_prob": target["shape"] + [config["n_classes"]],
               "loss": target["shape"] if config.get("reduction") == "none" else []}
     if not isinstance(cotangents, dict):
-        cotangents = {name: draw.dyadic(shapes[name], 8, 5) for name in cotangents}
+        cotangents = {name: draw.cotangent(shapes[name]) for name in cotangents}
     if "backward" not in ops and "log_prob" not in cotangents:
         cotangents = {}
     if change:

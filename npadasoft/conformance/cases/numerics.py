@@ -3,6 +3,7 @@ from npadasoft.conformance.cases.scores import both, given, nonzero_loss, scaled
 from npadasoft.conformance.recipe import ALL, build, config, places
 
 TWO = ("output", "loss")
+SCORES = ("forward", "backward", "log_prob")    # which is best, float16 cannot say at 1024
 
 
 def recipes():
@@ -24,7 +25,7 @@ def _shifts():
     layer = config(4, 9, [3, 6], 2.0)
     return [
         build("N01", "head scores around 1024: z - logsumexp(z) is conceded",
-              ["Shift", "LargeShift", "ExactGemm"], layer, [0, 4, 8, 2], cotangents=TWO, ops=ALL,
+              ["Shift", "LargeShift", "ExactGemm"], layer, [0, 4, 8, 2], cotangents=TWO, ops=SCORES,
               change=_raised([1.0] * 4, 1024.0)),
         build("N02", "head scores around 1024, without the concession: the shift must leave "
               "before the logarithm", ["Shift", "LargeShift", "ExactGemm"], layer, [0, 4, 8, 2],
@@ -33,7 +34,7 @@ def _shifts():
               "none of the others", ["Shift", "ExactGemm"], layer, [0, 4, 8, 2, 5], cotangents=TWO,
               ops=ALL, change=_raised([1.0, -1.0, 0.5, 0.0, -0.5], 768.0)),
         build("N04", "head scores around -1024: without a shift all exponentials are 0",
-              ["Shift", "ExactGemm"], layer, [1, 3, 7], cotangents=TWO, ops=ALL,
+              ["Shift", "ExactGemm"], layer, [1, 3, 7], cotangents=TWO, ops=SCORES,
               change=_raised([-1.0] * 3, 1024.0)),
         build("N05", "a bias of 2^20 on every column and integer scores: only differences count",
               ["Shift", "LargeShift", "ExactGemm"], config(2, 6, [2, 4], 1.0, True), [0, 3, 5],

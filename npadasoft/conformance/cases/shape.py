@@ -68,6 +68,9 @@ def _unequal():
               ops=ALL, change=_heavy_bias),
         build("S23", "one row, eighty classes", ["SingleRow"], config(4, 80, [20, 50], 2.0), [63],
               ops=ALL),
+        build("S29", "three hundred classes: places and classes that one byte does not hold",
+              ["Boundary"], config(2, 300, [20, 40], 1.0), [299, 21, 168, 5, 295],
+              ops=("forward", "log_prob", "predict")),
         build("S24", "cutoffs 1, 2, 3, ...: every cluster is one class, and the layer the plain "
               "softmax", ["Minimal", "ColumnOrder"], config(5, 6, [1, 2, 3, 4, 5], 2.0, True),
               [0, 5, 2, 3], cotangents=TWO, ops=ALL, tier="quality"),
