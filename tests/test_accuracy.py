@@ -3,9 +3,9 @@
 u is the unit roundoff, gap the lead of the largest logit of a softmax.  Where the logits are exact
 (one input feature that is 1, scores that are multiples of 1/16) nothing errs but the log-softmax:
 16 u for the loss and for the gradient at the target, whatever the gap.  Elsewhere the logits' own
-rounding is added, [Higham 2002, section 3.1] |ΔZ| <= γ (|X| |W|ᵀ + |b|), γ = n u / (1 - n u):
-twice, for a log-probability moves by at most twice as much as the logits; and (gap) u, for exp amplifies
-the rounding of its argument by it.  Exact values are computed in decimal.
+rounding is added, [Higham 2002, section 3.1] |ΔZ| <= γ (|X| |W|ᵀ + |b|) with γ = n u / (1 - n u):
+twice, for a log-probability moves by at most twice as much as the logits; and (gap) u, for exp
+amplifies the rounding of its argument by it.  Exact values are computed in decimal.
 """
 import functools
 from decimal import Decimal, localcontext
