@@ -1,12 +1,20 @@
-"""The comparison rule: what it lets pass, what it does not, and where a divergence is said to begin."""
+"""The comparison rule: what it lets pass, what it does not, and where a divergence begins."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npadasoft.conformance import vectors_io
-from npadasoft.conformance.compare import (ancestors, bounds, compare, compare_tensor, origins, terms,
-                                           values)
+from npadasoft.conformance.compare import (
+    ancestors,
+    bounds,
+    compare,
+    compare_tensor,
+    origins,
+    terms,
+    values,
+)
 from npadasoft.conformance.laws import check_laws
 from npadasoft.conformance.numbers import hex_bits, precision, round_to, tiny, ulp64, unit
 from npadasoft.conformance.ports.ours import Ours
@@ -18,15 +26,23 @@ DTYPES = ("float64", "float32", "float16", "bfloat16")
 
 
 def block(data, err=None, shape=None, **more):
-    return {"shape": [len(data)] if shape is None else shape, "data": data, "after": ["input"],
-            **({} if err is None else {"err": err}), **more}
+    return {
+        "shape": [len(data)] if shape is None else shape,
+        "data": data,
+        "after": ["input"],
+        **({} if err is None else {"err": err}),
+        **more,
+    }
 
 
 def differs(got, stored, dtype="float64", n_terms=0, loose=False):
-    return compare_tensor("output", np.array(got, dtype=float), stored, dtype, n_terms, loose).differs
+    return compare_tensor(
+        "output", np.array(got, dtype=float), stored, dtype, n_terms, loose
+    ).differs
 
 
 # ------------------------------------------------------------------ number types
+
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @given(st.floats(width=64))
@@ -44,25 +60,28 @@ def test_rounding_to_bfloat16_is_that_of_its_bits(value):
     if np.isnan(value):
         assert np.isnan(round_to(value, "bfloat16"))
         return
-    kept = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff0000        # nearest, ties to even
+    kept = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000  # nearest, ties to even
     assert round_to(value, "bfloat16") == np.uint32(kept).view(np.float32)
 
 
 def test_units_and_smallest_numbers_are_those_of_the_types():
     assert [unit(d) for d in DTYPES] == [2.0**-53, 2.0**-24, 2.0**-11, 2.0**-8]
     assert tiny("float64") == 5e-324 and tiny("float32") == np.finfo(np.float32).smallest_subnormal
-    assert tiny("float16") == np.finfo(np.float16).smallest_subnormal and tiny("bfloat16") == 2.0**-133
+    assert (
+        tiny("float16") == np.finfo(np.float16).smallest_subnormal and tiny("bfloat16") == 2.0**-133
+    )
     assert [precision(d) for d in DTYPES] == [53, 24, 11, 8]
     assert hex_bits(0.1, "float64") == "3fb999999999999a" and hex_bits(0.1, "float32") == "3dcccccd"
 
 
 # ------------------------------------------------------------------ the rule
 
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_number_passes_up_to_its_bound_and_no_further(dtype):
     want, err = 0.75, 40.0
     allowed = 1.01 * err * unit(dtype) + float(ulp64(want)) / 2
-    step = 2 * unit(dtype)                              # neighbours of 0.75
+    step = 2 * unit(dtype)  # neighbours of 0.75
     inside = want + np.floor(allowed / step) * step
     assert not differs([inside], block([want], [err]), dtype)
     assert differs([inside + step], block([want], [err]), dtype)
@@ -79,7 +98,9 @@ def test_what_is_exact_is_compared_as_equal_numbers():
     for dtype in ("float64", "float32", "float16"):
         assert not differs([0.5, -0.0], stored, dtype)
         assert differs([0.5 + 2 * unit(dtype), 0.0], stored, dtype)
-    assert not differs([0.5 + 2 * unit("bfloat16"), 0.0], stored, "bfloat16")      # 8 bits do not suffice
+    assert not differs(
+        [0.5 + 2 * unit("bfloat16"), 0.0], stored, "bfloat16"
+    )  # 8 bits do not suffice
 
 
 def test_a_sharp_bound_is_relative():
@@ -110,7 +131,9 @@ def test_in_a_non_finite_case_nan_matches_what_is_not_finite():
 
 def test_what_no_number_of_the_dtype_can_hold_is_infinite_in_it():
     stored = block([1e300, 1e-300], [1.0, 1.0])
-    assert not differs([np.inf, 0.0], stored, "float32", 1) and differs([np.inf, 0.0], stored, "float64")
+    assert not differs([np.inf, 0.0], stored, "float32", 1) and differs(
+        [np.inf, 0.0], stored, "float64"
+    )
 
 
 def test_a_shape_is_part_of_the_value():
@@ -133,7 +156,9 @@ def test_the_worst_element_is_named_with_its_distance():
     u = unit("float64")
     found = compare_tensor("output", np.array([1.0, 1 + 40 * u, 1 + 20 * u]), stored, "float64", 0)
     assert (found.n_differing, found.worst.index) == (2, (1,))
-    assert found.worst.ulps == pytest.approx(20) and found.ratio == pytest.approx(40 / 11.1, rel=1e-3)
+    assert found.worst.ulps == pytest.approx(20) and found.ratio == pytest.approx(
+        40 / 11.1, rel=1e-3
+    )
     exact = compare_tensor("cluster", np.array([1.0, 0.0]), block([1, 1]), "float64", 0)
     assert exact.worst.ratio is None and (exact.worst.got, exact.worst.want) == (0.0, 1.0)
 
@@ -157,20 +182,34 @@ def test_of_acceptable_answers_the_one_that_fits_counts():
 
 # ------------------------------------------------------------------ origins
 
-STORED = {name: {"after": after} for name, after in {
-    "cluster": ["target"], "logits": ["input"], "log_p": ["logits"], "output": ["log_p", "cluster"],
-    "loss": ["output"]}.items()}
+STORED = {
+    name: {"after": after}
+    for name, after in {
+        "cluster": ["target"],
+        "logits": ["input"],
+        "log_p": ["logits"],
+        "output": ["log_p", "cluster"],
+        "loss": ["output"],
+    }.items()
+}
 
 
-@pytest.mark.parametrize("differing, answered, want", [
-    ({"logits", "log_p", "output", "loss"}, set(STORED), ["logits"]),
-    ({"output", "loss"}, set(STORED), ["output"]),
-    ({"cluster", "logits", "output"}, set(STORED), ["cluster", "logits"]),
-    ({"loss"}, {"loss"}, ["loss"]),
-    ({"output", "loss"}, {"output", "loss"}, ["output"]),
-    ({"logits", "loss"}, {"logits", "loss"}, ["logits"]),
-    ({"logits", "loss"}, {"logits", "log_p", "loss"}, ["logits", "loss"]),     # log_p agrees between them
-])
+@pytest.mark.parametrize(
+    "differing, answered, want",
+    [
+        ({"logits", "log_p", "output", "loss"}, set(STORED), ["logits"]),
+        ({"output", "loss"}, set(STORED), ["output"]),
+        ({"cluster", "logits", "output"}, set(STORED), ["cluster", "logits"]),
+        ({"loss"}, {"loss"}, ["loss"]),
+        ({"output", "loss"}, {"output", "loss"}, ["output"]),
+        ({"logits", "loss"}, {"logits", "loss"}, ["logits"]),
+        (
+            {"logits", "loss"},
+            {"logits", "log_p", "loss"},
+            ["logits", "loss"],
+        ),  # log_p agrees between them
+    ],
+)
 def test_an_origin_differs_while_all_it_comes_from_agrees(differing, answered, want):
     assert origins(STORED, differing, answered) == want
 
@@ -181,14 +220,16 @@ def test_what_was_not_answered_is_replaced_by_what_it_comes_from():
 
 @pytest.mark.parametrize("id", ["T03", "S02"])
 def test_a_fault_in_any_tensor_is_located_at_that_tensor(id):
-    """Change one tensor, and by way of `after` all that is computed from it: the origin is the first."""
+    """Change one tensor, and all that is computed from it: the origin is the first."""
     case, dtype = CASES[id], "float64"
     answers = answers_of(case, dtype)
     for name in case["expected"]:
         if name == "predict" or not case["expected"][name]["data"]:
             continue
         later = {other for other in case["expected"] if comes_from(case["expected"], other, name)}
-        spoilt = {k: a + (1.0 if k in later | {name} else 0.0) for k, a in answers.items() if a.size}
+        spoilt = {
+            k: a + (1.0 if k in later | {name} else 0.0) for k, a in answers.items() if a.size
+        }
         wrong = [k for k, c in compare(case, dtype, spoilt).items() if c.differs]
         assert origins(case["expected"], wrong, spoilt) == [name]
 
@@ -209,8 +250,13 @@ def answers_of(case, dtype, port=None):
 
 # ------------------------------------------------------------------ the bounds, tight and just
 
+
 def plain(z):
-    return z - np.log(np.exp(z - z.max(-1, keepdims=True)).sum(-1, keepdims=True)) - z.max(-1, keepdims=True)
+    return (
+        z
+        - np.log(np.exp(z - z.max(-1, keepdims=True)).sum(-1, keepdims=True))
+        - z.max(-1, keepdims=True)
+    )
 
 
 def folded(z):
@@ -228,7 +274,7 @@ def sequential(z):
     top = z.max(-1, keepdims=True)
     total = np.zeros_like(top)
     for k in range(z.shape[-1] - 1, -1, -1):
-        total = total + np.exp(z[..., k:k + 1] - top)
+        total = total + np.exp(z[..., k : k + 1] - top)
     return (z - top) - np.log(total)
 
 
@@ -250,9 +296,11 @@ class Styled(Ours):
 
             def _logit_gradients(self, cache, q):
                 routing, found = cache.routing, []
-                for rows, picked, log_p in zip([routing.kept, *routing.rows],
-                                               [routing.head_column, *routing.relative_target],
-                                               [cache.head_log_prob, *cache.tail_log_prob]):
+                for rows, picked, log_p in zip(
+                    [routing.kept, *routing.rows],
+                    [routing.head_column, *routing.relative_target],
+                    [cache.head_log_prob, *cache.tail_log_prob],
+                ):
                     hot = np.zeros_like(log_p)
                     hot[np.arange(len(picked)), picked] = 1
                     found.append(q[rows][:, None] * (hot - np.exp(log_p)))
@@ -294,6 +342,7 @@ def test_an_error_of_one_and_a_half_bounds_is_caught_and_a_bound_is_a_few_dozen_
 
 # ------------------------------------------------------------------ laws
 
+
 def test_right_answers_break_no_law():
     for case in CASES.values():
         if case["result"] == "valid" and "shapes" not in case["expected"]:
@@ -301,14 +350,17 @@ def test_right_answers_break_no_law():
                 assert check_laws(case, dtype, answers_of(case, dtype)) == [], case["id"]
 
 
-@pytest.mark.parametrize("name, change, words", [
-    ("log_prob", lambda a: a + 1e-12, "sum to 1"),
-    ("output", lambda a: a + 1e-12, "output must be log_prob at the target"),
-    ("loss", lambda a: a + 1e-12, "loss must be the negated mean"),
-    ("predict", lambda a: (a + 1) % 12, "argmax"),
-    ("predict", lambda a: a + 100, "argmax"),
-    ("grad.head_logits", lambda a: a + 1e-13, "sum to 0"),
-])
+@pytest.mark.parametrize(
+    "name, change, words",
+    [
+        ("log_prob", lambda a: a + 1e-12, "sum to 1"),
+        ("output", lambda a: a + 1e-12, "output must be log_prob at the target"),
+        ("loss", lambda a: a + 1e-12, "loss must be the negated mean"),
+        ("predict", lambda a: (a + 1) % 12, "argmax"),
+        ("predict", lambda a: a + 100, "argmax"),
+        ("grad.head_logits", lambda a: a + 1e-13, "sum to 0"),
+    ],
+)
 def test_each_law_can_be_broken(name, change, words):
     case = CASES["T03"]
     got = answers_of(case, "float64")
@@ -327,7 +379,9 @@ def test_laws_leave_rows_out_that_are_not_finite():
 
 def test_a_broken_law_fails_the_case_even_where_no_value_is_stored():
     case = CASES["T03"]
-    answer_set = {request.op: Ours().run(request) for request in requests_of(case, "float64", Ours.info)[0]}
+    answer_set = {
+        request.op: Ours().run(request) for request in requests_of(case, "float64", Ours.info)[0]
+    }
     bare = {**case, "expected": {name: t for name, t in case["expected"].items() if name != "loss"}}
     answer_set["forward"].results["loss"] = np.array(1.0)
     assert judge(bare, "float64", answer_set).verdict == "fail"

@@ -1,4 +1,5 @@
-"""The judge from end to end: commands, verdicts, exit status, reports, templates, the offline way."""
+"""The judge from end to end: commands, verdicts, exit status, reports, templates, offline."""
+
 import io
 import json
 import os
@@ -44,6 +45,7 @@ def call(function, *argv):
 
 # ------------------------------------------------------------------ the layer, and PyTorch
 
+
 def test_the_layer_passes_everything(tmp_path):
     report = tmp_path / "report.json"
     status, out, _ = call(command.conform, "--port", "ours", "--report", str(report))
@@ -65,22 +67,26 @@ def test_pytorch_passes_the_required_tier_and_loses_confident_examples(tmp_path)
 
 def test_a_port_in_this_process_is_found_by_module_and_class(tmp_path, monkeypatch):
     (tmp_path / "my_port.py").write_text(
-        "from npadasoft.conformance.ports.ours import Ours\n\n\nclass Mine(Ours):\n    pass\n")
+        "from npadasoft.conformance.ports.ours import Ours\n\n\nclass Mine(Ours):\n    pass\n"
+    )
     monkeypatch.chdir(tmp_path)
     assert call(command.conform, "--port", "my_port:Mine", "--only", "T03")[0] == 0
 
 
-@pytest.mark.parametrize("argv, words", [
-    (["--port", "tensorflow"], "no ready port (ours"),
-    (["--port", "no_such_module:Port"], "No module named"),
-    (["--port", "json:Port"], "has no attribute"),
-    (["--port", "ours", "--", "./port"], "not both"),
-    (["--only", "Z99"], "no case fits Z99"),
-    (["--dtype", "bfloat16"], "not in bfloat16"),
-    (["--timeout", "0"], "seconds in (0, 86400]"),
-    (["--expect-fail", "/no/such/file"], "No such file"),
-    (["--", "/no/such/port"], "No such file"),
-])
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["--port", "tensorflow"], "no ready port (ours"),
+        (["--port", "no_such_module:Port"], "No module named"),
+        (["--port", "json:Port"], "has no attribute"),
+        (["--port", "ours", "--", "./port"], "not both"),
+        (["--only", "Z99"], "no case fits Z99"),
+        (["--dtype", "bfloat16"], "not in bfloat16"),
+        (["--timeout", "0"], "seconds in (0, 86400]"),
+        (["--expect-fail", "/no/such/file"], "No such file"),
+        (["--", "/no/such/port"], "No such file"),
+    ],
+)
 def test_a_wrong_call_is_exit_2_with_a_sentence(argv, words):
     status, _, err = call(command.conform, *argv)
     assert status == 2 and words in err
@@ -93,6 +99,7 @@ def test_without_pytorch_its_port_names_the_command_that_installs_it(monkeypatch
 
 
 # ------------------------------------------------------------------ what a person reads
+
 
 class Boundary(Ours):
     """A target equal to a cutoff stays in the cluster before."""
@@ -118,11 +125,16 @@ def test_the_report_names_the_first_wrong_tensor_and_where_it_is_wrong():
     assert result.verdict == "fail" and result.origins == ["cluster"]
     text = describe(result, "-- ./my-port")
     assert "T03" in text and "FAIL" in text and "every cutoff boundary once" in text
-    assert "first divergence: cluster    (its inputs are golden data: nothing before it can be wrong)" in text
+    assert (
+        "first divergence: cluster    (its inputs are golden data: nothing before it can be wrong)"
+        in text
+    )
     assert "[2]  got 0   want 1       target 3, cutoffs [3, 7]" in text
     assert "1 later tensor differs too, computed from it (--all lists them)" in text
     assert "reproduce: npadasoft conform --only T03 --dtype float64 -- ./my-port" in text
-    assert "later tensor differs too, computed from it: output" in describe(result, "", show_all=True)
+    assert "later tensor differs too, computed from it: output" in describe(
+        result, "", show_all=True
+    )
 
 
 def test_a_numeric_line_has_both_values_in_decimal_and_hex_and_the_distance():
@@ -140,24 +152,37 @@ def test_a_numeric_line_has_both_values_in_decimal_and_hex_and_the_distance():
 
 def test_a_diagnosis_is_printed_with_its_sentence():
     result = verdict_of(Boundary(), diagnose=lambda case, dtype, got: ["boundary", "other"])
-    text = describe(result, "", mistakes={"boundary": "a target equal to a cutoff belongs to the NEXT cluster"})
-    assert "what this mistake gives: `boundary`, a target equal to a cutoff belongs to the NEXT cluster" in text
+    text = describe(
+        result, "", mistakes={"boundary": "a target equal to a cutoff belongs to the NEXT cluster"}
+    )
+    assert (
+        "what this mistake gives: `boundary`, a target equal to a cutoff belongs to the NEXT clust"
+        in text
+    )
     assert "or this one: `other`" in text
 
 
-@pytest.mark.parametrize("value, dtype, text", [
-    (3.0, "float64", "3"), (float("nan"), "float64", "nan"), (float("inf"), "float32", "inf"),
-    ([0, 2], "float64", "one of [0, 2]"), (0.5, "float64", "0.5 (0x1.0000000000000p-1)"),
-    (float(np.float32(0.1)), "float32", "0.100000001 (0x1.99999a0000000p-4)"),
-])
+@pytest.mark.parametrize(
+    "value, dtype, text",
+    [
+        (3.0, "float64", "3"),
+        (float("nan"), "float64", "nan"),
+        (float("inf"), "float32", "inf"),
+        ([0, 2], "float64", "one of [0, 2]"),
+        (0.5, "float64", "0.5 (0x1.0000000000000p-1)"),
+        (float(np.float32(0.1)), "float32", "0.100000001 (0x1.99999a0000000p-4)"),
+    ],
+)
 def test_numbers_are_shown_so_that_they_can_be_told_apart(value, dtype, text):
     assert number(value, dtype) == text
 
 
 def test_the_row_of_a_tail_is_the_row_of_the_batch():
-    case = CASES["T03"]         # targets 0 2 3 6 7 11 1 5 10, cutoffs 3 7
+    case = CASES["T03"]  # targets 0 2 3 6 7 11 1 5 10, cutoffs 3 7
     assert [row_of(case, "tail.0.logits", (n, 0)) for n in range(3)] == [2, 3, 7]
-    assert row_of(case, "grad.tail.1.hidden", (2, 0)) == 8 and row_of(case, "head_logits", (4, 1)) == 4
+    assert (
+        row_of(case, "grad.tail.1.hidden", (2, 0)) == 8 and row_of(case, "head_logits", (4, 1)) == 4
+    )
     assert row_of(case, "grad.head.weight", (0, 0)) is row_of(case, "loss", ()) is None
     assert row_of(case, "output", (6,)) == 6 and row_of(case, "tail.0.logits", (9, 0)) is None
 
@@ -169,6 +194,7 @@ def test_all_lists_every_case_and_quiet_none():
 
 
 # ------------------------------------------------------------------ verdicts and exit status
+
 
 class Scripted(Ours):
     """Ours, but for what a test replaces."""
@@ -187,17 +213,40 @@ def skipping(*args):
     raise Skipped("not yet", "https://example.org/1")
 
 
-@pytest.mark.parametrize("port, id, verdict, words", [
-    (Scripted(forward=refusing), "T03", "error", "forward answered an error (unsupported): Refused: not today"),
-    (Scripted(forward=skipping), "T03", "incomplete", "not yet (https://example.org/1)"),
-    (Scripted(info=PortInfo("p", ops=())), "T03", "skipped", "not announced: forward, log_prob"),
-    (Scripted(info=PortInfo("p", ops=("forward",))), "T03", "incomplete", "not announced: log_prob"),
-    (Scripted(forward=lambda *a: {"output": np.zeros(3), "loss": 0.0}), "E06", "fail", "accepted"),
-    (Scripted(forward=skipping), "E01", "skipped", "not yet"),
-    (Scripted(info=PortInfo("p", ops=("forward",))), "E10", "skipped", "not announced: shapes"),
-    (Scripted(shapes=lambda config: {"head.weight": (11, 1024)}), "S08", "fail", None),
-    (Scripted(log_prob=lambda *a: None), "T03", "incomplete", "not answered: log_prob"),
-])
+@pytest.mark.parametrize(
+    "port, id, verdict, words",
+    [
+        (
+            Scripted(forward=refusing),
+            "T03",
+            "error",
+            "forward answered an error (unsupported): Refused: not today",
+        ),
+        (Scripted(forward=skipping), "T03", "incomplete", "not yet (https://example.org/1)"),
+        (
+            Scripted(info=PortInfo("p", ops=())),
+            "T03",
+            "skipped",
+            "not announced: forward, log_prob",
+        ),
+        (
+            Scripted(info=PortInfo("p", ops=("forward",))),
+            "T03",
+            "incomplete",
+            "not announced: log_prob",
+        ),
+        (
+            Scripted(forward=lambda *a: {"output": np.zeros(3), "loss": 0.0}),
+            "E06",
+            "fail",
+            "accepted",
+        ),
+        (Scripted(forward=skipping), "E01", "skipped", "not yet"),
+        (Scripted(info=PortInfo("p", ops=("forward",))), "E10", "skipped", "not announced: shapes"),
+        (Scripted(shapes=lambda config: {"head.weight": (11, 1024)}), "S08", "fail", None),
+        (Scripted(log_prob=lambda *a: None), "T03", "incomplete", "not answered: log_prob"),
+    ],
+)
 def test_verdicts(port, id, verdict, words):
     result = verdict_of(port, id)
     assert result.verdict == verdict
@@ -220,17 +269,21 @@ def test_the_exit_status_follows_the_required_tier():
     assert exit_status([verdict_of(Ours())]) == 0
     assert exit_status([verdict_of(Ours()), verdict_of(skip)]) == 3
     assert exit_status([verdict_of(skip), verdict_of(Boundary())]) == 1
-    assert exit_status([verdict_of(Scripted(forward=refusing), "X01")]) == 0        # excellence
+    assert exit_status([verdict_of(Scripted(forward=refusing), "X01")]) == 0  # excellence
 
 
 def test_an_expected_failure_counts_as_none_and_an_unexpected_pass_as_one(tmp_path):
     listed = tmp_path / "expected.txt"
     listed.write_text("# known\nT03\nT02 float32   # only there\n")
     assert command.read_expected(str(listed)) == [("T03", None), ("T02", "float32")]
-    status, out, _ = call(command.conform, "--port", "ours", "--only", "T0*", "--expect-fail", str(listed))
+    status, out, _ = call(
+        command.conform, "--port", "ours", "--only", "T0*", "--expect-fail", str(listed)
+    )
     assert status == 1 and "expected to fail, but did not: T02, T03" in out
     result = verdict_of(Boundary(), expected_failures=[("T03", None)])
-    assert result.expected_fail and exit_status([result]) == 0 and "was expected" in describe(result)
+    assert (
+        result.expected_fail and exit_status([result]) == 0 and "was expected" in describe(result)
+    )
     listed.write_text("T03 float64 because\n")
     assert "a line is `ID` or `ID DTYPE`" in call(command.conform, "--expect-fail", str(listed))[2]
 
@@ -278,9 +331,12 @@ def test_faults_of_a_port_without_a_process_are_recorded_too():
 
 # ------------------------------------------------------------------ the plan
 
+
 def test_a_request_wants_what_is_public_and_what_the_port_shows():
     case = CASES["T03"]
-    made, lacking = requests_of(case, "float64", PortInfo("p", ops=("forward", "predict"), trace=("tail.*.hidden",)))
+    made, lacking = requests_of(
+        case, "float64", PortInfo("p", ops=("forward", "predict"), trace=("tail.*.hidden",))
+    )
     assert [r.op for r in made] == ["forward", "predict"] and lacking == ["log_prob", "backward"]
     assert made[0].want == ("tail.0.hidden", "tail.1.hidden", "output", "loss")
     assert "target" not in made[1].inputs and not made[0].cotangents
@@ -290,7 +346,11 @@ def test_cotangents_go_to_the_operation_they_belong_to():
     for case in CASES.values():
         for request in requests_of(case, "float64", Ours.info)[0]:
             names = set(request.cotangents)
-            assert names == {"log_prob"} if request.op == "log_prob_backward" else "log_prob" not in names
+            assert (
+                names == {"log_prob"}
+                if request.op == "log_prob_backward"
+                else "log_prob" not in names
+            )
             assert bool(names) == request.op.endswith("backward")
 
 
@@ -304,19 +364,35 @@ def test_cases_of_one_shape_follow_each_other_and_each_operation_comes_twice():
     cases = in_order(CASES.values())
     assert len(cases) == len(CASES) and {c["id"] for c in cases} == set(CASES)
     assert {op for case in repeated(cases) for op in wanted(case)} >= {
-        "forward", "backward", "log_prob", "predict", "log_prob_backward"}
+        "forward",
+        "backward",
+        "log_prob",
+        "predict",
+        "log_prob_backward",
+    }
 
 
 # ------------------------------------------------------------------ ports in this process
 
-class Foreign(Port):
-    """Weights (in, out), classes from 1, gradients of unused clusters None: converted by the judge."""
 
-    info = PortInfo("foreign", dtypes=("float64",), trace=("head_column", "tail.*.relative_target", "cluster"), layout="in_out", index_base=1)
+class Foreign(Port):
+    """Weights (in, out), classes from 1, unused gradients None: the judge converts."""
+
+    info = PortInfo(
+        "foreign",
+        dtypes=("float64",),
+        trace=("head_column", "tail.*.relative_target", "cluster"),
+        layout="in_out",
+        index_base=1,
+    )
 
     def build(self, config, params, dtype):
         mine = {name: a.T if a.ndim == 2 else a for name, a in params.items()}
-        config = {**config, "ignore_index": config["ignore_index"] - 1} if "ignore_index" in config else config
+        config = (
+            {**config, "ignore_index": config["ignore_index"] - 1}
+            if "ignore_index" in config
+            else config
+        )
         return Ours().build(config, mine, dtype)
 
     def shapes(self, config):
@@ -324,7 +400,10 @@ class Foreign(Port):
 
     def forward(self, layer, input, target, want):
         found = Ours().forward(layer, input, target - 1, want)
-        return {k: a + 1 if k == "head_column" or k.endswith("relative_target") else a for k, a in found.items()}
+        return {
+            k: a + 1 if k == "head_column" or k.endswith("relative_target") else a
+            for k, a in found.items()
+        }
 
     def backward(self, layer, input, target, cotangents, want):
         return self._turned(Ours().backward(layer, input, target - 1, cotangents, want))
@@ -359,15 +438,32 @@ def test_a_port_that_has_nothing_answers_errors():
     assert [r.verdict for r in results] == ["error", "error"]
 
 
-def test_every_ready_port_is_listed_and_can_be_loaded():
+def test_every_ready_port_is_listed():
     _, out, _ = call(command.ports)
     for name in ports.READY:
         assert f"--port {name}" in out
-        if name != "torch":
-            assert ports.load(name).start().name
+
+
+@pytest.mark.parametrize("name", [name for name in ports.READY if name.startswith("ours-")])
+def test_the_blocked_pass_is_judged_in_blocks_of_every_kind(name):
+    status, out, _ = call(command.conform, "--port", name, "--quiet")
+    assert status == 0 and not {"fail", "error,", "skipped", "incomplete"} & set(out.split())
+
+
+def test_blocks_have_the_size_that_is_asked_for_and_only_as_long():
+    from npadasoft import fused
+    from npadasoft.conformance.ports.blocked import _blocks
+
+    part = fused.SubSoftmax(None, np.zeros(9), None, np.zeros((5, 4)), None)
+    with _blocks(2, 3):
+        assert fused._cut(part, 4, 8, 1)[:2] == (2, 3)
+    with _blocks(None, None):
+        assert fused._cut(part, 4, 8, 10**6)[:2] == (9, 5)
+    assert fused._cut(part, 4, 8, 10**6)[:2] == (9, 5)
 
 
 # ------------------------------------------------------------------ reports for machines
+
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
@@ -379,14 +475,22 @@ def reports(tmp_path_factory):
         "    def predict(self, layer, input):\n        raise Skipped('later')\n\n"
         "    def log_prob(self, layer, input):\n        raise ValueError('no')\n\n"
         "    def backward(self, *args):\n        found = super().backward(*args)\n"
-        "        return {k: np.full_like(a, np.nan) for k, a in found.items()}\n")
+        "        return {k: np.full_like(a, np.nan) for k, a in found.items()}\n"
+    )
     here = os.getcwd()
     os.chdir(folder)
     try:
-        status, out, _ = call(command.conform, "--port", "faulty:Faulty", "--report", "r.json", "--report", "r.xml")
+        status, out, _ = call(
+            command.conform, "--port", "faulty:Faulty", "--report", "r.json", "--report", "r.xml"
+        )
     finally:
         os.chdir(here)
-    return status, out, json.loads((folder / "r.json").read_text()), ElementTree.parse(folder / "r.xml")
+    return (
+        status,
+        out,
+        json.loads((folder / "r.json").read_text()),
+        ElementTree.parse(folder / "r.xml"),
+    )
 
 
 def test_the_json_report_fits_its_schema_and_the_text(reports):
@@ -395,7 +499,11 @@ def test_the_json_report_fits_its_schema_and_the_text(reports):
     schema = Path(vectors_io.__file__).parent / "schemas" / "report.schema.json"
     jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(report)
     assert status == report["exit"] == 1 and report["verdict"] == "fail"
-    assert report["summary"]["required"]["float64"]["fail"] > 0 < report["summary"]["required"]["float64"]["error"]
+    assert (
+        report["summary"]["required"]["float64"]["fail"]
+        > 0
+        < report["summary"]["required"]["float64"]["error"]
+    )
     one = next(c for c in report["cases"] if c["id"] == "T01" and c["dtype"] == "float64")
     assert one["worst"] is None or one["worst"]["got"] == "nan"
     assert report["command"][:4] == ["npadasoft", "conform", "--port", "faulty:Faulty"]
@@ -406,13 +514,17 @@ def test_junit_counts_what_counts(reports):
     suites = {suite.get("name"): suite for suite in tree.getroot()}
     counts = report["summary"]["required"]["float64"]
     required = suites["required.float64"]
-    assert int(required.get("failures")) == counts["fail"] and int(required.get("errors")) == counts["error"]
+    assert (
+        int(required.get("failures")) == counts["fail"]
+        and int(required.get("errors")) == counts["error"]
+    )
     assert int(required.get("tests")) == sum(counts.values())
     assert suites["quality.float64"].get("failures") == "0"
     assert "first divergence" in required.find(".//failure").text
 
 
 # ------------------------------------------------------------------ numbers
+
 
 def test_the_self_test_of_numbers_finds_a_reader_with_six_digits():
     numbers = [float(v) for v in vectors_io.load_numbers()["float64"]["data"]]
@@ -428,7 +540,7 @@ def test_the_stored_bits_pass_and_any_changed_bit_does_not(dtype):
     assert wrong_echoes(dtype, numbers, stored["bits"]) == []
     for at, bits in enumerate(stored["bits"]):
         changed = f"{int(bits, 16) ^ 1:0{len(bits)}x}"
-        found = stored["bits"][:at] + [changed] + stored["bits"][at + 1:]
+        found = stored["bits"][:at] + [changed] + stored["bits"][at + 1 :]
         assert len(wrong_echoes(dtype, numbers, found)) == (0 if np.isnan(numbers[at]) else 1)
 
 
@@ -438,23 +550,35 @@ def test_what_is_no_nan_is_no_nan(found):
 
 
 def test_a_port_that_damages_numbers_is_told_so_first():
-    body = ("answer = {'seq': message['seq'], 'data': [float('%.6g' % float(v)) if v == v else v "
-            "for v in map(float, message['data'])]}\n"
-            "        answer['data'] = [v if abs(v) < 1e400 and v == v else str(v) for v in answer['data']]")
+    body = (
+        "answer = {'seq': message['seq'], 'data': [float('%.6g' % float(v)) if v == v else v "
+        "for v in map(float, message['data'])]}\n"
+        "        answer['data'] = [v if abs(v) < 1e400 and v == v else str(v) "
+        "for v in answer['data']]"
+    )
     from test_protocol import scripted
+
     status, out, _ = call(command.conform, "--only", "IO", "--", *scripted(body))
     assert status == 1 and "mend this first" in out and "0.3333" not in out
 
 
 def test_a_port_without_echo_is_in_error():
     from test_protocol import scripted
-    status, out, _ = call(command.conform, "--only", "IO", "--", *scripted("answer = {'seq': message['seq']}"))
+
+    status, out, _ = call(
+        command.conform, "--only", "IO", "--", *scripted("answer = {'seq': message['seq']}")
+    )
     assert status == 1 and 'an answer to echo holds "bits"' in out
 
 
 # ------------------------------------------------------------------ templates
 
-INTERPRETERS = {"python": [sys.executable], "javascript": ["node"], "r": ["Rscript"], "cpp": ["g++"]}
+INTERPRETERS = {
+    "python": [sys.executable],
+    "javascript": ["node"],
+    "r": ["Rscript"],
+    "cpp": ["g++"],
+}
 
 
 def template(language, folder):
@@ -475,7 +599,9 @@ def test_a_template_speaks_the_protocol_as_it_is_printed(language, tmp_path):
         assert os.environ.get("CI") != "true", f"{INTERPRETERS[language][0]} is missing"
         pytest.skip(f"{INTERPRETERS[language][0]} is not installed")
     report = tmp_path / "report.json"
-    status, out, err = call(command.conform, "--report", str(report), "--", *template(language, tmp_path))
+    status, out, err = call(
+        command.conform, "--report", str(report), "--", *template(language, tmp_path)
+    )
     assert status == 3, out + err
     found = json.loads(report.read_text())["cases"]
     assert {c["verdict"] for c in found} == {"pass", "skipped"}
@@ -483,11 +609,18 @@ def test_a_template_speaks_the_protocol_as_it_is_printed(language, tmp_path):
     assert "not announced by the port: forward" in out and "E01" not in out
 
 
+def test_the_plain_python_port_is_the_template_with_its_mathematics_written():
+    text = call(command.port_template, "python")[1]
+    port = (HERE / "ports" / "plain_python.py").read_text()
+    assert port.endswith(text[text.index("# ---- shapes: written".replace("----", "-" * 62)) :])
+
+
 def test_a_language_without_a_template_is_refused():
     assert call(command.port_template, "cobol")[0] == 2
 
 
 # ------------------------------------------------------------------ the offline way
+
 
 def answer_file(folder, argv):
     """Let a port answer requests.jsonl, line by line, as its author would."""
@@ -504,20 +637,35 @@ def test_answers_in_a_file_are_judged_as_those_of_a_process(tmp_path):
     status, out, _ = call(command.verify, str(answers), "--report", str(tmp_path / "r.json"))
     assert status == 0 and "plain-python 1 (python)" in out and "every required case passed" in out
     direct = call(command.conform, "--quiet", "--", *PLAIN)[1]
-    assert [line for line in out.splitlines() if line[:8] in direct and line.startswith("required")] == \
-        [line for line in direct.splitlines() if line.startswith("required")]
+    assert [
+        line for line in out.splitlines() if line[:8] in direct and line.startswith("required")
+    ] == [line for line in direct.splitlines() if line.startswith("required")]
     assert json.loads((tmp_path / "cases.json").read_text())["cases"][0]["id"]
 
 
 def test_answers_that_are_missing_or_wrong_are_said_to_be(tmp_path):
-    call(command.vectors, "export", str(tmp_path), "--only", "T01", "--only", "T02", "--dtype", "float64")
+    call(
+        command.vectors,
+        "export",
+        str(tmp_path),
+        "--only",
+        "T01",
+        "--only",
+        "T02",
+        "--dtype",
+        "float64",
+    )
     answers = answer_file(tmp_path, PLAIN)
     lines = answers.read_text().splitlines()
     answers.write_text("\n".join(lines[:2] + lines[3:]) + "\n")
     status, out, _ = call(command.verify, str(answers), "--all")
     assert status == 3 and "the file holds no answer" in out
-    answers.write_text("\n".join([lines[0], lines[1].replace('"bits"', '"byts"')]
-                                 + [line.replace('"shape"', '"form"') for line in lines[2:]]))
+    answers.write_text(
+        "\n".join(
+            [lines[0], lines[1].replace('"bits"', '"byts"')]
+            + [line.replace('"shape"', '"form"') for line in lines[2:]]
+        )
+    )
     status, out, _ = call(command.verify, str(answers))
     assert status == 1 and "a tensor is written" in out and "an answer to echo holds" in out
     answers.write_text(lines[0] + "\n")
@@ -525,14 +673,23 @@ def test_answers_that_are_missing_or_wrong_are_said_to_be(tmp_path):
     assert status == 1 and "no answer to echo" in out
 
 
-@pytest.mark.parametrize("text, words", [
-    ("", "line 1 answers start"),
-    ('{"protocol": 2}\n', "speaks protocol 2"),
-    ("nonsense\n", "line 1: no JSON"),
-    ("[]\n", "one JSON object a line"),
-    ('{"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"]}\n{"seq": 1}\n{"seq": 1}\n', "twice"),
-    ('{"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"]}\n{"seq": "a"}\n', "a seq of its own"),
-])
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "line 1 answers start"),
+        ('{"protocol": 2}\n', "speaks protocol 2"),
+        ("nonsense\n", "line 1: no JSON"),
+        ("[]\n", "one JSON object a line"),
+        (
+            '{"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"]}\n{"seq": 1}\n{"seq": 1}\n',
+            "twice",
+        ),
+        (
+            '{"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"]}\n{"seq": "a"}\n',
+            "a seq of its own",
+        ),
+    ],
+)
 def test_a_file_that_cannot_be_judged_is_exit_2(tmp_path, text, words):
     call(command.vectors, "export", str(tmp_path), "--only", "S08")
     (tmp_path / "answers.jsonl").write_text(text)
@@ -541,14 +698,28 @@ def test_a_file_that_cannot_be_judged_is_exit_2(tmp_path, text, words):
 
 
 def test_a_dialect_is_exported_and_read_back(tmp_path):
-    call(command.vectors, "export", str(tmp_path), "--only", "T03", "--layout", "in_out", "--index-base", "1")
+    call(
+        command.vectors,
+        "export",
+        str(tmp_path),
+        "--only",
+        "T03",
+        "--layout",
+        "in_out",
+        "--index-base",
+        "1",
+    )
     sent = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text().splitlines()]
     run = next(m for m in sent if m["cmd"] == "run")
-    assert run["params"]["head.weight"]["shape"] == CASES["T03"]["params"]["head.weight"]["shape"][::-1]
+    assert (
+        run["params"]["head.weight"]["shape"]
+        == CASES["T03"]["params"]["head.weight"]["shape"][::-1]
+    )
     assert min(run["inputs"]["target"]["data"]) == 1
 
 
-# ------------------------------------------------------------------ the vectors, as a person sees them
+# ------------------------------------------------------------ the vectors, as a person sees them
+
 
 def test_the_vectors_are_listed_and_shown():
     _, out, _ = call(command.vectors, "list")
@@ -567,22 +738,38 @@ def test_every_case_can_be_shown():
         assert case["comment"] in show(case, {}) and case["comment"] in show(case, {}, row=0)
 
 
-@pytest.mark.parametrize("changed, check, status, words", [
-    ([], True, 0, "up to date"), (["shape.json"], True, 1, "not up to date"), (["shape.json"], False, 0, "written")])
+@pytest.mark.parametrize(
+    "changed, check, status, words",
+    [
+        ([], True, 0, "up to date"),
+        (["shape.json"], True, 1, "not up to date"),
+        (["shape.json"], False, 0, "written"),
+    ],
+)
 def test_regenerating_says_what_changed(monkeypatch, changed, check, status, words):
-    monkeypatch.setattr(vectors_io, "regenerate", lambda directory, check, progress: progress("T03") or changed)
+    monkeypatch.setattr(
+        vectors_io, "regenerate", lambda directory, check, progress: progress("T03") or changed
+    )
     found, out, _ = call(command.vectors, "regenerate", *["--check"] * check)
     assert found == status and words in out
 
 
 def test_the_command_line_to_reproduce_is_quoted_for_a_shell():
-    _, out, _ = call(command.conform, "--only", "T03", "--", sys.executable, "-c", "import sys; sys.exit(1)")
-    assert out == ""            # it never started, and stderr says so
-    argv = [sys.executable, "-c", "print('{\"protocol\":1,\"dtypes\":[\"float64\"],\"ops\":[\"forward\"]}')"]
+    _, out, _ = call(
+        command.conform, "--only", "T03", "--", sys.executable, "-c", "import sys; sys.exit(1)"
+    )
+    assert out == ""  # it never started, and stderr says so
+    argv = [
+        sys.executable,
+        "-c",
+        'print(\'{"protocol":1,"dtypes":["float64"],"ops":["forward"]}\')',
+    ]
     _, out, _ = call(command.conform, "--only", "T03", "--", *argv)
     assert "-- " + shlex.join(argv) in out
 
 
 def test_comparisons_of_nothing_agree():
-    assert not compare_tensor("x", np.zeros(0), {"shape": [0], "data": [], "err": []}, "float64", 1).differs
+    assert not compare_tensor(
+        "x", np.zeros(0), {"shape": [0], "data": [], "err": []}, "float64", 1
+    ).differs
     assert judge(CASES["T03"], "float64", {"forward": Answer()}).verdict == "incomplete"

@@ -1,4 +1,5 @@
 """A port that is a process: what it may say, and that nothing it does can harm the judge."""
+
 import json
 import os
 import resource
@@ -10,9 +11,20 @@ import numpy as np
 import pytest
 
 from npadasoft.conformance import vectors_io
-from npadasoft.conformance.messages import (BadMessage, PortInfo, Request, decode_answer, decode_info,
-                                            decode_tensor, encode_request, encode_tensor, from_port,
-                                            matches, to_port, Answer)
+from npadasoft.conformance.messages import (
+    BadMessage,
+    PortInfo,
+    Request,
+    decode_answer,
+    decode_info,
+    decode_tensor,
+    encode_request,
+    encode_tensor,
+    from_port,
+    matches,
+    to_port,
+    Answer,
+)
 from npadasoft.conformance.process import Fault, Process
 from npadasoft.conformance.protocol import ProcessPort, Unusable
 from npadasoft.conformance.report import describe
@@ -22,26 +34,36 @@ from npadasoft.conformance.verdict import exit_status
 
 HERE = Path(__file__).parent
 PLAIN = [sys.executable, str(HERE / "ports" / "plain_python.py")]
-REQUEST = Request("T03", "backward", "float64", {}, {"tail.0.1.weight": np.zeros((2, 3))},
-                  want=("grad.tail.0.1.weight", "loss"))
+REQUEST = Request(
+    "T03",
+    "backward",
+    "float64",
+    {},
+    {"tail.0.1.weight": np.zeros((2, 3))},
+    want=("grad.tail.0.1.weight", "loss"),
+)
 
 
 # ------------------------------------------------------------------ JSON
 
-@pytest.mark.parametrize("line, words", [
-    (b'{"data": [NaN]}', 'write the string "nan"'),
-    (b'{"data": [Infinity]}', 'write the string "inf"'),
-    (b'{"data": [-Infinity]}', 'write the string "-inf"'),
-    (b'{"a": 1, "b": {"c": 2, "c": 3}}', 'the key "c" comes twice'),
-    (b'{"a": "\xff"}', "invalid UTF-8 at byte 7"),
-    (b"Loading model", "no JSON"),
-    (b"", "empty line"),
-    (b'{"a": 1', "no JSON"),
-    (b"[" * 3000 + b"]" * 3000, "nested too deeply"),
-    (b"[" * 70000, "nested too deeply"),
-    (b"1" * 5000, "no number that can be read"),
-    (b"[" + b"," * (MOST_VALUES + 1), "values in one line"),
-])
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        (b'{"data": [NaN]}', 'write the string "nan"'),
+        (b'{"data": [Infinity]}', 'write the string "inf"'),
+        (b'{"data": [-Infinity]}', 'write the string "-inf"'),
+        (b'{"a": 1, "b": {"c": 2, "c": 3}}', 'the key "c" comes twice'),
+        (b'{"a": "\xff"}', "invalid UTF-8 at byte 7"),
+        (b"Loading model", "no JSON"),
+        (b"", "empty line"),
+        (b'{"a": 1', "no JSON"),
+        (b"[" * 3000 + b"]" * 3000, "nested too deeply"),
+        (b"[" * 70000, "nested too deeply"),
+        (b"1" * 5000, "no number that can be read"),
+        (b"[" + b"," * (MOST_VALUES + 1), "values in one line"),
+    ],
+)
 def test_what_is_no_strict_json_is_refused_with_what_to_write(line, words):
     with pytest.raises(BadJson, match=words.replace("(", r"\(")):
         loads(line)
@@ -60,21 +82,25 @@ def test_what_a_port_says_cannot_reach_the_terminal():
 
 # ------------------------------------------------------------------ messages
 
-@pytest.mark.parametrize("value, words", [
-    ([1.0, 2.0], "a tensor is written"),
-    ({"shape": [2], "data": [1.0]}, "shape [2] holds 2 numbers, but data has 1"),
-    ({"shape": [10**9, 10**9], "data": []}, "holds 1000000000000000000 numbers"),
-    ({"shape": [-1], "data": []}, "integers >= 0"),
-    ({"shape": [1] * 9, "data": [1.0]}, "at most 8"),
-    ({"shape": [True], "data": [1.0]}, "integers >= 0"),
-    ({"shape": [1], "data": [None]}, "found null"),
-    ({"shape": [1], "data": [True]}, "a number must stand here"),
-    ({"shape": [1], "data": [[1.0]]}, "found a list of 1"),
-    ({"shape": [1], "data": ["NaN(0x1)"]}, "a number must stand here"),
-    ({"shape": [1], "data": 3.0}, "one flat list"),
-    ({}, "an empty object"),
-    ({"data": []}, "an object with the keys data"),
-])
+
+@pytest.mark.parametrize(
+    "value, words",
+    [
+        ([1.0, 2.0], "a tensor is written"),
+        ({"shape": [2], "data": [1.0]}, "shape [2] holds 2 numbers, but data has 1"),
+        ({"shape": [10**9, 10**9], "data": []}, "holds 1000000000000000000 numbers"),
+        ({"shape": [-1], "data": []}, "integers >= 0"),
+        ({"shape": [1] * 9, "data": [1.0]}, "at most 8"),
+        ({"shape": [True], "data": [1.0]}, "integers >= 0"),
+        ({"shape": [1], "data": [None]}, "found null"),
+        ({"shape": [1], "data": [True]}, "a number must stand here"),
+        ({"shape": [1], "data": [[1.0]]}, "found a list of 1"),
+        ({"shape": [1], "data": ["NaN(0x1)"]}, "a number must stand here"),
+        ({"shape": [1], "data": 3.0}, "one flat list"),
+        ({}, "an empty object"),
+        ({"data": []}, "an object with the keys data"),
+    ],
+)
 def test_a_malformed_tensor_is_refused_with_what_to_write(value, words):
     with pytest.raises(BadMessage) as caught:
         decode_tensor(value, "output")
@@ -100,10 +126,10 @@ def test_null_is_zeros_of_full_shape_for_the_gradient_of_a_tail_and_nothing_else
         decode_answer({"results": {"loss": None}}, REQUEST)
 
 
-@pytest.mark.parametrize("message, words", [
-    ({"seq": 0}, 'holds "results", "error" or "skipped"'),
-    ({"results": []}, 'holds "results"'),
-])
+@pytest.mark.parametrize(
+    "message, words",
+    [({"seq": 0}, 'holds "results", "error" or "skipped"'), ({"results": []}, 'holds "results"')],
+)
 def test_an_answer_without_an_answer_is_refused(message, words):
     with pytest.raises(BadMessage, match=words):
         decode_answer(message, REQUEST)
@@ -115,15 +141,24 @@ def test_more_than_was_wanted_is_ignored():
     assert list(answer.results) == ["loss"]
 
 
-@pytest.mark.parametrize("message, words", [
-    ({"protocol": 2}, "speaks protocol 2"),
-    ({}, "speaks protocol null"),
-    ({"protocol": 1, "dtypes": "float64"}, '"dtypes" is a list'),
-    ({"protocol": 1, "dtypes": ["decimal"]}, "names none of"),
-    ({"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"], "layout": "row"}, "layout is"),
-    ({"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"], "layout": {"*": "row"}}, "layout is"),
-    ({"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"], "index_base": 2}, "index_base is 0 or 1"),
-])
+@pytest.mark.parametrize(
+    "message, words",
+    [
+        ({"protocol": 2}, "speaks protocol 2"),
+        ({}, "speaks protocol null"),
+        ({"protocol": 1, "dtypes": "float64"}, '"dtypes" is a list'),
+        ({"protocol": 1, "dtypes": ["decimal"]}, "names none of"),
+        ({"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"], "layout": "row"}, "layout is"),
+        (
+            {"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"], "layout": {"*": "row"}},
+            "layout is",
+        ),
+        (
+            {"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"], "index_base": 2},
+            "index_base is 0 or 1",
+        ),
+    ],
+)
 def test_what_a_port_says_of_itself_is_checked(message, words):
     with pytest.raises(BadMessage) as caught:
         decode_info(message)
@@ -131,7 +166,9 @@ def test_what_a_port_says_of_itself_is_checked(message, words):
 
 
 def test_unknown_fields_dtypes_and_operations_are_ignored():
-    info = decode_info({"protocol": 1, "dtypes": ["float8", "float64"], "ops": ["shapes", "entropy"], "x": 1})
+    info = decode_info(
+        {"protocol": 1, "dtypes": ["float8", "float64"], "ops": ["shapes", "entropy"], "x": 1}
+    )
     assert info.dtypes == ("float64",) and info.ops == ("shapes",) and info.trace == ()
 
 
@@ -142,41 +179,71 @@ def test_a_star_stands_for_one_part_between_dots():
 
 def test_index_base_shifts_classes_and_nothing_else():
     info = PortInfo("r", index_base=1)
-    request = Request("A", "forward", "float64", {"cutoffs": [2], "ignore_index": 3}, {},
-                      {"target": np.array([-1, 0, 4]), "input": np.zeros((3, 1))})
+    request = Request(
+        "A",
+        "forward",
+        "float64",
+        {"cutoffs": [2], "ignore_index": 3},
+        {},
+        {"target": np.array([-1, 0, 4]), "input": np.zeros((3, 1))},
+    )
     sent = to_port(request, info)
-    assert sent.inputs["target"].tolist() == [0, 1, 5] and sent.config == {"cutoffs": [2], "ignore_index": 4}
+    assert sent.inputs["target"].tolist() == [0, 1, 5] and sent.config == {
+        "cutoffs": [2],
+        "ignore_index": 4,
+    }
     names = ("predict", "tail.0.relative_target", "head_column", "cluster", "output")
     back = from_port(Answer(results={name: np.array([5.0]) for name in names}), info).results
     assert {name: float(a[0]) for name, a in back.items()} == {
-        "predict": 4, "tail.0.relative_target": 4, "head_column": 4, "cluster": 5, "output": 5}
+        "predict": 4,
+        "tail.0.relative_target": 4,
+        "head_column": 4,
+        "cluster": 5,
+        "output": 5,
+    }
 
 
-@pytest.mark.parametrize("layout, turned", [
-    ("in_out", {"head.weight", "tail.0.0.weight"}),
-    ({"tail.*.0.weight": "in_out"}, {"tail.0.0.weight"}),
-    ({"head.weight": "out_in", "*.weight": "in_out"}, set()),
-])
+@pytest.mark.parametrize(
+    "layout, turned",
+    [
+        ("in_out", {"head.weight", "tail.0.0.weight"}),
+        ({"tail.*.0.weight": "in_out"}, {"tail.0.0.weight"}),
+        ({"head.weight": "out_in", "*.weight": "in_out"}, set()),
+    ],
+)
 def test_a_layout_turns_weights_their_gradients_and_shapes(layout, turned):
     info, names = PortInfo("port", layout=layout), ("head.weight", "tail.0.0.weight")
     request = Request("A", "forward", "float64", {}, {name: np.zeros((2, 3)) for name in names})
     sent = to_port(request, info)
     assert {name for name in names if sent.params[name].shape == (3, 2)} == turned
-    back = from_port(Answer(results={f"grad.{name}": a for name, a in sent.params.items()},
-                            shapes={name: a.shape for name, a in sent.params.items()}), info)
+    back = from_port(
+        Answer(
+            results={f"grad.{name}": a for name, a in sent.params.items()},
+            shapes={name: a.shape for name, a in sent.params.items()},
+        ),
+        info,
+    )
     assert {a.shape for a in back.results.values()} == {(2, 3)} == set(back.shapes.values())
 
 
 def test_a_bias_is_never_turned_and_a_hidden_tensor_neither():
-    answer = from_port(Answer(results={"grad.head.bias": np.zeros(3), "tail.0.hidden": np.zeros((2, 3))},
-                              shapes={"head.bias": (3,)}), PortInfo("port", layout="in_out"))
+    answer = from_port(
+        Answer(
+            results={"grad.head.bias": np.zeros(3), "tail.0.hidden": np.zeros((2, 3))},
+            shapes={"head.bias": (3,)},
+        ),
+        PortInfo("port", layout="in_out"),
+    )
     assert answer.results["tail.0.hidden"].shape == (2, 3) and answer.shapes == {"head.bias": (3,)}
 
 
 def test_messages_fit_the_schema():
     jsonschema = pytest.importorskip("jsonschema")
-    schema = json.loads((Path(vectors_io.__file__).parent / "schemas" / "message.schema.json").read_text())
+    schema = json.loads(
+        (Path(vectors_io.__file__).parent / "schemas" / "message.schema.json").read_text()
+    )
     from npadasoft.conformance.offline import requests
+
     cases = vectors_io.select(vectors_io.load(), ["S*", "T03", "E*"])
     validator = jsonschema.Draft202012Validator(schema)
     for message in requests(cases, ["float64"]):
@@ -186,10 +253,12 @@ def test_messages_fit_the_schema():
 
 def test_every_request_stays_under_four_mebibytes():
     from npadasoft.conformance.offline import requests
+
     assert max(len(json.dumps(m)) for m in requests(vectors_io.load(), ["float64"])) < 4 * 2**20
 
 
 # ------------------------------------------------------------------ the process
+
 
 def run(argv, only=("S01", "T03", "T02"), timeout=20.0, **more):
     """Results of a port on a few cases, by id."""
@@ -260,12 +329,12 @@ def test_a_hostile_port_does_no_harm(name, verdict, words, pids):
     start = time.monotonic()
     results = run(hostile(name), timeout=2.0 if name == "no_answer" else 20.0)
     assert results["T03"].verdict == verdict and words in results["T03"].message
-    assert results["S01"].verdict == results["T02"].verdict == "pass"        # the run goes on
+    assert results["S01"].verdict == results["T02"].verdict == "pass"  # the run goes on
     assert len(describe(results["T03"]).splitlines()) <= 8
     assert not any(c in describe(results["T03"]) for c in "\x1b\x07")
     assert len(results["T03"].message) < 600
     assert time.monotonic() - start < 15
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before      # KiB
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # KiB
     assert grown < 300 * 1024
     deadline = time.monotonic() + 2
     while any(map(alive, pids())) and time.monotonic() < deadline:
@@ -312,39 +381,53 @@ def test_after_so_many_faults_in_a_row_the_rest_is_not_asked():
 def test_a_port_that_does_not_start_again_ends_the_run(tmp_path):
     mark = tmp_path / "started"
     body = f"open({str(mark)!r}, 'w'); sys.exit(1)"
-    argv = [sys.executable, "-c", f"import os, sys\nif os.path.exists({str(mark)!r}): sys.exit(9)\n"
-            + PORT % body]
+    argv = [
+        sys.executable,
+        "-c",
+        f"import os, sys\nif os.path.exists({str(mark)!r}): sys.exit(9)\n" + PORT % body,
+    ]
     results = run(argv, ["T01", "T02", "T03"])
     messages = [r.message for r in results.values()]
     assert "exit status 1" in messages[0] and "could not be started again" in messages[1]
 
 
 def test_a_skip_carries_its_reason_and_address():
-    body = "answer = {'seq': message['seq'], 'skipped': True, 'reason': 'later', 'issue_url': 'https://x/1'}"
+    body = (
+        "answer = {'seq': message['seq'], 'skipped': True, 'reason': 'later', "
+        "'issue_url': 'https://x/1'}"
+    )
     result = run(scripted(body), ["T03"])["T03"]
-    assert (result.verdict, result.skipped) == ("skipped", "later (https://x/1); not announced: log_prob, "
-                                                "predict, backward")
+    assert (result.verdict, result.skipped) == (
+        "skipped",
+        "later (https://x/1); not announced: log_prob, " "predict, backward",
+    )
 
 
-@pytest.mark.parametrize("argv, words", [
-    (["/no/such/port"], "No such file"),
-    ([sys.executable, "-c", "import sys; sys.exit('no licence')"], "no licence"),
-    ([sys.executable, "-c", "print('hello')"], "no JSON"),
-    ([sys.executable, "-c", "print('{\"protocol\": 3}')"], "speaks protocol 3"),
-    ([sys.executable, "-c", "print('[]')"], "one JSON object a line"),
-    ([sys.executable, "-c", "import time; time.sleep(100)"], "no answer within"),
-])
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["/no/such/port"], "No such file"),
+        ([sys.executable, "-c", "import sys; sys.exit('no licence')"], "no licence"),
+        ([sys.executable, "-c", "print('hello')"], "no JSON"),
+        ([sys.executable, "-c", "print('{\"protocol\": 3}')"], "speaks protocol 3"),
+        ([sys.executable, "-c", "print('[]')"], "one JSON object a line"),
+        ([sys.executable, "-c", "import time; time.sleep(100)"], "no answer within"),
+    ],
+)
 def test_a_port_that_cannot_be_started_is_unusable(argv, words):
     port = ProcessPort(argv, timeout=1.0 if "sleep" in argv[-1] else 20.0)
     with pytest.raises(Unusable, match=words):
         port.start()
 
 
-@pytest.mark.parametrize("body, words", [
-    ("answer = {'seq': message['seq'], 'bits': 3}", '"bits", a list of strings'),
-    ("answer = {'seq': message['seq'], 'data': [None]}", "a number must stand"),
-    ("answer = {'seq': True, 'data': []}", "wrong seq"),
-])
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ("answer = {'seq': message['seq'], 'bits': 3}", '"bits", a list of strings'),
+        ("answer = {'seq': message['seq'], 'data': [None]}", "a number must stand"),
+        ("answer = {'seq': True, 'data': []}", "wrong seq"),
+    ],
+)
 def test_a_malformed_echo_is_a_fault(body, words):
     port = ProcessPort(scripted(body))
     port.start()
@@ -355,13 +438,18 @@ def test_a_malformed_echo_is_a_fault(body, words):
 
 def test_a_process_that_does_not_stop_is_ended_with_its_group(monkeypatch):
     monkeypatch.setattr("npadasoft.conformance.process.GRACE", 0.2)
-    port = ProcessPort([sys.executable, "-c", PORT.replace("break", "import time; time.sleep(1000)")
-                        % "answer = {}"])
+    port = ProcessPort(
+        [
+            sys.executable,
+            "-c",
+            PORT.replace("break", "import time; time.sleep(1000)") % "answer = {}",
+        ]
+    )
     port.start()
     pid, start = port._process.pid, time.monotonic()
     port.stop()
     assert time.monotonic() - start < 2 and not alive(pid)
-    port.stop()                                         # a second time does nothing
+    port.stop()  # a second time does nothing
 
 
 def test_a_large_request_and_a_large_answer_do_not_block_each_other():

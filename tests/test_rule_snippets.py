@@ -1,4 +1,5 @@
 """The rule in ten lines, as README has it in four languages, against the rule of the suite."""
+
 import json
 import os
 import shutil
@@ -14,19 +15,25 @@ from npadasoft.conformance.compare import bounds, compare_tensor, values
 from npadasoft.conformance.numbers import unit
 
 HERE = Path(__file__).parent / "rule_snippets"
-LANGUAGES = {"python": [sys.executable, "drive.py"], "javascript": ["node", "drive.js"],
-             "r": ["Rscript", "drive.R"], "cpp": ["g++"]}
+LANGUAGES = {
+    "python": [sys.executable, "drive.py"],
+    "javascript": ["node", "drive.js"],
+    "r": ["Rscript", "drive.R"],
+    "cpp": ["g++"],
+}
 
 
 def questions():
-    """Tensors with numbers that pass and with numbers that do not, and what the suite says of each."""
+    """Tensors with numbers that pass and that do not, and what the suite says of each."""
     asked = []
     for case in vectors_io.select(vectors_io.load(), ["T03", "S02", "X01", "F*"]):
         for name, tensor in case["expected"].items():
             if isinstance(tensor, dict) and tensor.get("data") and len(tensor["data"]) < 60:
                 asked += [(tensor, got) for got in variations(tensor)]
-    answers = [not compare_tensor("x", np.reshape(got, tensor["shape"]), tensor, "float64", 64).differs
-               for tensor, got in asked]
+    answers = [
+        not compare_tensor("x", np.reshape(got, tensor["shape"]), tensor, "float64", 64).differs
+        for tensor, got in asked
+    ]
     assert 0.3 < np.mean(answers) < 0.8
     return asked, answers
 
@@ -48,9 +55,11 @@ def variations(tensor):
 def ask(argv, asked):
     def plain(array):
         return [v if np.isfinite(v) else str(v) for v in map(float, array)]
+
     lines = [json.dumps({"tensor": tensor, "got": plain(got)}) for tensor, got in asked]
-    done = subprocess.run(argv, cwd=HERE, input="\n".join(lines) + "\n", capture_output=True, text=True,
-                          timeout=120)
+    done = subprocess.run(
+        argv, cwd=HERE, input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return [line == "true" for line in done.stdout.split()]
 
@@ -63,7 +72,9 @@ def test_the_rule_in_ten_lines_agrees_with_the_suite(language, tmp_path):
         pytest.skip(f"{argv[0]} is not installed")
     if language == "cpp":
         program = str(tmp_path / "rule")
-        subprocess.run(["g++", "-std=c++17", "-O0", "-o", program, "drive.cpp"], cwd=HERE, check=True)
+        subprocess.run(
+            ["g++", "-std=c++17", "-O0", "-o", program, "drive.cpp"], cwd=HERE, check=True
+        )
         argv = [program]
     asked, answers = questions()
     assert ask(argv, asked) == answers

@@ -25,8 +25,8 @@ def conform(argv):
     Returns
     -------
     int
-        0: every required case ran and passed.  1: some did not pass.  3: all that ran passed, but some
-        were skipped or incomplete.  2: the port could not be started, or the call is wrong.
+        0: every required case ran and passed.  1: some did not pass.  3: all that ran passed, but
+        some were skipped or incomplete.  2: the port could not be started, or the call is wrong.
     """
     argv, command = _split(argv)
     arguments = _conform_parser().parse_args(argv)
@@ -63,7 +63,8 @@ def _split(argv):
 
 def _conform_parser():
     parser = argparse.ArgumentParser(
-        prog="npadasoft conform", usage="npadasoft conform [options] [--port NAME | -- COMMAND ...]",
+        prog="npadasoft conform",
+        usage="npadasoft conform [options] [--port NAME | -- COMMAND ...]",
         description="Judge a port of the layer. Without one, judge the layer itself and the suite.")
     parser.add_argument("--port", metavar="NAME", help=f"{', '.join(ready.READY)}, or module:Class")
     parser.add_argument("--expect-fail", metavar="FILE", help="known failures: lines `ID [DTYPE]`")
@@ -79,7 +80,8 @@ def _conform_parser():
 def _add_output(parser):
     parser.add_argument("--report", action="append", default=[], metavar="FILE",
                         help="JSON, or JUnit if it ends in .xml")
-    parser.add_argument("--all", action="store_true", help="list every case, every tensor that differs")
+    parser.add_argument("--all", action="store_true",
+                        help="list every case, every tensor that differs, every note")
     parser.add_argument("--quiet", action="store_true", help="print the conclusion alone")
 
 
@@ -158,9 +160,11 @@ def _conclude(results, info, shown, arguments, command):
 def verify(argv):
     """Judge the answers that a port wrote into a file; exit status as for `conform`."""
     parser = argparse.ArgumentParser(
-        prog="npadasoft verify", description="Judge answers to what `npadasoft vectors export` asks.")
+        prog="npadasoft verify",
+        description="Judge answers to what `npadasoft vectors export` asks.")
     parser.add_argument("answers", metavar="answers.jsonl")
-    parser.add_argument("--requests", metavar="FILE", help="default: requests.jsonl beside the answers")
+    parser.add_argument("--requests", metavar="FILE",
+                        help="default: requests.jsonl beside the answers")
     _add_output(parser)
     arguments = parser.parse_args(argv)
     try:
@@ -188,9 +192,11 @@ def port_template(argv):
 
 def ports(argv):
     """List the ready ports."""
-    parser = argparse.ArgumentParser(prog="npadasoft ports", description="Ports that are ready to be judged.")
+    parser = argparse.ArgumentParser(prog="npadasoft ports",
+                                     description="Ports that are ready to be judged.")
     parser.parse_args(argv)
     for name, (_, text) in ready.READY.items():
         print(f"{name:<14}{text:<44}npadasoft conform --port {name}")
-    print(f"\ntemplates for a new one: {', '.join(sorted(TEMPLATES))} (npadasoft port-template LANGUAGE)")
+    print(f"\ntemplates for a new one: {', '.join(sorted(TEMPLATES))} "
+          "(npadasoft port-template LANGUAGE)")
     return 0

@@ -4,10 +4,10 @@ A number passes when
 
     |got - want| <= 1.01 · err · u + ulp(want) / 2 + tiny
 
-`err` is stored beside the number: a bound, in units of the unit roundoff u of the port's dtype, within
-which any sane evaluation lies.  ulp(want) is that of the stored double, tiny the smallest subnormal times
-the number of terms.  Where all that a tensor is made of is exact in the dtype (`exact_bits`), numbers are
-compared as equal: there a difference is a bug, never rounding.
+`err` is stored beside the number: a bound, in units of the unit roundoff u of the port's dtype,
+within which any sane evaluation lies.  ulp(want) is that of the stored double, tiny the smallest
+subnormal times the number of terms.  Where all that a tensor is made of is exact in the dtype
+(`exact_bits`), numbers are compared as equal: there a difference is a bug, never rounding.
 
 A tensor that differs while all it is computed from (`after`) agrees is an *origin*.
 """
@@ -85,7 +85,8 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
     name : str
     got : float64 array
     block : mapping
-        `shape`, `data` and `err`, `err_sharp` or neither; or `sets`, the classes that `predict` may name.
+        `shape`, `data` and `err`, `err_sharp` or neither; or `sets`, the classes that `predict`
+        may name.
     dtype : str
         In which the port computed.
     n_terms : int
@@ -118,7 +119,7 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
 
 def _judge(got, want, bound, dtype, any_non_finite):
     """Which elements are wrong, and |got - want| / bound where both are finite."""
-    target = round_to(want, dtype)                      # what is beyond the dtype's range is inf in it
+    target = round_to(want, dtype)                  # what is beyond the dtype's range is inf in it
     finite = np.isfinite(got) & np.isfinite(target)
     same = (got == target) | (np.isnan(got) & np.isnan(target))
     if any_non_finite:
@@ -171,8 +172,8 @@ def compare(case, dtype, got):
     Returns
     -------
     dict
-        Tensor name -> Comparison, for what was both stored and answered, in stored order.  Of several
-        acceptable answers the one that fits best is taken.
+        Tensor name -> Comparison, for what was both stored and answered, in stored order.  Of
+        several acceptable answers the one that fits best is taken.
     """
     n_terms, loose = terms(case), "NonFinite" in case.get("flags", ())
     candidates = [
@@ -201,8 +202,8 @@ def origins(expected, differing, answered):
     Returns
     -------
     list of str
-        Every tensor that differs while all it is computed from agrees.  A tensor that was not answered
-        is replaced by what *it* is computed from.
+        Every tensor that differs while all it is computed from agrees.  A tensor that was not
+        answered is replaced by what *it* is computed from.
 
     Examples
     --------

@@ -3,8 +3,8 @@ from npadasoft.conformance.numbers import hex_bits, round_to
 from npadasoft.conformance.process import Fault
 from npadasoft.conformance.verdict import Result
 
-CASE = {"id": "IO", "tier": "required", "result": "valid", "flags": ["Numbers"], "config": {}, "expected": {},
-        "comment": "numbers keep their bits on the way in and out"}
+CASE = {"id": "IO", "tier": "required", "result": "valid", "flags": ["Numbers"], "config": {},
+        "expected": {}, "comment": "numbers keep their bits on the way in and out"}
 
 
 def self_test(port, dtype, numbers):
@@ -27,7 +27,8 @@ def self_test(port, dtype, numbers):
         wrong = wrong_echoes(dtype, sent, port.echo(dtype, sent))
     except Fault as fault:
         port.restart()
-        return Result(CASE, dtype, fault.verdict, message=f"echo: {fault.message}", stderr=fault.stderr)
+        return Result(CASE, dtype, fault.verdict, message=f"echo: {fault.message}",
+                      stderr=fault.stderr)
     if not wrong:
         return Result(CASE, dtype)
     return Result(CASE, dtype, "fail", notes=wrong[1:4], message=wrong[0] + "; mend this first: "

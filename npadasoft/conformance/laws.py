@@ -1,11 +1,11 @@
-"""What an answer must satisfy whatever the numbers are: checked on every answer, with no stored value.
+"""What an answer must satisfy whatever its numbers are: laws that need no stored value.
 
     exp(log_prob) sums to 1        output is log_prob at the target        loss is the negated mean
     predict is the argmax          rows of grad.head_logits sum to 0
 
-How far each may be off follows from the inputs: a logit of D terms errs by at most (D+1) u Σ|x||w|, a
-log-probability by twice that and by the rounding of one log-softmax.  Rows with numbers that are not
-finite are left out.
+How far each may be off follows from the inputs: a logit of D terms errs by at most (D+1) u
+Σ|x||w|, a log-probability by twice that and by the rounding of one log-softmax.  Rows with numbers
+that are not finite are left out.
 """
 import math
 
@@ -177,4 +177,5 @@ def _upstream(case):
     return np.abs(cotangents.get("output", np.zeros(_targets(case).shape))).ravel() + loss.ravel()
 
 
-_LAWS = (sums_to_one, output_is_log_prob, loss_is_the_mean, predict_is_the_argmax, head_gradients_cancel)
+_LAWS = (sums_to_one, output_is_log_prob, loss_is_the_mean, predict_is_the_argmax,
+         head_gradients_cancel)

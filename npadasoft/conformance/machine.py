@@ -21,7 +21,8 @@ def as_report(results, info, command, suite):
     """The report as a JSON value; its form is `schemas/report.schema.json`."""
     status = exit_status(results)
     return {"npadasoft": __version__, "suite": suite, "command": list(command),
-            "implementation": {"name": info.name, "version": info.version, "language": info.language},
+            "implementation": {"name": info.name, "version": info.version,
+                               "language": info.language},
             "verdict": {0: "pass", 1: "fail", 3: "incomplete"}[status], "exit": status,
             "worst_ratio": worst_ratio(results), "summary": summary(results),
             "cases": [as_json(result) for result in results]}
@@ -35,10 +36,11 @@ def as_junit(results, info):
         groups.setdefault((result.tier, result.dtype), []).append(result)
     for (tier, dtype), group in groups.items():
         kinds = [_kind(result) for result in group]
-        counts = {f"{kind}s" if kind != "skipped" else kind: str(kinds.count(kind))
-                  for kind in ("failure", "error", "skipped")}
-        suite = ElementTree.SubElement(root, "testsuite", name=f"{tier}.{dtype}", tests=str(len(group)),
-                                       time=f"{sum(r.seconds for r in group):.3f}", **counts)
+        suite = ElementTree.SubElement(root, "testsuite", {
+            "name": f"{tier}.{dtype}", "tests": str(len(group)),
+            "failures": str(kinds.count("failure")), "errors": str(kinds.count("error")),
+            "skipped": str(kinds.count("skipped")),
+            "time": f"{sum(r.seconds for r in group):.3f}"})
         for result, kind in zip(group, kinds):
             test = ElementTree.SubElement(suite, "testcase", classname=f"{tier}.{dtype}",
                                           name=result.id, time=f"{result.seconds:.4f}")

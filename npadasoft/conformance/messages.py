@@ -1,7 +1,8 @@
 """What is asked of a port and what it answers, as arrays; and their form in JSON.
 
 The judge speaks one dialect: weights (out, in), classes from 0.  A port may announce another one
-(`layout`, `index_base`), and `to_port` and `from_port` translate, so that its author converts nothing.
+(`layout`, `index_base`), and `to_port` and `from_port` translate, so that its author converts
+nothing.
 """
 import math
 from dataclasses import dataclass, field, replace
@@ -132,10 +133,12 @@ def _turned(name, array, layout):
 def encode_tensor(name, array):
     """{"shape", "data"}: flat, C order; nan and inf are strings."""
     array = np.asarray(array)
+    data: list
     if is_integer(name):
         data = [int(v) for v in array.ravel()]
     else:
-        data = [v if math.isfinite(v) else str(v) for v in array.astype(np.float64).ravel().tolist()]
+        numbers = array.astype(np.float64).ravel().tolist()
+        data = [v if math.isfinite(v) else str(v) for v in numbers]
     return {"shape": list(array.shape), "data": data}
 
 
@@ -160,7 +163,8 @@ def decode_answer(message, request):
     """
     if isinstance(message.get("error"), dict):
         error = message["error"]
-        return Answer(error=(_text(error.get("kind", "other"), 40), _text(error.get("message", ""))))
+        kind, text = error.get("kind", "other"), error.get("message", "")
+        return Answer(error=(_text(kind, 40), _text(text)))
     if message.get("skipped") is True:
         url = message.get("issue_url")
         return Answer(skipped=(_text(message.get("reason", "no reason given")),
@@ -196,13 +200,13 @@ def decode_shape(value, name):
     good = isinstance(value, list) and len(value) <= MOST_AXES and all(
         type(n) in (int, float) and 0 <= n < 2**63 and n == int(n) for n in value)
     if not good:
-        raise BadMessage(f"{_text(name, 60)}: a shape is a list of at most {MOST_AXES} integers >= 0; "
-                         f"found {describe(value)}")
+        raise BadMessage(f"{_text(name, 60)}: a shape is a list of at most {MOST_AXES} integers "
+                         f">= 0; found {describe(value)}")
     return tuple(int(n) for n in value)
 
 
 def decode_tensor(value, name):
-    """The float64 array of {"shape", "data"}; nothing is allocated before both are known to agree."""
+    """The float64 array of {"shape", "data"}; nothing is allocated before the two agree."""
     if not isinstance(value, dict) or "shape" not in value or "data" not in value:
         raise BadMessage(f'{name}: a tensor is written {{"shape": [...], "data": [...]}}, flat; '
                          f"found {describe(value)}")
@@ -225,8 +229,8 @@ def decode_number(value, name, i):
             return math.inf if value > 0 else -math.inf
     if isinstance(value, str) and value.strip().lower() in ("nan", "inf", "-inf", "+inf"):
         return float(value)
-    raise BadMessage(f'{name}[{i}]: a number must stand here ("nan", "inf" and "-inf" are strings); '
-                     f"found {describe(value)}")
+    raise BadMessage(f'{name}[{i}]: a number must stand here ("nan", "inf" and "-inf" are '
+                     f"strings); found {describe(value)}")
 
 
 def describe(value):
@@ -234,7 +238,8 @@ def describe(value):
     if value is None:
         return "null"
     if isinstance(value, dict):
-        return f"an object with the keys {_text(', '.join(value), 80)}" if value else "an empty object"
+        keys = _text(", ".join(value), 80)
+        return f"an object with the keys {keys}" if value else "an empty object"
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return _text(repr(value), 60)
@@ -260,7 +265,8 @@ def decode_info(message):
     if base not in (0, 1) or isinstance(base, bool):
         raise BadMessage(f"index_base is 0 or 1; found {describe(base)}")
     return PortInfo(name=_text(who.get("name", "a port without a name"), 80),
-                    version=_text(who.get("version", ""), 40), language=_text(who.get("language", ""), 40),
+                    version=_text(who.get("version", ""), 40),
+                    language=_text(who.get("language", ""), 40),
                     dtypes=dtypes, ops=_names(message, "ops", OPS),
                     trace=_names(message, "trace", None), layout=layout, index_base=base)
 
@@ -270,5 +276,6 @@ def _names(message, key, known):
     if not isinstance(found, list) or not all(isinstance(v, str) and len(v) <= 100 for v in found):
         raise BadMessage(f'"{key}" is a list of names; found {describe(found)}')
     if known is not None and not set(found) & set(known):
-        raise BadMessage(f'"{key}" names none of {", ".join(known)}; found {_text(str(found), 120)}')
+        raise BadMessage(f'"{key}" names none of {", ".join(known)}; '
+                         f"found {_text(str(found), 120)}")
     return tuple(v for v in found[:100] if known is None or v in known)

@@ -2,7 +2,8 @@
 import numpy as np
 
 # name -> significant bits, smallest exponent of a normal number
-_TYPES = {"float64": (53, -1022), "float32": (24, -126), "float16": (11, -14), "bfloat16": (8, -126)}
+_TYPES = {"float64": (53, -1022), "float32": (24, -126), "float16": (11, -14),
+          "bfloat16": (8, -126)}
 _LARGEST = {"float64": float(np.finfo(np.float64).max), "float32": float(np.finfo(np.float32).max),
             "float16": 65504.0, "bfloat16": float(np.ldexp(255.0, 120))}
 

@@ -1,20 +1,22 @@
 """The offline way: requests in one file, answers in another, no process in between.
 
-`export` writes `requests.jsonl`, the lines that a port would read, and the cases themselves as JSON.  A
-port that cannot be started as a process answers them line by line into `answers.jsonl`; its first line
-answers `start`.  `read` takes both, and what it returns is judged as any other port.
+`export` writes `requests.jsonl`, the lines that a port would read, and the cases themselves as
+JSON.  A port that cannot be started as a process answers them line by line into `answers.jsonl`;
+its first line answers `start`.  `read` takes both, and what it returns is judged as any other
+port.
 """
 import json
 from pathlib import Path
 
 from npadasoft.conformance import echo, vectors_io
-from npadasoft.conformance.messages import (OPS, PROTOCOL, Answer, BadMessage, PortInfo, decode_answer, decode_info,
-                                            encode_request, from_port, to_port)
+from npadasoft.conformance.messages import (OPS, PROTOCOL, Answer, BadMessage, PortInfo,
+                                            decode_answer, decode_info, encode_request, from_port,
+                                            to_port)
 from npadasoft.conformance.process import Fault
 from npadasoft.conformance.protocol import SUITE, decode_echo
 from npadasoft.conformance.plan import in_order, repeated, representable, requests_of
 from npadasoft.conformance.session import Session
-from npadasoft.conformance.strict_json import LONGEST_LINE, BadJson, loads
+from npadasoft.conformance.strict_json import LONGEST_LINE, BadJson, loads, printable
 
 
 def export(directory, cases, dtypes, layout="out_in", index_base=0):
@@ -22,8 +24,8 @@ def export(directory, cases, dtypes, layout="out_in", index_base=0):
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     lines = list(requests(cases, dtypes, layout, index_base))
-    (directory / "requests.jsonl").write_text("".join(line + "\n" for line in map(json.dumps, lines)),
-                                              encoding="utf-8")
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (directory / "requests.jsonl").write_text(text, encoding="utf-8")
     (directory / "cases.json").write_text(
         json.dumps({"suite": SUITE, "license": vectors_io.LICENSE, "flags": vectors_io.load_flags(),
                     "cases": cases}), encoding="utf-8")
@@ -34,7 +36,8 @@ def requests(cases, dtypes, layout="out_in", index_base=0):
     """The messages to a port that answers everything, in order."""
     info = PortInfo("any", ops=OPS, layout=layout, index_base=index_base,
                     trace=("*", "*.*", "*.*.*"))
-    yield {"cmd": "start", "protocol": PROTOCOL, "suite": SUITE, "layout": layout, "index_base": index_base}
+    yield {"cmd": "start", "protocol": PROTOCOL, "suite": SUITE, "layout": layout,
+           "index_base": index_base}
     seq = -1
     numbers = vectors_io.load_numbers()
     for dtype in dtypes:
@@ -121,15 +124,17 @@ def read(answers, asked=None):
     for message in rest:
         seq = message.get("seq")
         if type(seq) is not int or seq in by_seq:
-            raise ValueError(f"{answers}: every line but the first has a seq of its own; found {seq!r}"
+            raise ValueError(f"{answers}: every line but the first has a seq of its own; "
+                             f"found {printable(repr(seq), 40)}"
                              + (" twice" if type(seq) is int else ""))
         by_seq[seq] = message
     dtypes = list(dict.fromkeys(m["dtype"] for m in asked if m["dtype"] in info.dtypes))
-    return RecordedPort(info, asked, by_seq), list(dict.fromkeys(m["id"] for m in asked if "id" in m)), dtypes
+    ids = list(dict.fromkeys(m["id"] for m in asked if "id" in m))
+    return RecordedPort(info, asked, by_seq), ids, dtypes
 
 
 def _lines(path):
-    """The JSON objects of a file of lines; the path and the number of a bad one are in the message."""
+    """The JSON objects of a file of lines; of a bad one the message has path and number."""
     found = []
     with open(path, "rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):

@@ -1,8 +1,8 @@
 """A process to which one line is written and from which one line is read, within bounds.
 
-Nothing that it does can harm the reader: a line has a limit, an answer has a time, stderr is kept only as a
-short tail, and when it ends its whole process group is killed, strays included.  Needs POSIX: pipes that
-`select` can wait for.
+Nothing that it does can harm the reader: a line has a limit, an answer has a time, stderr is kept
+only as a short tail, and when it ends its whole process group is killed, strays included.  Needs
+POSIX: pipes that `select` can wait for.
 """
 import os
 import selectors
@@ -11,6 +11,7 @@ import subprocess
 import time
 import uuid
 from collections import deque
+from typing import Any
 
 from npadasoft.conformance.strict_json import LONGEST_LINE, printable
 
@@ -41,7 +42,7 @@ class Process:
     def __init__(self, argv, longest_line=LONGEST_LINE):
         self._mark = f"NPADASOFT_PORT={uuid.uuid4().hex}".encode()
         key, _, value = self._mark.decode().partition("=")
-        self._popen = subprocess.Popen(
+        self._popen: Any = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             bufsize=0, start_new_session=True, env={**os.environ, key: value})
         self._longest = longest_line
@@ -76,14 +77,15 @@ class Process:
                 return self._take(end)
             scanned = len(self._buffer)
             if scanned > self._longest:
-                raise self._fault("crashed", f"answered a line of more than {self._longest // 2**20} MiB")
+                raise self._fault("crashed", "answered a line of more than "
+                                  f"{self._longest // 2**20} MiB")
             if self._eof:
                 self._settle()
                 raise self._fault("crashed", self._how_it_ended())
             left = deadline - time.monotonic()
             if left <= 0:
-                raise self._fault("timeout", f"no answer within {timeout:g} s"
-                                  + (f", after {scanned} bytes without a line end" if scanned else ""))
+                so_far = f", after {scanned} bytes without a line end" if scanned else ""
+                raise self._fault("timeout", f"no answer within {timeout:g} s{so_far}")
             pending = self._wait(pending, min(left, _POLL))
 
     def _take(self, end):

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from npadasoft.conformance.messages import (PROTOCOL, BadMessage, PortInfo, decode_answer, decode_info,
-                                            decode_number, describe, encode_request, from_port, to_port)
+from npadasoft.conformance.messages import (PROTOCOL, BadMessage, PortInfo, decode_answer,
+                                            decode_info, decode_number, describe, encode_request,
+                                            from_port, to_port)
 from npadasoft.conformance.process import Fault, Process
 from npadasoft.conformance.strict_json import BadJson, excerpt, loads, printable
 
@@ -30,8 +31,8 @@ def decode_echo(message):
     if isinstance(bits, list) and all(isinstance(b, str) and len(b) <= 18 for b in bits):
         return [printable(b.lower().removeprefix("0x")) for b in bits]
     if not isinstance(found, list):
-        raise BadMessage('an answer to echo holds "bits", a list of strings in hex, or "data", a list of '
-                         f"numbers; found the keys {printable(', '.join(message), 80)}")
+        raise BadMessage('an answer to echo holds "bits", a list of strings in hex, or "data", a '
+                         f"list of numbers; found the keys {printable(', '.join(message), 80)}")
     return [decode_number(v, "echo", i) for i, v in enumerate(found)]
 
 
@@ -65,7 +66,8 @@ class ProcessPort:
         except OSError as error:
             raise Unusable(f"{self.argv[0]}: {error.strerror}") from None
         try:
-            self.info = decode_info(self._ask({"cmd": "start", "protocol": PROTOCOL, "suite": SUITE}))
+            start = {"cmd": "start", "protocol": PROTOCOL, "suite": SUITE}
+            self.info = decode_info(self._ask(start))
         except (Fault, BadMessage) as error:
             said = getattr(error, "stderr", None)
             self.close()
@@ -125,8 +127,9 @@ class ProcessPort:
         got = message.get("seq")
         if got != seq or isinstance(got, bool):
             late = self._asked[got] if type(got) is int and 0 <= got < seq else None
-            raise Fault("error", f"wrong seq: got {describe(got)}, want {seq}"
-                        + (f" (a second line for {late}?)" if late else ""), self._process.stderr(), late)
+            second = f" (a second line for {late}?)" if late else ""
+            raise Fault("error", f"wrong seq: got {describe(got)}, want {seq}{second}",
+                        self._process.stderr(), late)
         return message
 
     def _ask(self, message):

@@ -7,8 +7,8 @@ from npadasoft.conformance.compare import ancestors, blocks
 from npadasoft.conformance.verdict import BAD, VERDICTS, exit_status, worst_ratio
 
 TIERS = ("required", "quality", "excellence", "extensions")
-_SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED", "timeout": "TIMEOUT",
-          "skipped": "skipped", "incomplete": "incomplete"}
+_SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",
+          "timeout": "TIMEOUT", "skipped": "skipped", "incomplete": "incomplete"}
 _STATUS = {0: "every required case passed", 1: "NOT conformant",
            3: "what ran passed, but some required cases did not run in full"}
 
@@ -31,7 +31,8 @@ def describe(result, command="", show_all=False, mistakes=None):
     str
     """
     lines = [headline(result)]
-    lines += ["  this failure was expected"] if result.expected_fail and result.verdict in BAD else []
+    if result.expected_fail and result.verdict in BAD:
+        lines.append("  this failure was expected")
     lines += [f"  {text}" for text in (result.message, result.skipped) if text]
     lines += _divergence(result, show_all)
     lines += [line for law in result.broken_laws for line in _law(law)]
@@ -48,7 +49,8 @@ def headline(result):
     """Id, flags, dtype, verdict and comment, on one line."""
     flags = ", ".join(result.case.get("flags", ()))
     comment = result.case.get("comment", "")
-    return f"{result.id:<5}{flags:<22} {result.dtype:<9} {_SHORT[result.verdict]:<10} {comment}".rstrip()
+    verdict = _SHORT[result.verdict]
+    return f"{result.id:<5}{flags:<22} {result.dtype:<9} {verdict:<10} {comment}".rstrip()
 
 
 def _divergence(result, show_all):
@@ -69,8 +71,8 @@ def _divergence(result, show_all):
     if hidden:
         lines.append(f"  {hidden} more that do not come out of it (--all lists them)")
     if later:
-        text = f"  {len(later)} later tensor{'s differ' if len(later) > 1 else ' differs'} too, computed from "
-        text += "it" if len(result.origins) == 1 else "these"
+        number_of = f"{len(later)} later tensor" + ("s differ" if len(later) > 1 else " differs")
+        text = f"  {number_of} too, computed from {'it' if len(result.origins) == 1 else 'these'}"
         lines.append(text + (f": {', '.join(later)}" if show_all else " (--all lists them)"))
     return lines
 
@@ -83,7 +85,8 @@ def _why_origin(result, name):
     before = [p for p in ancestors(expected, name, result.comparisons) if p in expected]
     unseen = [p for p in expected[name]["after"] if p in expected and p not in result.comparisons]
     if unseen:
-        return f"    (or before it: {', '.join(unseen[:3])}{', ...' * (len(unseen) > 3)} not shown by the port)"
+        dots = ", ..." * (len(unseen) > 3)
+        return f"    (or before it: {', '.join(unseen[:3])}{dots} not shown by the port)"
     if before:
         return f"    ({', '.join(before[:4])}{', ...' * (len(before) > 4)}: all right)"
     return "    (its inputs are golden data: nothing before it can be wrong)"
@@ -94,7 +97,8 @@ def element(worst, dtype):
     place = f"[{', '.join(map(str, worst.index))}]" if worst.index else "value"
     lines = [f"{place}  got {number(worst.got, dtype)}   want {number(worst.want, dtype)}"]
     if worst.ratio is not None:
-        lines.append(f"off by {worst.ratio:.3g} x its bound of {worst.bound:.3g}, {worst.ulps:.3g} ulp")
+        lines.append(f"off by {worst.ratio:.3g} x its bound of {worst.bound:.3g}, "
+                     f"{worst.ulps:.3g} ulp")
     return lines
 
 
@@ -105,7 +109,8 @@ def number(value, dtype):
     if not np.isfinite(value) or value == int(value) and abs(value) < 1e6:
         return str(value) if not np.isfinite(value) else str(int(value))
     narrow = dtype == "float32"
-    return f"{value:.{9 if narrow else 17}g} ({float(np.float32(value) if narrow else value).hex()})"
+    digits, shown = (9, float(np.float32(value))) if narrow else (17, value)
+    return f"{value:.{digits}g} ({shown.hex()})"
 
 
 def _context(case, name, index):
@@ -122,7 +127,7 @@ def row_of(case, name, index):
     lead = case.get("inputs", {}).get("input", {"shape": [0]})["shape"][:-1]
     if not index or parts[-1] in ("weight", "bias") or name == "loss":
         return None
-    if name in ("input", "target", "output", "log_prob", "predict", "grad.input") or parts[0] == "topk":
+    if parts[0] in ("input", "target", "output", "log_prob", "predict", "topk"):
         row = 0
         for place, length in zip(index, lead):
             row = row * length + place
@@ -151,8 +156,9 @@ def _named(names, sentences):
 
 
 def _reproduce(result, command):
-    return (f"  reproduce: npadasoft conform --only {result.id} --dtype {result.dtype} {command}".rstrip()
-            + (f"      look: npadasoft vectors show {result.id}" if result.case["config"] else ""))
+    again = f"npadasoft conform --only {result.id} --dtype {result.dtype} {command}".rstrip()
+    look = f"      look: npadasoft vectors show {result.id}" if result.case["config"] else ""
+    return f"  reproduce: {again}{look}"
 
 
 def summary(results):
@@ -160,7 +166,8 @@ def summary(results):
     table: dict[str, dict] = {tier: {} for tier in TIERS}
     for result in results:
         table[result.tier].setdefault(result.dtype, Counter())[result.verdict] += 1
-    return {tier: {dtype: {v: counts[v] for v in VERDICTS if counts[v]} for dtype, counts in row.items()}
+    return {tier: {dtype: {v: counts[v] for v in VERDICTS if counts[v]}
+                   for dtype, counts in row.items()}
             for tier, row in table.items()}
 
 

@@ -80,8 +80,8 @@ class Session:
         first, second = self.results[at], self._put(case, dtype)
         if first.verdict == "pass" and second.verdict in BAD:
             why = f" ({second.message})" if second.message else ""
-            second.message = ("passed when it was asked first, but not when it was asked again after "
-                              f"the others: state is left over from an earlier request{why}")
+            second.message = ("passed when it was asked first, but not when it was asked again "
+                              f"after the others: state is left over from an earlier request{why}")
             second.expected_fail = first.expected_fail
             self.results[at] = second
 

@@ -28,7 +28,8 @@ def show(case, flags, row=None):
     lines.append("config " + json.dumps(case["config"]))
     groups = ("inputs", "cotangents") if row is not None else ("params", "inputs", "cotangents")
     for group in groups:
-        lines += [_tensor(case, name, f"{group}.{name}", t, row) for name, t in case.get(group, {}).items()]
+        lines += [_tensor(case, name, f"{group}.{name}", t, row)
+                  for name, t in case.get(group, {}).items()]
     for block in blocks(case):
         lines += [_expected(case, name, tensor, row) for name, tensor in block.items()]
     return "\n".join(line for line in lines if line)
@@ -51,7 +52,8 @@ def _tensor(case, name, title, tensor, row):
     if row is not None and shape:
         if "at" in tensor or row_of(case, name, (0,) * len(shape)) is None:
             return ""
-        mine = [n for n in range(shape[0]) if row_of(case, name, (n,) + (0,) * (len(shape) - 1)) == row]
+        rest = (0,) * (len(shape) - 1)
+        mine = [n for n in range(shape[0]) if row_of(case, name, (n, *rest)) == row]
         if not mine:
             return ""
         title, array = f"{title}, [{mine[0]}]", array[mine[0]]

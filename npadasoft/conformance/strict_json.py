@@ -1,8 +1,9 @@
 """JSON read strictly and within bounds: what a port prints is the work of a stranger.
 
-A line is at most `LONGEST_LINE` bytes, holds at most `MOST_VALUES` values and `MOST_CONTAINERS` lists and
-objects, so that reading one takes less than 1 GiB however it was made.  Duplicate keys, bare NaN and
-Infinity, and invalid UTF-8 are refused, each with a message that says what to write instead.
+A line is at most `LONGEST_LINE` bytes, holds at most `MOST_VALUES` values and `MOST_CONTAINERS`
+lists and objects, so that reading one takes less than 1 GiB however it was made.  Duplicate keys,
+bare NaN and Infinity, and invalid UTF-8 are refused, each with a message that says what to write
+instead.
 """
 import json
 
@@ -54,8 +55,8 @@ def _check_size(line):
     if line.count(b",") > MOST_VALUES:
         raise BadJson(f"more than {MOST_VALUES} values in one line")
     if line.count(b"[") + line.count(b"{") > MOST_CONTAINERS:
-        raise BadJson(f"more than {MOST_CONTAINERS} lists and objects in one line, or nested too deeply: "
-                      "a tensor's data is one flat list")
+        raise BadJson(f"more than {MOST_CONTAINERS} lists and objects in one line, or nested too "
+                      "deeply: a tensor's data is one flat list")
 
 
 def _refuse_constant(word):
@@ -66,14 +67,14 @@ def _refuse_constant(word):
 def _object(pairs):
     result = dict(pairs)
     if len(result) < len(pairs):
-        seen = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        keys = sorted(key for key, _ in pairs)
+        twice = next(key for key, after in zip(keys, keys[1:]) if key == after)
         raise BadJson(f'the key "{printable(twice, 40)}" comes twice in one object')
     return result
 
 
 def printable(text, longest=300):
-    """`text` on one line, without control characters, cut to `longest`: safe to show in a terminal."""
+    """`text` on one line, without control characters, cut to `longest`: safe in a terminal."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode()
                     for c in text[:longest])
     return shown if len(text) <= longest else shown + " ..."

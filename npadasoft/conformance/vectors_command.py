@@ -22,8 +22,10 @@ def vectors(argv):
 
 def add_selection(parser):
     """The options that choose cases and dtypes."""
-    parser.add_argument("--dtype", action="append", choices=DTYPES, help="default: float64 and float32")
-    parser.add_argument("--only", action="append", default=[], metavar="ID", help="case, or pattern: T*")
+    parser.add_argument("--dtype", action="append", choices=DTYPES,
+                        help="default: float64 and float32")
+    parser.add_argument("--only", action="append", default=[], metavar="ID",
+                        help="a case, or a pattern: T*")
     parser.add_argument("--tier", action="append", default=[], choices=TIERS)
 
 
@@ -79,7 +81,7 @@ def _export(arguments):
     count = offline.export(arguments.directory, selected(arguments),
                            arguments.dtype or ("float64", "float32"),
                            arguments.layout, arguments.index_base)
-    print(f"{count} requests in {arguments.directory}/requests.jsonl, the cases beside it in cases.json.\n"
+    print(f"{count} requests in {arguments.directory}/requests.jsonl, the cases in cases.json.\n"
           "Answer each line with one line of answers.jsonl, then: npadasoft verify answers.jsonl")
     return 0
 

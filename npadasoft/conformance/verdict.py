@@ -133,7 +133,7 @@ def _judge_tensors(result, got):
         result.broken_laws = check_laws(result.case, result.dtype, got)
     differing = result.differing
     if differing:
-        expected = next((b for b in blocks(result.case) if set(differing) <= set(b)), {})
+        expected: dict = next((b for b in blocks(result.case) if set(differing) <= set(b)), {})
         result.origins = origins(expected, differing, result.comparisons)
     if differing or result.broken_laws:
         result.verdict = "fail"
@@ -157,7 +157,8 @@ def _judge_completeness(result, answers):
     if len(skips) == len(answers) and (skips or result.lacking):
         result.verdict, result.skipped = "skipped", _reason(skips, result.lacking)
         return
-    missing = [name for op, a in answers.items() if not a.skipped for name in wanted(result.case)[op]
+    due = wanted(result.case)
+    missing = [name for op, a in answers.items() if not a.skipped for name in due[op]
                if is_public(name) and name not in result.comparisons]
     if skips or missing or result.lacking:
         result.verdict = "incomplete"
@@ -172,7 +173,7 @@ def _reason(skips, lacking):
 
 
 def exit_status(results):
-    """0 all required cases passed; 1 some failed; 3 what ran passed, but some did not run in full."""
+    """0 all required cases passed; 1 some failed; 3 those that ran passed, but not all ran."""
     required = [r for r in results if r.tier == "required"]
     if any(r.counts for r in required):
         return 1

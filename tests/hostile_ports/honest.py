@@ -1,4 +1,4 @@
-"""Serves the judge honestly, but for one request: the forward (or `op`) of case T03, which `misbehave` gets."""
+"""Serves the judge honestly, but for one request: the forward (or `op`) of case T03."""
 import importlib.util
 import json
 import os

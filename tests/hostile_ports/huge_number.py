@@ -3,7 +3,8 @@ from honest import say, serve
 
 
 def misbehave(message):
-    say(f'{{"seq": {message["seq"]}, "results": {{"loss": {{"shape": [], "data": [{"9" * 10**6}]}}}}}}\n')
+    loss = f'{{"shape": [], "data": [{"9" * 10**6}]}}'
+    say(f'{{"seq": {message["seq"]}, "results": {{"loss": {loss}}}}}\n')
 
 
 serve(misbehave)

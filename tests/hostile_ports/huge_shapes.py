@@ -3,7 +3,8 @@ from honest import say, serve
 
 
 def misbehave(message):
-    say(f'{{"seq": {message["seq"]}, "results": {{"output": {{"shape": [1000000000, 1000000000], "data": []}}}}}}\n')
+    output = '{"shape": [1000000000, 1000000000], "data": []}'
+    say(f'{{"seq": {message["seq"]}, "results": {{"output": {output}}}}}\n')
 
 
 serve(misbehave)

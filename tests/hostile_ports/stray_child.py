@@ -7,7 +7,8 @@ from honest import remember, serve
 
 
 def misbehave(message):
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"],
+                             start_new_session=True)
     remember(child.pid)
     os._exit(1)
 

@@ -3,22 +3,24 @@
 
     npadasoft conform -- python3 port.py
 
-All that speaks to the judge is written.  Fill in the functions under "the mathematics", one after the
-other; when one is done, add its name to OPS and run the judge again.
+All that speaks to the judge is written.  Fill in the functions under "the mathematics", one after
+the other; when one is done, add its name to OPS and run the judge again.
 
-The layer: classes 0 .. s-1 are the short-list, s = cutoffs[0]; tail i (from 0) holds the classes from
-cutoffs[i] up to the next cutoff, the last tail up to n_classes.  A target equal to a cutoff belongs to the
-NEXT cluster.  With x one row of the input, W = head.weight, b = head.bias, P = tail.i.0.weight,
-U = tail.i.1.weight, all stored (out, in):
+The layer: classes 0 .. s-1 are the short-list, s = cutoffs[0]; tail i (from 0) holds the classes
+from cutoffs[i] up to the next cutoff, the last tail up to n_classes.  A target equal to a cutoff
+belongs to the NEXT cluster.  With x one row of the input, W = head.weight, b = head.bias, P =
+tail.i.0.weight, U = tail.i.1.weight, all stored (out, in):
 
     A = log_softmax(W x + b)            columns: class 0 .. s-1, then tail 0, 1, 2, ...
     B = log_softmax(U (P x))            of tail i; no bias
     log_prob[k] = A[k]                              if k < s
                 = A[s + i] + B[k - cutoffs[i]]      if k is in tail i
-    output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
+    output[n] = log_prob of row n at its target;    loss = -mean(output)
+    predict = argmax of log_prob
 
-Tensors come as nested lists: input[n][d], params["head.weight"][k][d], target[n]; give results back alike.
-An input of one row, without a batch, comes as a batch of one, and goes back as it came.
+Tensors come as nested lists: input[n][d], params["head.weight"][k][d], target[n]; give results
+back alike. An input of one row, without a batch, comes as a batch of one, and goes back as it
+came.
 """
 import json
 import math
@@ -27,8 +29,8 @@ import sys
 
 NAME, VERSION = "plain-python", "1"
 DTYPES = ["float64"]            # Python's float; add "float32" if you compute in it
-OPS = ["shapes", "forward", "log_prob", "predict", "backward", "log_prob_backward"]                # then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
-TRACE = ["head_logits", "head_log_prob", "cluster"]                      # intermediate tensors that you show, for example "head_logits", "tail.*.hidden"
+OPS = ["shapes", "forward", "log_prob", "predict", "backward", "log_prob_backward"]
+TRACE = ["head_logits", "head_log_prob", "cluster"]
 
 
 class Refused(Exception):
@@ -95,7 +97,8 @@ def check(config, params, input, target):
     check_features(config, input)
     bad = [y for y in target if not 0 <= y < config["n_classes"]]
     if bad:
-        raise Refused("target", f"targets should be in 0 .. {config['n_classes'] - 1}, but found {bad[0]}")
+        raise Refused("target", f"targets should be in 0 .. {config['n_classes'] - 1}, "
+                      f"but found {bad[0]}")
 
 
 def check_features(config, input):
@@ -170,7 +173,7 @@ def accumulate(grads, n, dx):
 
 
 def backward(config, params, input, target, cotangents, want):
-    """{"grad.input": ..., "grad.head.weight": ..., ...}, shaped as what they are the gradient of."""
+    """{"grad.input": ..., "grad.head.weight": ..., ...}."""
     check_supported(config)
     check(config, params, input, target)
     grads = zeros_like(params, input)
@@ -217,7 +220,7 @@ def predict(config, params, input):
     return [max(range(len(row)), key=lambda k: row[k]) for row in log_prob(config, params, input)]
 
 
-# ---------------------------------------------------------------- shapes: written, and worth reading
+# -------------------------------------------------------------- shapes: written, and worth reading
 
 def shapes(config):
     """Shape of every weight; a configuration that makes no layer is refused."""
@@ -226,16 +229,18 @@ def shapes(config):
     edges = [*cutoffs, classes]
     if not cutoffs or cutoffs[0] < 1 or any(a >= b for a, b in zip(edges, edges[1:])) or \
             any(c != int(c) for c in cutoffs):
-        raise Refused("cutoffs", f"cutoffs should increase within 1 .. {classes - 1}, but found {cutoffs}")
+        raise Refused("cutoffs", f"cutoffs should increase within 1 .. {classes - 1}, "
+                      f"but found {cutoffs}")
     if features < 1 or classes < 2 or not 0 < div_value:
-        raise Refused("config", f"no layer: {features} features, {classes} classes, div_value {div_value}")
+        raise Refused("config", f"no layer: {features} features, {classes} classes, "
+                      f"div_value {div_value}")
     head = cutoffs[0] + len(cutoffs)
     found = {"head.weight": [head, features]}
     if config["head_bias"]:
         found["head.bias"] = [head]
     for i in range(len(cutoffs)):
         try:
-            hidden = int(features // div_value ** (i + 1))      # floor division, not the floor of a quotient
+            hidden = int(features // div_value ** (i + 1))      # not the floor of a quotient
         except OverflowError:
             raise Refused("config", f"hidden size of tail {i} is not finite") from None
         found[f"tail.{i}.0.weight"] = [hidden, features]
@@ -293,7 +298,8 @@ def run(message):
     config, op, want = message["config"], message["op"], message["want"]
     params = {name: rows_of(t, len(t["shape"])) for name, t in message["params"].items()}
     depth = {"input": 2, "target": 1, "output": 1, "log_prob": 2}
-    inputs, cotangents = ({name: rows_of(t, depth.get(name, len(t["shape"]))) for name, t in message[group].items()}
+    inputs, cotangents = ({name: rows_of(t, depth.get(name, len(t["shape"])))
+                           for name, t in message[group].items()}
                           for group in ("inputs", "cotangents"))
     x, y = inputs["input"], inputs.get("target")
     if op == "forward":
@@ -308,7 +314,8 @@ def run(message):
         found = {"predict": predict(config, params, x)}
     else:
         raise Skip(f"{op} is not written")
-    return {"results": {name: tensor(found[name], shape_of(message, name)) for name in want if name in found}}
+    return {"results": {name: tensor(found[name], shape_of(message, name))
+                        for name in want if name in found}}
 
 
 def shape_of(message, name):
@@ -319,8 +326,9 @@ def shape_of(message, name):
         if of:
             return of["shape"]
     if "head_log" in name or "tail." in name and "target" not in name:      # a matrix of the trace
+        place = "0" if "hidden" in name else "1"
         weight = "head.weight" if "head_log" in name else ".".join(
-            [*name.removeprefix("grad.").split(".")[:2], "0" if "hidden" in name else "1", "weight"])
+            [*name.removeprefix("grad.").split(".")[:2], place, "weight"])
         return [None, message["params"][weight]["shape"][0]]
     return {"output": rows, "loss": [], "predict": rows,
             "log_prob": rows + [message["config"]["n_classes"]]}.get(name)
@@ -335,8 +343,9 @@ def echo(message):
 def answer(message):
     try:
         if message["cmd"] == "start":
-            return {"protocol": 1, "implementation": {"name": NAME, "version": VERSION, "language": "python"},
-                    "dtypes": DTYPES, "ops": OPS, "trace": TRACE, "layout": "out_in", "index_base": 0}
+            about = {"name": NAME, "version": VERSION, "language": "python"}
+            return {"protocol": 1, "implementation": about, "dtypes": DTYPES, "ops": OPS,
+                    "trace": TRACE, "layout": "out_in", "index_base": 0}
         if message["cmd"] == "echo":
             return echo(message)
         if message["cmd"] == "shapes":
@@ -346,7 +355,7 @@ def answer(message):
         return {"error": {"kind": error.kind, "message": str(error)}}
     except Skip as skip:
         return {"skipped": True, "reason": str(skip)}
-    except Exception as error:              # an uncaught one would end the process: also an answer, but a worse one
+    except Exception as error:              # an uncaught one would end the process
         return {"error": {"kind": "other", "message": f"{type(error).__name__}: {error}"}}
 
 
@@ -355,7 +364,8 @@ def main():
         message = json.loads(line)
         if message["cmd"] == "stop":
             break
-        print(json.dumps({"seq": message.get("seq"), **answer(message)}, allow_nan=False), flush=True)
+        reply = {"seq": message.get("seq"), **answer(message)}
+        print(json.dumps(reply, allow_nan=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-# The rule: |got - want| <= 1.01 err u + ulp(want)/2 + tiny, or equal where the case is exact in your precision.
+# The rule: |got - want| <= 1.01 err u + ulp(want)/2 + tiny; equal where the case is exact for you.
 import math
 
 
-def passes(tensor, got, bits=53, u=2.0**-53, tiny=64 * 5e-324):   # float32: 24, 2.0**-24, 64 * 1.4e-45
+# float32: bits=24, u=2.0**-24, tiny=64 * 1.4e-45
+def passes(tensor, got, bits=53, u=2.0**-53, tiny=64 * 5e-324):
     """tensor: one expected tensor of a case; got: your numbers, flat, in C order."""
     exact = tensor.get("exact_bits", 99) <= bits
     limits = tensor.get("err") or tensor.get("err_sharp") or [0.0] * len(tensor["data"])

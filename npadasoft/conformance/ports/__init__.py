@@ -5,7 +5,10 @@ import sys
 
 READY = {
     "ours": ("npadasoft.conformance.ports.ours:Ours", "the layer itself"),
-    "ours-blocked": ("npadasoft.conformance.ports.ours:Blocked", "its blocked pass, loss_and_gradients"),
+    "ours-blocked": ("npadasoft.conformance.ports.blocked:Blocked", "blocked, in least memory"),
+    "ours-blocked-1": ("npadasoft.conformance.ports.blocked:OneRow", "in blocks of one row"),
+    "ours-blocked-3": ("npadasoft.conformance.ports.blocked:ThreeRows", "in blocks of three rows"),
+    "ours-blocked-cut": ("npadasoft.conformance.ports.blocked:Cut", "in blocks cut in classes too"),
     "torch": ("npadasoft.conformance.ports.torch:Torch", "PyTorch's layer (pip install torch)"),
 }
 

@@ -7,8 +7,9 @@
         def forward(self, layer, input, target, want): ...  # {"output": array, "loss": number}
         def log_prob(self, layer, input): ...               # array
 
-and `npadasoft conform --port my_module:MyPort` judges it.  Arrays are NumPy's, in the request's dtype and
-in the dialect that `info` announces (layout, index base).  An exception is an error answer.
+and `npadasoft conform --port my_module:MyPort` judges it.  Arrays are NumPy's, in the request's
+dtype and in the dialect that `info` announces (layout, index base).  An exception is an error
+answer.
 """
 import warnings
 
@@ -18,7 +19,7 @@ from npadasoft.conformance.messages import Answer, PortInfo, from_port, is_integ
 
 
 class Refused(Exception):
-    """An error answer of a given kind: target, shape, cutoffs, config, dtype, unsupported, other."""
+    """An error answer; kind: target, shape, cutoffs, config, dtype, unsupported, other."""
 
     def __init__(self, kind, message):
         super().__init__(message)
@@ -51,7 +52,10 @@ class Port:
         raise NotImplementedError
 
     def backward(self, layer, input, target, cotangents, want):
-        """{"grad.input", "grad.head.weight", ...} of cotangents "output" and "loss", either may be absent."""
+        """{"grad.input", "grad.head.weight", ...} of cotangents "output" and "loss".
+
+        Either may be absent.
+        """
         raise NotImplementedError
 
     def log_prob(self, layer, input):
@@ -106,7 +110,8 @@ class Port:
             shapes = self.shapes(request.config)
             return Answer(shapes={name: tuple(map(int, shape)) for name, shape in shapes.items()})
         params, inputs, cotangents = (
-            {name: a if is_integer(name) else self.cast(a, request.dtype) for name, a in group.items()}
+            {name: a if is_integer(name) else self.cast(a, request.dtype)
+             for name, a in group.items()}
             for group in (request.params, request.inputs, request.cotangents))
         layer = self.build(request.config, params, request.dtype)
         return _collect(self._operate(layer, request, inputs, cotangents), request)

@@ -1,4 +1,4 @@
-"""The layer itself as a port; its trace comes from the steps that the layer takes, not from a second run."""
+"""The layer itself as a port; its trace comes from the steps that the layer takes."""
 from functools import lru_cache
 
 from npadasoft._version import __version__
@@ -7,11 +7,12 @@ from npadasoft.conformance.messages import DTYPES, PortInfo
 from npadasoft.conformance.ports.base import Port
 
 TRACE = ("cluster", "head_column", "tail.*.relative_target", "head_logits", "head_log_prob",
-         "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits", "grad.tail.*.hidden",
-         "grad.tail.*.logits")
+         "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits",
+         "grad.tail.*.hidden", "grad.tail.*.logits")
 _KINDS = {"hidden size": "config", "at least": "config", "cutoffs": "cutoffs",
           "arget values": "target", "target should hold": "target",
-          " size": "shape", "shape": "shape", "features": "shape", "precisions": "dtype", "should": "config"}
+          " size": "shape", "shape": "shape", "features": "shape", "precisions": "dtype",
+          "should": "config"}
 
 
 class Ours(Port):
@@ -50,7 +51,7 @@ class Ours(Port):
         q = layer._upstream(cache, cotangents.get("output"), cotangents.get("loss", 0.0))
         dhead, dtails = layer._logit_gradients(cache, q)
         gradients, dhidden = layer._pull_back(cache, dhead, dtails)
-        found = {**_named(gradients), "grad.head_logits": dhead}
+        found = {**named(gradients), "grad.head_logits": dhead}
         for i, (dt, ds) in enumerate(zip(dtails, dhidden)):
             found |= {f"grad.tail.{i}.logits": dt, f"grad.tail.{i}.hidden": ds}
         return found
@@ -59,7 +60,7 @@ class Ours(Port):
         return layer.log_prob(input)
 
     def log_prob_backward(self, layer, input, cotangent, want):
-        return _named(layer.log_prob_backward(input, cotangent))
+        return named(layer.log_prob_backward(input, cotangent))
 
     def predict(self, layer, input):
         return layer.predict(input)
@@ -69,36 +70,16 @@ class Ours(Port):
         return {"topk.log_prob": values, "topk.index": index}
 
 
-class Blocked(Ours):
-    """The blocked pass, `loss_and_gradients`, under a small bound on memory: one row, or a few, a block."""
-
-    info = PortInfo("npadasoft, blocked", __version__, "python", dtypes=DTYPES[:3],
-                    ops=("shapes", "forward", "backward"))
-    memory = 1
-
-    def forward(self, layer, input, target, want):
-        output, loss = layer(input, target)
-        return {"output": output, "loss": loss}
-
-    def backward(self, layer, input, target, cotangents, want):
-        from npadasoft.conformance.ports.base import Skipped
-        if "output" in cotangents:
-            raise Skipped("the blocked pass takes the gradient of the loss alone")
-        loss, gradients = layer.loss_and_gradients(input, target, memory=self.memory)
-        scale = cotangents.get("loss", 0.0)
-        return {name: scale * array for name, array in _named(gradients).items()}
-
-
 @lru_cache
 def _keeping_logits(layer_class):
     """The layer, which also shows the logits of its last forward."""
-    class Keeping(layer_class):
-        def _logits(self, *args):
-            self.logits = super()._logits(*args)
-            return self.logits
-    return Keeping
+    def logits(self, *args):
+        self.logits = layer_class._logits(self, *args)
+        return self.logits
+    return type("Keeping", (layer_class,), {"_logits": logits})
 
 
-def _named(gradients):
+def named(gradients):
+    """`Gradients` under the names that the judge uses."""
     return {"grad.input": gradients.input,
             **{f"grad.{path}": array for path, array in gradients.parameters.items()}}

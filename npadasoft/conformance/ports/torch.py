@@ -14,7 +14,8 @@ class Torch(Port):
         except ImportError:
             raise ImportError("this port needs PyTorch: pip install torch") from None
         self.torch = torch
-        self.info = PortInfo("torch", torch.__version__, "python", dtypes=("float64", "float32"), ops=OPS[:-1])     # no topk
+        self.info = PortInfo("torch", torch.__version__, "python", dtypes=("float64", "float32"),
+                             ops=OPS[:-1])              # no topk
 
     def build(self, config, params, dtype):
         layer = self._layer(config, getattr(self.torch, dtype))
@@ -24,9 +25,11 @@ class Torch(Port):
     def _layer(self, config, dtype=None):
         config = dict(config)
         for name in {"ignore_index", "reduction"} & config.keys():
-            raise Skipped(f"torch's layer has no {name}", "https://github.com/pytorch/pytorch/issues/12675")
+            raise Skipped(f"torch's layer has no {name}",
+                          "https://github.com/pytorch/pytorch/issues/12675")
         return self.torch.nn.AdaptiveLogSoftmaxWithLoss(
-            config.pop("in_features"), config.pop("n_classes"), config.pop("cutoffs"), dtype=dtype, **config)
+            config.pop("in_features"), config.pop("n_classes"), config.pop("cutoffs"),
+            dtype=dtype, **config)
 
     def _tensor(self, array):
         return self.torch.tensor(np.array(array, order="C"))
