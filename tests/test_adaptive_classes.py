@@ -70,6 +70,7 @@ def test_predict_is_exact_and_never_greedy(Layer, head, tails, best):
     ([0.0, 0.5, 0.5], [[0.0], [0.0]], 1),               # two clusters of one class
     ([0.0, 0.5, 0.5], [[0.0, 0.0], [0.0]], 3),
     ([0.0, 5.0, 5.0], [[0.0, 0.0], [0.0, 0.0]], 1),     # everywhere alike
+    ([-9.0, 0.0, np.log(2)], [[0.0], [0.0, 0.0]], 1),   # log(2) less both ways: the second-ranked
     ([0.0, 5.0], [[1.0, 1.0, 1.0]], 1)], ids=str)
 def test_of_equal_classes_the_lowest_is_predicted(Layer, head, tails, best):
     layer = with_logits(Layer, head, *tails)
@@ -215,6 +216,40 @@ def test_a_generator_goes_on_and_is_used_for_nothing_else(Layer):
     assert rng.random() == twin.random()
 
 
+class Fixed(np.random.Generator):
+    """A generator whose numbers are known."""
+
+    def __init__(self, u):
+        super().__init__(np.random.PCG64(0))
+        self.u = np.array(u)
+
+    def random(self, size):
+        return self.u.reshape(size)
+
+
+def test_the_class_drawn_is_the_first_whose_running_sum_exceeds(Layer):
+    """Two columns of 1/2, and a cluster of two halves: u = 1/2 belongs to the second, 0 to none."""
+    layer = with_logits(Layer, [0.0, 0.0], [0.0, 0.0])
+    assert (np.exp(layer.log_prob(ONE)) == [[0.5, 0.25, 0.25]]).all()
+    below = np.nextafter(0.5, 0)
+    for u, drawn in (((0, 0), 0), ((below, 0.9), 0), ((0.5, 0), 1), ((0.5, below), 1),
+                     ((0.5, 0.5), 2), ((np.nextafter(1, 0),) * 2, 2)):
+        assert layer.sample(ONE, Fixed(u)).tolist() == [drawn]
+    layer = with_logits(Layer, [-np.inf, 0.0, 0.0], [-np.inf, 0.0])
+    assert layer.sample(ONE, Fixed([0.0, 0.0])).tolist() == [1]
+    assert layer.sample(ONE, Fixed([0.5, 0.0])).tolist() == [3]
+
+
+def test_the_running_sum_of_a_float32_layer_is_one_of_float64(Layer):
+    """1000 classes, each asked for 1e-10 above its edge; float32 sums would be 1e-7 off."""
+    layer = with_logits(Layer, eighths(2, 1001), [0.0], dtype="float32")
+    p = np.exp(layer.log_prob(ONE.astype("float32"))[0])
+    edges = np.cumsum(p, dtype="float64")
+    u = np.column_stack([edges[:-1] / edges[-1] + 1e-10, np.zeros(1000)])
+    drawn = layer.sample(np.ones((1000, 1), "float32"), Fixed(u))
+    assert drawn.tolist() == [*range(1, 1001)]
+
+
 def test_sample_must_be_given_its_rng():
     with pytest.raises(TypeError, match="rng"):
         small().sample(X)
@@ -255,11 +290,14 @@ def test_sample_refuses_a_row_that_is_not_finite(Layer, bad, rows, first):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_sample_refuses_a_row_that_is_nan_only_in_the_cluster_drawn(Layer):
-    layer = with_logits(Layer, [0.0, 9.0], [np.nan, 0.0])
-    u = np.random.default_rng(0).random((50, 2))[:, 0]
-    head = np.exp(layer.log_prob(ONE)[0, 0])
-    first = int((u > head).argmax())
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("nan_rows", [[], [30]], ids=str)
+def test_sample_refuses_a_row_that_is_nan_only_in_the_cluster_drawn(Layer, seed, nan_rows):
+    layer = with_logits(Layer, [3.0, 2.0, 2.0], [np.nan, 0.0], [0.0, np.nan])
+    u, x = np.random.default_rng(seed).random((50, 2))[:, 0], np.ones((50, 1))
+    x[nan_rows] = np.nan
+    first = int((u > np.exp(layer.log_prob(ONE)[0, 0])).argmax())       # the first in a cluster
+    assert first < 30
     with refuses(ValueError, "probability tensor contains either `inf`, `nan` or element < 0, "
                              f"first in row {first}"):
-        layer.sample(np.ones((50, 1)), 0)
+        layer.sample(x, seed)
