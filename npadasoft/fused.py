@@ -156,8 +156,8 @@ def _tiled(part, h, index, q, work, c, room, first, dweight, dbias):
     m = xp.zeros(h.shape[0], dtype=work.dtype) - float("inf")               # largest logit so far
     s = xp.zeros(h.shape[0], dtype=work.dtype)          # Σ exp(z - m) of the others
     picked = xp.zeros(h.shape[0], dtype=work.dtype)
-    tiles = [slice(a, min(a + c, k)) for a in range(0, k, c)]
-    for tile in tiles:
+    for a in range(0, k, c):
+        tile = slice(a, min(a + c, k))
         z, inside, place = _tile_logits(part, h, index, work, tile)
         picked = xp.where(inside, z[rows, place], picked)
         top = z.real.argmax(-1)
@@ -169,7 +169,8 @@ def _tiled(part, h, index, q, work, c, room, first, dweight, dbias):
     log_p = (picked - m) - log1p(s)                                         # (R,)
     factor = -q / (1 + s)
     scaled, dh = factor[:, None] * h, xp.zeros(h.shape, dtype=work.dtype)
-    for tile in tiles:
+    for a in range(0, k, c):
+        tile = slice(a, min(a + c, k))
         e, inside, place = _tile_logits(part, h, index, work, tile)
         e -= m[:, None]
         xp.exp(e, out=e)
@@ -200,7 +201,8 @@ def _merge(m1, s1, m2, s2):
     m, low = xp.where(swap, m2, m1), xp.where(swap, m1, m2)
     s, s_low = xp.where(swap, s2, s1), xp.where(swap, s1, s2)
     nothing = low.real == -float("inf")                 # an empty tile adds nothing
-    return m, s + xp.where(nothing, 0, (1 + s_low) * xp.exp(xp.where(nothing, m, low) - m))
+    gap = xp.where(nothing, 0, low) - xp.where(nothing, 0, m)
+    return m, s + xp.where(nothing, 0, (1 + s_low) * xp.exp(gap))
 
 
 def _add_product(total, a, b, room, first):

@@ -1,0 +1,116 @@
+"""`npadasoft bench`: the tables, side by side in one run."""
+import argparse
+import contextlib
+import json
+
+import numpy as np
+
+from npadasoft.bench import tables
+from npadasoft.bench.timing import Progress
+from npadasoft.bench.workloads import WORKLOADS
+
+DEFAULT = ("ptb", "text8", "wikitext103", "llm128k", "million")
+
+
+def main(argv):
+    """Run the benchmark; exit status."""
+    args = _arguments(argv)
+    names = args.workload or list(DEFAULT)
+    with _threads(args.threads):
+        result = {"machine": tables.machine(), "dtype": args.dtype, "rounds": args.rounds}
+        print("\n".join(f"{k}: {v}" for k, v in result["machine"].items()))
+        print(f"{args.dtype}, medians of {args.rounds} rounds, the contestants taking turns\n")
+        _measure(args, names, result)
+    if args.json:
+        with open(args.json, "w") as file:
+            json.dump(result, file, indent=1)
+    return 0
+
+
+def _measure(args, names, result):
+    """Fill `result`, and print each table when it is known."""
+    dtype, device = np.dtype(args.dtype), _device(args.device)
+    progress = Progress(args.rounds * (6 * len(names) + 12 * len(names) + 15) + len(names))
+    result["step"] = {}
+    for name in names:
+        result["step"][name] = tables.step_seconds(WORKLOADS[name], dtype, args.rounds, progress,
+                                                   args.compile, device)
+    _say(progress, tables.step_table(result["step"]))
+    if device:
+        return
+    result["queries"] = {}
+    for name in names:
+        if name != "million":                           # its log_prob would be 16 GB
+            result["queries"][name] = tables.query_seconds(WORKLOADS[name], dtype, args.rounds,
+                                                           progress)
+    if result["queries"]:
+        _say(progress, tables.query_table(result["queries"])
+             + "\na: inputs whose rows stay in the short-list, b: a tenth leaves it")
+    result["memory"] = {name: tables.step_memory(WORKLOADS[name], dtype, progress)
+                        for name in names}
+    _say(progress, tables.memory_table(result["memory"]))
+    if args.classes:
+        result["classes"] = tables.by_classes(dtype, args.rounds, progress, args.classes)
+        _say(progress, tables.classes_table(result["classes"]))
+        if args.plot:
+            tables.plot(result["classes"], args.plot)
+
+
+def _say(progress, text):
+    progress.close()
+    print(text + "\n", flush=True)
+
+
+def _arguments(argv):
+    parser = argparse.ArgumentParser(prog="npadasoft bench", description=__doc__)
+    parser.add_argument("workload", nargs="*", help=f"of {', '.join(WORKLOADS)}; all but tiny")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--threads", type=int, help="of every BLAS and of PyTorch")
+    parser.add_argument("--compile", action="store_true", help="torch.compile as a contestant too")
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
+    parser.add_argument("--classes", type=int, nargs="*", metavar="N",
+                        help=f"time against the number of classes; alone: {tables.CLASSES}")
+    parser.add_argument("--plot", metavar="FILE", help="draw the table of --classes")
+    parser.add_argument("--json", metavar="FILE", help="write every figure")
+    args = parser.parse_args(argv)
+    for name in args.workload:
+        if name not in WORKLOADS:
+            parser.error(f"there is no workload {name!r}: choose from {', '.join(WORKLOADS)}")
+    if args.rounds < 1:
+        parser.error(f"--rounds should be at least 1, but found {args.rounds}")
+    if args.classes == [] or (args.plot and args.classes is None):
+        args.classes = list(tables.CLASSES)
+    return args
+
+
+@contextlib.contextmanager
+def _threads(n):
+    """Limit every BLAS and PyTorch to n threads for a while."""
+    if n is None:
+        yield
+        return
+    import threadpoolctl
+    before = None
+    if tables.has_torch():
+        import torch
+        before = torch.get_num_threads()
+        torch.set_num_threads(n)
+    with threadpoolctl.threadpool_limits(n):
+        yield
+    if before:
+        torch.set_num_threads(before)
+
+
+def _device(name):
+    """CuPy for "gpu", None for "cpu"."""
+    if name == "cpu":
+        return None
+    try:
+        import cupy
+        if not cupy.cuda.runtime.getDeviceCount():
+            raise SystemExit("npadasoft bench: CuPy finds no device")
+    except ImportError:
+        raise SystemExit("npadasoft bench: --device gpu needs CuPy: pip install 'npadasoft[gpu]'"
+                         ) from None
+    return cupy

@@ -1,0 +1,108 @@
+"""Who runs it: ours, the floor (nothing but the products), PyTorch and its floor, full softmax."""
+import numpy as np
+
+from npadasoft import fused
+from npadasoft.arrays import array_namespace
+
+
+def ours(layer, x, y):
+    """The two ways to a training step."""
+    return {"blocked": lambda: layer.loss_and_gradients(x, y),
+            "forward + backward": lambda: layer.backward(layer.forward(x, y)[1])}
+
+
+def products(layer, x, y):
+    """(rows, H, K) of each matrix product of a step: (M, H) inputs of a (K, H) weight."""
+    _, cache = layer.forward(x, y)
+    sizes = [(len(y), layer.in_features, layer.head_size)]
+    for hidden, cluster in zip(cache.tail_hidden, layer.parameters.tail):
+        sizes.append((hidden.shape[0], layer.in_features, cluster.projection.weight.shape[0]))
+        sizes.append((hidden.shape[0], *cluster.output.weight.shape[::-1]))
+    return [size for size in sizes if all(size)]
+
+
+def floor(sizes, dtype, xp=np):
+    """Nothing but the products (logits, dx, dW of each linear map), into buffers that are ready."""
+    ready = []
+    for m, h, k in sizes:
+        x, w = xp.ones((m, h), dtype=dtype), xp.ones((k, h), dtype=dtype)
+        ready.append((x, w, *(xp.empty(s, dtype=dtype) for s in ((m, k), (m, h), (k, h)))))
+
+    def step():
+        for x, w, z, dx, dw in ready:
+            xp.matmul(x, w.T, out=z)
+            xp.matmul(z, w, out=dx)
+            xp.matmul(z.T, x, out=dw)
+    return {"floor": step}
+
+
+def full_softmax(n_classes, x, y):
+    """The plain softmax over all classes, in the same blocked NumPy: (N, C) logits, one matrix."""
+    xp = array_namespace(x)
+    weight = xp.ones((n_classes, x.shape[1]), dtype=x.dtype) / x.shape[1]
+    part = fused.SubSoftmax(slice(None), y, None, weight, None)
+    q = xp.zeros(len(y), dtype=x.dtype) - 1 / len(y)
+
+    def step():
+        output, dx = xp.zeros(len(y), dtype=x.dtype), xp.zeros(x.shape, dtype=x.dtype)
+        return output, dx, fused.backpropagate(part, x, q, output, dx, 2**28)
+    return {"full softmax": step}
+
+
+def torch_layer(layer):
+    """PyTorch's layer with the same weights."""
+    import torch
+    module = torch.nn.AdaptiveLogSoftmaxWithLoss(
+        layer.in_features, layer.n_classes, list(layer.cutoffs[:-1]), layer.div_value,
+        layer.head_bias, dtype=getattr(torch, str(layer.dtype)))
+    module.load_state_dict({k: torch.from_numpy(v) for k, v in layer.state_dict().items()})
+    return module
+
+
+def torch_step(module, x, y, name="torch"):
+    """PyTorch's training step: forward, backward, gradients of input and weights."""
+    import torch
+    tx, ty = torch.from_numpy(x).requires_grad_(), torch.from_numpy(y)
+
+    def step():
+        tx.grad = None
+        module.zero_grad(set_to_none=True)
+        module(tx, ty).loss.backward()
+    return {name: step}
+
+
+def torch_floor(sizes, dtype):
+    """As `floor`, with PyTorch's matrix products."""
+    import torch
+    kind, ready = getattr(torch, np.dtype(dtype).name), []
+    for m, h, k in sizes:
+        x, w = torch.ones((m, h), dtype=kind), torch.ones((k, h), dtype=kind)
+        ready.append((x, w, *(torch.empty(s, dtype=kind) for s in ((m, k), (m, h), (k, h)))))
+
+    def step():
+        for x, w, z, dx, dw in ready:
+            torch.mm(x, w.T, out=z)
+            torch.mm(z, w, out=dx)
+            torch.mm(z.T, x, out=dw)
+    return {"torch floor": step}
+
+
+def queries(layer, x, k=10):
+    """The calls that answer for a batch."""
+    return {"log_prob": lambda: layer.log_prob(x), "predict": lambda: layer.predict(x),
+            "topk": lambda: layer.topk(x, k)}
+
+
+def torch_queries(module, x, k=10):
+    """The same of PyTorch; it has no topk, so torch.topk of its log_prob."""
+    import torch
+    tx = torch.from_numpy(x)
+
+    def without_gradient(call):
+        def run():
+            with torch.no_grad():
+                return call()
+        return run
+    return {"torch log_prob": without_gradient(lambda: module.log_prob(tx)),
+            "torch predict": without_gradient(lambda: module.predict(tx)),
+            "torch topk": without_gradient(lambda: torch.topk(module.log_prob(tx), k))}

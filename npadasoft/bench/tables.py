@@ -1,0 +1,213 @@
+"""What is measured for each table, what is printed, and the plot."""
+import platform
+
+import numpy as np
+
+from npadasoft.bench import contestants as who
+from npadasoft.bench.timing import medians, numpy_peak, resident_peak
+from npadasoft.bench.workloads import Workload, leaving
+
+CLASSES = (10_000, 30_000, 100_000, 300_000, 1_000_000)     # of the plot
+PAPER = "paper: full / adaptive 2.8 on Text8 (44k), 3.2 to 7.3 on Europarl (50k to 143k)"
+
+
+def machine():
+    """CPU, BLAS and kernel, threads and versions, as far as they can be found out."""
+    facts = {"cpu": _cpu(), "python": platform.python_version(), "numpy": np.__version__}
+    try:
+        import threadpoolctl
+        for info in threadpoolctl.threadpool_info():
+            kernel = info.get("architecture")
+            facts[info["internal_api"] + " (" + info["prefix"] + ")"] = (
+                f"{info.get('version')} threads {info['num_threads']}"
+                + (f" kernel {kernel}" if kernel else ""))
+    except ImportError:
+        facts["threads"] = "unknown: pip install threadpoolctl"
+    try:
+        import torch
+        facts["torch"] = f"{torch.__version__} threads {torch.get_num_threads()}"
+    except ImportError:
+        facts["torch"] = "absent: pip install 'npadasoft[peers]' to compare with it"
+    return facts
+
+
+def _cpu():
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def has_torch():
+    """Whether PyTorch can be imported."""
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def step_seconds(workload, dtype, rounds, progress, compiled=False, to_device=None):
+    """Median seconds of a training step of each contestant."""
+    layer, (x, y) = workload.layer(dtype), workload.examples(dtype)
+    if to_device:
+        return _on_device(layer, x, y, rounds, progress, workload.name, to_device)
+    sizes = who.products(layer, x, y)
+    contest = {**who.floor(sizes, dtype), **who.ours(layer, x, y)}
+    if has_torch():
+        module = who.torch_layer(layer)
+        contest |= who.torch_floor(sizes, dtype) | who.torch_step(module, x, y)
+        if compiled:
+            import torch
+            contest |= who.torch_step(torch.compile(module), x, y, "torch.compile")
+    return medians(contest, rounds, progress, workload.name)
+
+
+def _on_device(layer, x, y, rounds, progress, name, xp):
+    """The same on a device, for our contestants alone: each call waits until the device is done."""
+    sizes = who.products(layer, x, y)
+    moved = layer.with_parameters(layer.parameters.map(xp.asarray))
+    contest = {**who.floor(sizes, layer.dtype, xp), **who.ours(moved, xp.asarray(x), xp.asarray(y))}
+
+    def waiting(call):
+        return lambda: (call(), xp.cuda.Device().synchronize())
+    return medians({k: waiting(call) for k, call in contest.items()}, rounds, progress, name)
+
+
+def query_seconds(workload, dtype, rounds, progress):
+    """Median seconds of log_prob, predict and topk(10), and the share of rows that leave."""
+    layer, (x, _) = workload.layer(dtype), workload.examples(dtype)
+    stay, tenth = (leaving(x, layer, share) for share in (0.0, 0.1))
+    best = [(rows @ layer.parameters.head.weight.T).argmax(-1) for rows in (stay, tenth)]
+    found = {"left": [float((column >= layer.shortlist_size).mean()) for column in best]}
+    contest = {f"{k} stay": c for k, c in who.queries(layer, stay).items()}
+    contest |= {f"{k} tenth": c for k, c in who.queries(layer, tenth).items()}
+    if has_torch():
+        module = who.torch_layer(layer)
+        contest |= {f"{k} stay": c for k, c in who.torch_queries(module, stay).items()}
+        contest |= {f"{k} tenth": c for k, c in who.torch_queries(module, tenth).items()}
+    return {**medians(contest, rounds, progress, workload.name), **found}
+
+
+def step_memory(workload, dtype, progress):
+    """Bytes of a blocked step beyond input, weights and result, and growth of the process."""
+    progress.step(f"{workload.name}: memory")
+    layer, (x, y) = workload.layer(dtype), workload.examples(dtype)
+    extra, result = numpy_peak(lambda: layer.loss_and_gradients(x, y))
+    found = {"extra": extra, "result": result,
+             "resident": resident_peak(lambda: layer.loss_and_gradients(x, y))}
+    if has_torch():
+        step = who.torch_step(who.torch_layer(layer), x, y)["torch"]
+        grown = resident_peak(step)
+        found["torch extra"] = None if grown is None else grown - result
+    return found
+
+
+def by_classes(dtype, rounds, progress, sizes=CLASSES, in_features=128, batch=512):
+    """Step time and growth of the process against the number of classes: ours, full, PyTorch."""
+    rows = []
+    for n in sizes:
+        cutoffs = (n // 50, n // 5)
+        workload = Workload(f"{n} classes", in_features, n, cutoffs, batch, "the plot")
+        layer, (x, y) = workload.layer(dtype), workload.examples(dtype)
+        contest = {"adaptive": lambda: layer.loss_and_gradients(x, y),
+                   **who.full_softmax(n, x, y)}
+        if has_torch():
+            contest |= who.torch_step(who.torch_layer(layer), x, y)
+        rows.append({"classes": n, "seconds": medians(contest, rounds, progress, workload.name),
+                     "bytes": {name: resident_peak(call) for name, call in contest.items()}})
+    return rows
+
+
+# ------------------------------------------------------------------------------- printing
+
+def ratio(a, b):
+    """a / b as text, or a dash where one is missing."""
+    return "-" if not a or not b else f"{a / b:.2f}"
+
+
+def table(head, rows):
+    """Columns under their names, the first one left and the others right."""
+    cells = [head, *rows]
+    width = [max(len(str(row[i])) for row in cells) for i in range(len(head))]
+    return "\n".join("  ".join(str(c).ljust(w) if i == 0 else str(c).rjust(w)
+                               for i, (c, w) in enumerate(zip(row, width))) for row in cells)
+
+
+def step_table(found):
+    """{workload: seconds of a step} as text."""
+    rows = []
+    for name, s in found.items():
+        rows.append([name, f"{1e3 * s['blocked']:.1f} ms", ratio(s["blocked"], s["floor"]),
+                     ratio(s["forward + backward"], s["floor"]),
+                     ratio(s.get("torch"), s["blocked"]),
+                     ratio(s.get("torch.compile"), s["blocked"]),
+                     ratio(s.get("torch"), s.get("torch floor")),
+                     ratio(s.get("torch floor"), s["floor"])])
+    return table(["training step", "blocked", "/ floor", "fwd+bwd / floor", "torch / blocked",
+                  "compiled / blocked", "torch / its floor", "torch's floor / ours"], rows)
+
+
+def query_table(found):
+    """{workload: seconds of the queries} as text."""
+    rows = []
+    for name, s in found.items():
+        rows.append([name] + [f"{100 * share:.0f} %" for share in s["left"]] + [
+            ratio(s.get(f"torch {query} {where}"), s[f"{query} {where}"])
+            for query, where in (("log_prob", "stay"), ("predict", "stay"), ("predict", "tenth"),
+                                 ("topk", "stay"), ("topk", "tenth"))])
+    return table(["PyTorch / ours", "left, a", "left, b", "log_prob", "predict a", "predict b",
+                  "topk(10) a", "topk(10) b"], rows)
+
+
+def memory_table(found):
+    """{workload: bytes of a step} as text."""
+    def mib(n):
+        return "-" if n is None else f"{n / 2**20:.0f}"
+    return table(["memory of a step, MiB", "beyond the result", "result", "torch beyond it"],
+                 [[name, mib(m["extra"]), mib(m["result"]), mib(m.get("torch extra"))]
+                  for name, m in found.items()])
+
+
+def classes_table(rows):
+    """Step time against the number of classes as text."""
+    return table(["classes", "adaptive", "full / adaptive", "torch / adaptive"],
+                 [[f"{row['classes']:,}", f"{1e3 * row['seconds']['adaptive']:.1f} ms",
+                   ratio(row["seconds"]["full softmax"], row["seconds"]["adaptive"]),
+                   ratio(row["seconds"].get("torch"), row["seconds"]["adaptive"])]
+                  for row in rows]) + "\n" + PAPER
+
+
+def plot(rows, path):
+    """Step time and growth of memory against the number of classes, readable in grey.
+
+    Raises
+    ------
+    SystemExit
+        If matplotlib is absent.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise SystemExit("the plot needs matplotlib: pip install 'npadasoft[plot]'") from None
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    styles = {"adaptive": ("o-", "0"), "full softmax": ("s--", "0.35"), "torch": ("^:", "0.55")}
+    labels = {"torch": "PyTorch, adaptive", "adaptive": "npadasoft, adaptive",
+              "full softmax": "npadasoft, full softmax"}
+    classes = [row["classes"] for row in rows]
+    for name, (style, grey) in styles.items():
+        if name in rows[0]["seconds"]:
+            axes[0].loglog(classes, [row["seconds"][name] for row in rows], style, color=grey,
+                           label=labels[name])
+            axes[1].loglog(classes, [max(row["bytes"][name] or 0, 2**20) / 2**20 for row in rows],
+                           style, color=grey, label=labels[name])
+    axes[0].set(xlabel="classes", ylabel="time of a training step [s]")
+    axes[1].set(xlabel="classes", ylabel="memory of a step, gradients included [MiB]")
+    for ax in axes:
+        ax.grid(True, which="major", color="0.9")
+    axes[0].legend(frameon=False)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
