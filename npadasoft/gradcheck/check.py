@@ -189,7 +189,16 @@ class _Run:
                     self._tensor(tensor, max_elements, probes, [directions[tensor.path]])
 
     def _tensor(self, tensor, max_elements, probes, extra=()):
-        numeric, analytic = self.numerics[tensor.path], self.analytics[tensor.path]
+        """Once; or twice, if Richardson contradicts the complex step after all."""
+        numeric = self.numerics[tensor.path]
+        self._judge(tensor, numeric, max_elements, probes, extra)
+        if numeric.refuted and tensor.verdict == "INCONCLUSIVE":
+            numeric.method, numeric.refuted = "richardson", False
+            numeric.note = "Richardson contradicts the complex step at an element, and is used"
+            self._judge(tensor, numeric, max_elements, probes, extra)
+
+    def _judge(self, tensor, numeric, max_elements, probes, extra):
+        analytic = self.analytics[tensor.path]
         size = numeric.leaf.own.size
         if max_elements is None or size <= max_elements:
             side = check_elements(tensor, numeric, analytic, self.deterministic)

@@ -12,7 +12,7 @@ from npadasoft.gradcheck.noise import check_scale, noise
 EPS = 2.0 ** -52
 LEVELS = 40         # 24 are too few when the tensor dwarfs the distance to a kink
 COLUMNS = 12
-AGREEMENT = 2.0     # of all entries the smallest estimate is taken: chance favours low ones
+AGREEMENT = 2.0     # and twice that for what is not noise: chance favours the smallest estimate
 CLIMB = 16.0        # a first step that drowns in noise is too small
 CLIMBS = 4
 FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
@@ -106,7 +106,7 @@ class Neville:
             # the same column one level up: two coarse levels may agree by accident, three hardly
             same = self.row[j] if j < len(self.row) else upper if j > 1 else math.inf
             apart = max(abs(value - left), abs(value - upper), abs(value - same))
-            error = AGREEMENT * apart + noise_bound
+            error = AGREEMENT * (apart + max(0.0, apart - noise_bound)) + noise_bound
             best = min(best, (error, value))
             row.append(value)
             bounds.append(noise_bound)

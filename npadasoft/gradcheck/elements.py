@@ -161,6 +161,7 @@ def confirm(numeric, i, g, side, noise, report):
 def judge(numeric, real, value, error, g, noise):
     """Whether Richardson `real` supports the numeric `value` against the analytic `g`."""
     if not abs(real.value - value) <= real.error + error:
+        numeric.refuted = numeric.method == "complex"
         return "INCONCLUSIVE", (f"not confirmed: numeric {value:.9g}, but Richardson "
                                 f"{real.value:.9g} +/- {real.error:.1g}")
     agrees = f"confirmed: Richardson {real.value:.9g} +/- {_tiny(real.error)} agrees"

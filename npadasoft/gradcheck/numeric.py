@@ -51,6 +51,7 @@ class Numeric:
     note: str = ""
     blunt: bool = False         # the complex step agrees with a Richardson that sees next to nothing
     seen: float = 0.0           # error of that comparison
+    refuted: bool = False       # Richardson contradicted the complex step at an element
     constant: bool = False      # f does not depend on the tensor at all
 
     def __post_init__(self):
@@ -112,6 +113,10 @@ class Numeric:
     def _compare(self, value, u, gradient):
         real = self.along(u)
         self.constant = real.constant
+        if real.kink:
+            self.note = ("f has two slopes along a probe, where a complex step sees neither: "
+                         "Richardson is used")
+            return
         if not abs(value - real.value) <= real.error + 4 * EPS * abs(value):
             self.note = (f"complex step {value:.6g} and Richardson {real.value:.6g} +/- "
                          f"{real.error:.1g} disagree along a probe: Richardson is used")

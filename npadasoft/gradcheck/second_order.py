@@ -13,28 +13,27 @@ import math
 import numpy as np
 
 from npadasoft.gradcheck import tree
-from npadasoft.gradcheck.derivative import EPS, LEVELS, ODD, Neville
+from npadasoft.gradcheck.derivative import AGREEMENT, EPS, LEVELS, ODD, Neville, richardson
 from npadasoft.gradcheck.elements import FAIL_RATIO, unravel
 from npadasoft.gradcheck.numeric import BLUNT, SMALLEST_SCALE, TINY_STEP, moved
-from npadasoft.gradcheck.problem import rms, signs
+from npadasoft.gradcheck.problem import UNDEFINED, rms, signs
 from npadasoft.gradcheck.report import worst
 
-VECTOR_LEVELS = 12
+VECTOR_LEVELS = 20
 
 
 def second_order(problem, eps_f, analytics, hvp=None):
     """The three checks, as a dict for the report."""
     side = _Side(problem, analytics)
     u, v = side.draw("second u"), side.draw("second v")
-    hv, hu = side.hessian_times(v), side.hessian_times(u)
-    uhv, vhu, uhu = side.dot(u, hv), side.dot(v, hu), side.dot(u, hu)
+    uhv, vhu, uhu = side.product(u, v), side.product(v, u), side.product(u, u)
     bend = second_difference(lambda t: moved(problem, u, t), eps_f)
     result = {"method": "complex" if side.complex else "richardson",
               "curl": _compare(uhv, vhu, "u.Hv", "v.Hu"),
               "curvature": _compare(uhu, (bend[0], bend[1], abs(bend[0])), "u.Hu", "f''")}
     verdicts = [result["curl"]["verdict"], result["curvature"]["verdict"]]
     if hvp is not None:
-        result["hvp"] = side.check_hvp(hvp, v, hv)
+        result["hvp"] = side.check_hvp(hvp, v)
         verdicts += [entry["verdict"] for entry in result["hvp"]]
     result["verdict"] = worst(verdicts)
     return result
@@ -67,8 +66,10 @@ class _Side:
         self.problem = problem
         self.analytics = {path: one for path, one in analytics.items() if one.gradient.size}
         self.complex = True
-        self.relative = {path: max(one.common / (rms(one.gradient) or 1.0), one.eps / 4)
-                         for path, one in self.analytics.items()}
+        self.sigma = self._flat(lambda path, one: one.sigma + one.common)
+        relative = {path: max(one.common / (rms(one.gradient) or 1.0), one.eps / 4)
+                    for path, one in self.analytics.items()}
+        self.relative = self._flat(lambda path, one: np.full(one.gradient.size, relative[path]))
 
     def draw(self, name):
         """A direction through all tensors, as long as each tensor's scale."""
@@ -85,47 +86,55 @@ class _Side:
             dtype = own.dtype if h is None else np.result_type(own, np.complex64)
             arrays[path] = (own + (t * u if h is None else 1j * h * u)).astype(dtype)
         found = self.problem.call_grads(arrays)
-        return np.concatenate([found[path].ravel() for path in self.analytics])
+        return np.concatenate([found[path].ravel() for path in self.analytics] or [np.zeros(0)])
+
+    def complex_step(self, v):
+        """H v by complex step; None if grads takes no complex numbers."""
+        try:
+            step = self.gradient(v, h=TINY_STEP)
+        except Exception:       # whatever it raises
+            return None
+        return step.imag / TINY_STEP if np.iscomplexobj(step) else None
+
+    def product(self, u, v):
+        """(u · H v, its error, |u * H v|_2): by complex step where Richardson agrees."""
+        flat, step = self._flat(lambda path, one: u[path]), self.complex_step(v)
+
+        def along(t):
+            try:
+                return float(flat @ self.gradient(v, t).real)
+            except UNDEFINED:
+                return math.nan
+
+        noise_f = 3 * float(np.sqrt(np.sum((flat * self.sigma) ** 2)))
+        real = richardson(along, 1.0, max(noise_f, 2 * EPS * abs(along(0.0))))
+        if step is not None:
+            value, size = float(flat @ step), float(np.sqrt(np.sum((flat * step) ** 2)))
+            room = (16 * float(np.sqrt(np.sum((flat * self.relative * step) ** 2)))
+                    + EPS * math.sqrt(flat.size) * size)
+            if abs(value - real.value) <= real.error + room:
+                return value, room, size
+        self.complex = False
+        return real.value, real.error, abs(real.value)
 
     def hessian_times(self, v):
-        """(H v, its error), by complex step if that agrees with Richardson."""
-        value, error = vector_richardson(lambda t: self.gradient(v, t).astype(float),
-                                         3 * self._flat(lambda path, one: one.sigma + one.common))
-        try:
-            step = self.gradient(v, h=TINY_STEP).imag / TINY_STEP
-        except Exception:       # grads takes no complex numbers
-            step = np.full_like(value, np.nan)
-        rounding = 16 * self._relative() * (np.abs(step) + self._rms(step))
-        if not self.complex or not (np.abs(step - value) <= error + rounding).all():
-            self.complex = False
-            return value, error
-        return step, rounding
+        """(H v, its error), element by element; by complex step if `product` could use it."""
+        step = self.complex_step(v) if self.complex else None
+        if step is None:
+            return vector_richardson(lambda t: self.gradient(v, t).real, 3 * self.sigma)
+        sizes = self._split(np.abs(step))
+        spread = self._flat(lambda path, one: np.full(one.gradient.size, rms(sizes[path])))
+        return step, 16 * self.relative * (np.abs(step) + spread)
 
     def _flat(self, function):
         return np.concatenate([np.ravel(function(path, one))
                                for path, one in self.analytics.items()] or [np.zeros(0)])
 
-    def _relative(self):
-        return self._flat(lambda path, one: np.full(one.gradient.size, self.relative[path]))
-
     def _split(self, vector):
         sizes = [one.gradient.size for one in self.analytics.values()]
         return dict(zip(self.analytics, np.split(vector, np.cumsum(sizes)[:-1])))
 
-    def _rms(self, vector):
-        parts = self._split(vector)
-        return self._flat(lambda path, one: np.full(one.gradient.size, rms(parts[path])))
-
-    def dot(self, u, vector):
-        """(u · H v, bound of its error, |u * H v|_2)."""
-        value, error = vector
-        flat = self._flat(lambda path, one: u[path])
-        size = float(np.sqrt(np.sum((flat * value) ** 2)))
-        room = EPS * math.sqrt(flat.size) * size + 4 * EPS * size
-        return (float(np.sum(flat * value)),
-                float(np.sqrt(np.sum((flat * error) ** 2))) + room, size)
-
-    def check_hvp(self, hvp, v, hv):
+    def check_hvp(self, hvp, v):
         """Entries of the report for hvp(params, v), one per tensor."""
         problem = self.problem
         whole = {path: v[path].astype(leaf.own.dtype) if path in v else np.zeros_like(leaf.own)
@@ -134,13 +143,13 @@ class _Side:
         found = problem.check_structure(
             hvp(tree.rebuild(problem.params, arrays), tree.rebuild(problem.params, {
                 path: problem.leaves[path].trial(array) for path, array in whole.items()})))
-        value, error = self._split(hv[0]), self._split(hv[1])
+        value, error = (self._split(part) for part in self.hessian_times(v))
         return [self._hvp_entry(path, found[path], value[path], error[path])
                 for path in self.analytics]
 
     def _hvp_entry(self, path, found, value, error):
         given = np.ravel(found).astype(float)
-        tolerance = error + 16 * self.relative[path] * (np.abs(value) + rms(value))
+        tolerance = error + 4 * EPS * (np.abs(value) + rms(value))
         difference = np.abs(given - value)
         ratio = np.divide(difference, tolerance, where=tolerance > 0,
                           out=np.where(difference > 0, np.inf, 0.0))
@@ -183,7 +192,9 @@ def vector_richardson(function, noise_f):
             left, bound = new[-1]
             entry = left + (left - upper) / (4.0 ** j - 1)
             bound = (4.0 ** j * bound + upper_bound) / (4.0 ** j - 1)
-            estimate = np.maximum(np.abs(entry - left), np.abs(entry - upper)) + bound
+            same = row[j][0] if j < len(row) else upper
+            apart = np.maximum.reduce([np.abs(entry - other) for other in (left, upper, same)])
+            estimate = AGREEMENT * apart + bound
             better = estimate < error
             value, error = np.where(better, entry, value), np.where(better, estimate, error)
             new.append((entry, bound))
