@@ -153,6 +153,16 @@ def test_a_fit_of_noise_has_no_negative_constant():
     assert found.constant == 0.0 and found.slope > 0 and found.floor >= 0
 
 
+def test_a_fit_of_noise_has_no_constant_above_the_fastest_product():
+    found = calibration.fit([1.0, 2.0, 4.0, 8.0, 16.0], [0.1, 1.0, 4.0, 5.0, 5.1])
+    assert found.constant == 0.1 and found.slope > 0 and found.floor == 0
+
+
+def test_times_that_do_not_grow_are_refused():
+    with pytest.raises(ValueError, match="do not grow with their size"):
+        calibration.fit([1.0, 2.0, 4.0], [1.0, 1.0, 1.0])
+
+
 def test_calibration_measures_every_product_and_drops_the_first_round():
     ticks = itertools.chain(range(0, 800, 100), itertools.count(1000))     # a slow first round
     seconds = calibration.measure(8, 4, (1, 2, 4, 8), repeats=2, clock=lambda: next(ticks))

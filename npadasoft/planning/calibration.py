@@ -35,8 +35,15 @@ def fit(work, seconds):
     -------
     Constants
 
-    Notes ----- c and λ by least squares of the relative error over the largest quarter of the
-    products, c not below 0; k₀B₀ where their line meets the fastest product.
+    Raises
+    ------
+    ValueError
+        If the largest products take no longer than the smallest.
+
+    Notes
+    -----
+    The line is fitted to the largest quarter of the products, by least squares of the relative
+    error.  c is held between 0 and the fastest product; k₀B₀ is where the line meets that.
 
     Examples
     --------
@@ -48,11 +55,12 @@ def fit(work, seconds):
     work, seconds = np.asarray(work, dtype=np.float64), np.asarray(seconds, dtype=np.float64)
     large = slice(-max(2, len(work) // 4), None)
     x, t = work[large], seconds[large]
-    (constant,
-     slope), *_ = np.linalg.lstsq(np.stack([1 / t, x / t], 1), np.ones(len(t)), rcond=None)
-    if constant < 0 or slope <= 0:              # noise: a line through the origin
-        constant, slope = 0.0, float((t * x).sum() / (x * x).sum())
-    floor = max(0.0, (seconds.min() - constant) / slope)
+    (line, _), *_ = np.linalg.lstsq(np.stack([1 / t, x / t], 1), np.ones(len(t)), rcond=None)
+    constant = min(max(0.0, line), seconds.min())
+    slope = (x / t * (1 - constant / t)).sum() / (x / t * (x / t)).sum()     # given the constant
+    if not slope > 0:
+        raise ValueError("the times of the products do not grow with their size: measure again")
+    floor = (seconds.min() - constant) / slope
     return Constants(float(constant), float(slope), float(floor))
 
 

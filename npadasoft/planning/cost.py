@@ -1,5 +1,4 @@
-"""What a softmax costs, in classes: the unit is one row of the output matrix for every example of
-the batch.
+"""What a softmax costs, in classes: rows of the output matrix that every example must meet.
 
 The time of a (B, D) by (D, k) product is modelled as c + λ·max(k₀B₀, k·B) [Grave et al. 2017, arXiv
 1609.04309, equation 5 and its batched form].  Divided by λ·B it is counted in classes:
