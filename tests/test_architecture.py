@@ -1,0 +1,120 @@
+"""Who imports whom, read from the source.
+
+Two rows carry the meaning: `adaptive` never imports `reference`, and `reference` imports nothing of
+ours, not even NumPy.  Otherwise agreement between them would say nothing.
+"""
+import ast
+from pathlib import Path
+
+import pytest
+
+import npadasoft
+
+PACKAGE = Path(npadasoft.__file__).parent
+FACE = {"__init__", "_version"}
+LAYER = {"adaptive", "arrays", "checks", "cutoffs", "functional", "fused", "parameters", "search"}
+
+ALLOWED = {
+    "reference": set(),
+    "_version": set(),
+    "arrays": set(),
+    "parameters": set(),
+    "cutoffs": {"arrays"},
+    "functional": {"arrays"},
+    "checks": {"arrays"},
+    "fused": {"arrays", "functional"},
+    "search": {"arrays", "cutoffs", "functional"},
+    "adaptive": LAYER - {"adaptive"},
+    "planning": {"planning", "cutoffs"},
+    "interop": {"interop", "adaptive", "arrays", "cutoffs", "parameters"},
+    "training": {"training", "planning", "interop"} | FACE,
+    "gradcheck": {"gradcheck"},
+    **{f"conformance.{part}": {"reference", "conformance"}
+       for part in ("oracle", "expected", "recipe", "sheet")},      # what writes the vectors
+    "conformance.mistakes": {"reference", "functional", "cutoffs", "parameters", "fused",
+                             "conformance"},
+    "conformance.ports": {"functional", "cutoffs", "parameters", "fused", "adaptive", "interop",
+                          "conformance"} | FACE,
+    "conformance": {"conformance", "adaptive", "interop"} | FACE,
+}
+EVERYTHING = ("__init__", "__main__", "cli", "bench", "command")    # may import anything
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), path
+
+
+MODULES = list(modules())
+
+
+def imported(path):
+    """Modules of ours that a file imports, wherever in the file, and other top-level modules."""
+    ours, others = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""] if node.level == 0 else [f"npadasoft.relative{node.level}"]
+            if names[0].startswith("npadasoft"):        # from a package: perhaps of its modules
+                names = [f"{names[0]}.{alias.name}" if is_module(f"{names[0]}.{alias.name}")
+                         else names[0] for alias in node.names]
+        for name in names:
+            head, _, rest = name.partition(".")
+            if head == "npadasoft":
+                ours.add(rest or "__init__")
+            else:
+                others.add(head)
+    return ours, others
+
+
+def is_module(name):
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").exists()
+
+
+def row(name):
+    """The row of the table that a module falls under: the longest that fits."""
+    fits = [key for key in ALLOWED if name == key or name.startswith(key + ".")]
+    return max(fits, key=len) if fits else None
+
+
+def may(name, other):
+    if name in EVERYTHING or name.split(".")[0] in EVERYTHING or name.endswith(".command"):
+        return True
+    return any(other == key or other.startswith(key + ".") for key in ALLOWED[row(name)])
+
+
+@pytest.mark.parametrize("name, path", MODULES, ids=[name for name, _ in MODULES])
+def test_a_module_imports_only_what_its_row_allows(name, path):
+    ours, _ = imported(path)
+    assert not {other for other in ours if not may(name, other)}
+
+
+def test_every_module_has_a_row():
+    rest = [n for n, _ in modules() if row(n) is None and n.split(".")[0] not in EVERYTHING]
+    assert rest == []
+
+
+def test_the_definition_imports_nothing_but_math():
+    assert imported(PACKAGE / "reference.py") == (set(), {"math"})
+
+
+@pytest.mark.parametrize("name, path", MODULES, ids=[name for name, _ in MODULES])
+def test_at_import_a_module_needs_numpy_and_the_standard_library_alone(name, path):
+    import sys
+    top = {alias.name.split(".")[0] for node in ast.parse(path.read_text()).body
+           if isinstance(node, ast.Import) for alias in node.names}
+    top |= {node.module.split(".")[0] for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.ImportFrom) and node.module}
+    assert top <= set(sys.stdlib_module_names) | {"numpy", "npadasoft"}
+
+
+def test_the_table_is_read_from_the_source_and_would_see_a_breach(tmp_path):
+    file = tmp_path / "adaptive.py"
+    file.write_text("def f():\n    from npadasoft.reference import output\n")
+    ours, _ = imported(file)
+    assert ours == {"reference"} and not may("adaptive", "reference")
+    file.write_text("from npadasoft import reference\nimport npadasoft.bench.timing\n")
+    assert imported(file)[0] == {"reference", "bench.timing"}
+    assert not may("adaptive", "bench.timing") and may("bench.tables", "reference")
