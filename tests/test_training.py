@@ -429,6 +429,9 @@ def test_foreign_files_are_refused_and_nothing_is_ever_unpickled(tmp_path):
         np.savez(buffer, **members)
         contents[name] = buffer.getvalue()
     buffer = io.BytesIO()
+    np.savez_compressed(buffer, meta=np.zeros(10 ** 6))
+    contents["compressed"] = buffer.getvalue()
+    buffer = io.BytesIO()
     np.save(buffer, np.array([Trap()], dtype=object))
     contents["npy"] = buffer.getvalue()
     for name, content in contents.items():
@@ -466,6 +469,7 @@ def test_a_checkpoint_is_saved_where_folders_cannot_be_opened(tmp_path, monkeypa
     (lambda meta, a: meta.update(text="other"), "another text"),
     (lambda meta, a: meta.pop("learners"), "how far"),
     (lambda meta, a: meta.update(learners={}), "how far"),
+    (lambda meta, a: meta["learners"].update(full=[1]), "how far"),
     (lambda meta, a: a.pop("full.embedding"), "full.embedding"),
     (lambda meta, a: a.update(more=np.ones(1)), "more"),
     (lambda meta, a: a.update({"full.hidden.bias": np.zeros(3, np.float32)}), "full.hidden.bias"),

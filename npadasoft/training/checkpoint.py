@@ -77,10 +77,13 @@ def load(path):
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise CheckpointError(f"{path} is no checkpoint: not a whole .npz file")
-        file.seek(0)
         try:
-            with np.load(file, allow_pickle=False) as members:
-                arrays = {name: members[name] for name in members.files}
+            with zipfile.ZipFile(file) as members:
+                if any(member.compress_type for member in members.infolist()):
+                    raise ValueError("it is compressed")        # and might unpack to anything
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
             text = arrays.pop(META)
             meta = json.loads(text.tobytes())
         except KeyError:

@@ -148,7 +148,8 @@ class Run:
         if meta.get("text") != self.corpus.digest:
             raise checkpoint.CheckpointError(f"{path} was trained on another text")
         took = meta.get("learners")
-        if not isinstance(took, dict) or took.keys() != self.learners.keys():
+        if not isinstance(took, dict) or took.keys() != self.learners.keys() or any(
+                not isinstance(numbers, list) or len(numbers) != 3 for numbers in took.values()):
             raise checkpoint.CheckpointError(f"{path} does not say how far it is")
         for name in mine.keys() | arrays.keys():
             found, wanted = arrays.get(name), mine.get(name)
