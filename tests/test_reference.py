@@ -84,8 +84,11 @@ def test_routing_is_the_definition_for_every_class(problem):
 @pytest.mark.parametrize("features, divisor, cluster, size", [
     (1024, 1.6, 0, 639),        # and not floor(1024 / 1.6) = 640
     (11, 1.1, 0, 9), (64, 4.0, 0, 16), (64, 4.0, 1, 4), (4, 4.0, 1, 0), (8, 0.5, 1, 32)])
+@pytest.mark.filterwarnings("ignore:cluster 1 has hidden size 0")
 def test_hidden_sizes_are_floor_divisions_of_floats(features, divisor, cluster, size):
     assert reference.hidden_size(features, divisor, cluster) == size
+    layer = AdaptiveLogSoftmaxWithLoss(features, 3, [1, 2], divisor)
+    assert layer.hidden_sizes[cluster] == size
 
 
 @on_problems(30, layout="C")
