@@ -144,7 +144,8 @@ def test_logits_of_any_size_give_finite_results_and_no_warning(Layer, dtype, sca
 def test_a_confident_example_keeps_its_loss_and_its_gradient(Layer, dtype, gap, shift, memory):
     """Logits shift + gap, shift, shift: s = 2 exp(-gap), loss log1p(s), gradient -s / (1 + s).
 
-    Relative errors: a few roundings, and each exponential's of a logit z carries |z| u.
+    Relative errors: a few roundings, and each exponential's of a logit z carries |z| u.  Three rows
+    alike, so that there is something to cut.
     """
     layer = Layer(1, 3, [2], 1.0, dtype=dtype, rng=0)
     tree = layer.parameters.map(np.zeros_like)
@@ -152,12 +153,13 @@ def test_a_confident_example_keeps_its_loss_and_its_gradient(Layer, dtype, gap, 
     tree.head.weight[0] = shift + gap
     layer = layer.with_parameters(tree)
     u, s = np.finfo(dtype).eps / 2, 2 * np.exp(-np.longdouble(gap))
-    loss, gradients = layer.loss_and_gradients(np.ones((1, 1), dtype), np.array([0]),
+    loss, gradients = layer.loss_and_gradients(np.ones((3, 1), dtype), np.zeros(3, dtype=int),
                                                memory=size(memory, dtype))
-    bound = (12 + 2 * (gap + abs(shift))) * u
+    bound = (16 + 2 * (gap + abs(shift))) * u
     assert abs(loss - np.log1p(s)) <= bound * np.log1p(s)
-    slope = gradients.parameters.head.weight[0, 0]
-    assert abs(slope + s / (1 + s)) <= bound * s
+    slope = gradients.parameters.head.weight[:, 0]
+    assert abs(slope[0] + s / (1 + s)) <= bound * s
+    assert np.abs(slope[1:] - s / (1 + s) / 2).max() <= bound * s
 
 
 @pytest.mark.parametrize("memory, kind, message", [

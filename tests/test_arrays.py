@@ -8,7 +8,7 @@ from contract import refuses
 
 from npadasoft import arrays
 from npadasoft.arrays import (array_namespace, as_array, epsilon, from_foreign, is_floating,
-                              result_type, to_host, to_numpy, working_type)
+                              result_type, rounded, to_host, to_numpy, working_type)
 
 
 class Other:
@@ -106,6 +106,22 @@ def test_result_types_are_native():
 def test_float16_is_worked_on_in_float32_and_all_others_as_they_are(dtype):
     expected = np.dtype("float32" if dtype == "float16" else dtype)
     assert working_type(np.dtype(dtype)) == expected
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_float16_cannot_hold_is_rounded_to_infinity_without_a_warning(sign):
+    edge = np.array([65504, 65519.99, 65520, 65525, 1e30, np.inf, np.nan, 1e-30, 0], "float32")
+    edge *= sign
+    with np.errstate(over="ignore"):
+        expected = edge.astype("float16")
+    found = rounded(edge, np.dtype("float16"))
+    assert found.dtype == np.float16 and np.array_equal(found, expected, equal_nan=True)
+
+
+def test_results_that_have_their_dtype_are_not_copied():
+    array = np.ones(3)
+    assert rounded(array, array.dtype) is array
+    assert rounded(array, np.dtype("longdouble")).dtype == np.longdouble
 
 
 def test_tensors_of_torch_on_the_cpu_become_arrays():
