@@ -219,6 +219,14 @@ def test_floating_point_events_are_silent():
     assert bool(cp.isnan(zero / zero)) and float(1 / zero) == np.inf
 
 
+def test_complex_numbers_have_no_expm1_and_no_log1p_on_a_device():
+    z = on_device(1j)
+    for call in (lambda: cp.expm1(z), lambda: cp.log1p(z), lambda: cp.arctan2(z, 1)):
+        with pytest.raises(TypeError, match="does not compile"):
+            call()
+    assert cp.exp(z).dtype == np.complex128 and cp.expm1(z.real).tolist() == [0]
+
+
 def test_out_is_written_and_answered():
     a, b, out = cp.arange(4.0).reshape(2, 2), cp.ones((2, 2)), cp.empty((2, 2))
     assert cp.matmul(a, b, out=out) is out and out.tolist() == [[1, 1], [5, 5]]

@@ -10,7 +10,8 @@ Code that runs here, with the bits that it has on NumPy, holds to these rules:
  3. No NumPy function on an array.  CuPy would dispatch some of them; which ones is nothing to
     rely on.  [cupy.ndarray.__array_ufunc__, __array_function__]
  4. Only names, parameters and keywords that CuPy has.  [cupy_surface.json, recorded]
- 5. No `__index__`: `range(a)`, a shape or a slice from an array raise.  [recorded: it has none]
+ 5. No `__index__`: `range(a)` and a shape from an array raise.  [recorded: it has none]  So does
+    (ours) a slice; CuPy takes int(a), and waits.  [_core/internal.pyx, _extract_slice_element]
  6. Integers in an index array wrap around, in take_along_axis too.  [differ: «Out-of-bounds
     indices»; _core/_routines_indexing.pyx, _take_kernel and _prepare_array_indexing]
  7. An assignment that names a place twice raises; CuPy leaves the value undefined.
@@ -27,6 +28,9 @@ Code that runs here, with the bits that it has on NumPy, holds to these rules:
     tolist, get, asnumpy, printing, a boolean index (read or written), nonzero, flatnonzero,
     one-argument where, unique, bincount, and every other function whose documentation or source
     says «synchronize».  [recorded; _core/_routines_indexing.pyx, _prepare_mask_indexing_single]
+15. No expm1, log1p, log2, arctan2, logaddexp, hypot of complex numbers: the kernels are listed, but
+    the device's complex headers have no such functions, and CuPy's tests leave complex out.
+    [_core/include/cupy/complex/complex.h; tests/cupy_tests/math_tests/test_explog.py]
 
 Uploads (`asarray` of a NumPy array) are free: they do not make the host wait.
 """

@@ -7,6 +7,7 @@ from .syncs import synchronised
 
 _SEQUENCES = {"tup", "arrays"}                      # parameters that hold a sequence of arrays
 _NUMBERS = {"start", "stop", "step", "shape", "axis", "num", "n", "N", "M"}   # host values
+_REAL_ONLY = {"expm1", "log1p", "log2", "arctan2", "logaddexp", "logaddexp2", "hypot"}
 _DTYPES = {"result_type", "can_cast", "promote_types", "min_scalar_type", "finfo", "iinfo"}
 
 
@@ -20,10 +21,12 @@ class Ufunc:
         wrong = {k: v for k, v in keywords.items() if k not in self._entry["keywords"]}
         if wrong:
             raise TypeError(f"Wrong arguments {wrong}")
-        out = keywords.pop("out", None)
+        out, data = keywords.pop("out", None), [operand(value) for value in args]
+        if self.name in _REAL_ONLY and any(np.iscomplexobj(value) for value in data):
+            raise TypeError(f"cupy.{self.name} of complex numbers does not compile on a device")
         if out is None:
-            return wrap(quiet(self._numpy, *map(operand, args), **keywords))
-        quiet(self._numpy, *map(operand, args), out=operand(out), **keywords)
+            return wrap(quiet(self._numpy, *data, **keywords))
+        quiet(self._numpy, *data, out=operand(out), **keywords)
         return out
 
     def reduce(self, array, axis=0, dtype=None, out=None, keepdims=False):
@@ -79,7 +82,8 @@ def _bound(name, args, keywords):
 
 def array(*args, **keywords):
     bound = _bound("array", args, keywords)
-    return _device(bound["obj"], bound.get("dtype"), bound.get("copy", True), bound.get("ndmin", 0))
+    return _device(bound["obj"], bound.get("dtype"), bound.get("copy", True), bound.get("ndmin", 0),
+                   bound.get("order", "K"))
 
 
 def asarray(*args, **keywords):
@@ -87,13 +91,13 @@ def asarray(*args, **keywords):
     return _device(bound["a"], bound.get("dtype"), bound.get("copy"))
 
 
-def _device(value, dtype, copy, ndmin=0):
+def _device(value, dtype, copy, ndmin=0, order="K"):
     """`value` on the device: an upload if it is of the host, and then always a copy."""
     if isinstance(value, ndarray):
         if not copy and not ndmin and dtype in (None, value.dtype):
             return value
-        return wrap(np.array(value._data, dtype=dtype, ndmin=ndmin))
-    found = np.array(value, dtype=dtype, ndmin=ndmin)    # refuses lists of device arrays: __array__
+        return wrap(np.array(value._data, dtype=dtype, ndmin=ndmin, order=order))
+    found = np.array(value, dtype=dtype, ndmin=ndmin, order=order)      # lists of ours: __array__
     return wrap(check_dtype(found.astype(found.dtype.newbyteorder("="))))
 
 

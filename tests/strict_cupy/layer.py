@@ -20,23 +20,27 @@ from .syncs import count_syncs
 
 Plain = npadasoft.AdaptiveLogSoftmaxWithLoss
 WAITS = {"forward": 1, "__call__": 1, "loss_and_gradients": 1, "backward": 0, "log_prob": 0,
-         "log_prob_backward": 0, "sample": 1, "state_dict": 0}
+         "log_prob_backward": 0, "sample": 2, "state_dict": 0}
+
+
+ANALYTIC = {"__call__", "forward", "log_prob", "predict", "topk", "sample", "state_dict", "linear",
+            "linear_backward", "log_softmax", "pick", "log1p", "bias_backward"}     # complex, too
 
 
 class Unliftable(Exception):
-    """An array that no device of CuPy's can hold: long doubles, objects."""
+    """An array that CuPy cannot hold (long doubles, objects), or not do this with (complex)."""
 
 
-def up(value, pairs=None):
+def up(value, pairs=None, dtypes="?bhilqBHILQefdFD"):
     """`value` with every NumPy array in it as an array of the stand-in."""
     if isinstance(value, np.ndarray):
-        if value.dtype.char not in "?bhilqBHILQefdFD":
+        if value.dtype.char not in dtypes:
             raise Unliftable(value.dtype)
         lifted_value = asarray(value)
         if pairs is not None:
             pairs.append((value, lifted_value))
         return lifted_value
-    return _through(value, functools.partial(up, pairs=pairs))
+    return _through(value, functools.partial(up, pairs=pairs, dtypes=dtypes))
 
 
 def down(value):
@@ -66,9 +70,9 @@ def lifted(function, most=None):
     @functools.wraps(function)
     def on_device(*args, **keywords):
         arrays._LIBRARIES.setdefault("strict_cupy", "ndarray")
-        pairs = []
+        pairs, dtypes = [], "?bhilqBHILQefd" + "FD" * (function.__name__ in ANALYTIC)
         try:
-            args, keywords = up(args, pairs), up(keywords, pairs)
+            args, keywords = up(args, pairs, dtypes), up(keywords, pairs, dtypes)
         except Unliftable:
             return function(*args, **keywords)
         with count_syncs() as seen:
@@ -110,7 +114,8 @@ class AdaptiveLogSoftmaxWithLoss(Plain):
             shadow.__class__, shadow._parameters = Plain, tree
             shadow.load_state_dict(state_dict)
             return shadow._parameters
-        self._parameters = lifted(load)(self._parameters, state_dict)
+        mapping = isinstance(state_dict, Mapping)       # what is none is refused by its own type
+        self._parameters = (lifted(load) if mapping else load)(self._parameters, state_dict)
 
     @classmethod
     def from_state_dict(cls, state_dict, **keywords):

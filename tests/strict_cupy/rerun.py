@@ -44,15 +44,25 @@ def _swapped(swaps):
         sys.modules.update(hidden)
 
 
+class Proxy(types.ModuleType):
+    """A module with some names swapped; all else is the module's own, to read and to patch."""
+
+    def __init__(self, module, swapped):
+        super().__init__(module.__name__)
+        self.__dict__.update(swapped, _module=module)
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+    def __setattr__(self, name, value):
+        setattr(self._module, name, value)
+
+
 def _proxies(swaps):
     """Modules with the swapped names, for tests that write `functional.linear`."""
-    found = {}
-    for module in {module for module, _, _ in swaps}:
-        proxy = types.ModuleType(module.__name__)
-        proxy.__dict__.update(vars(module))
-        found[module] = proxy
-    for module, name, value in swaps:
-        setattr(found[module], name, value)
+    modules = {module for module, _, _ in swaps}
+    found = {module: Proxy(module, {name: value for owner, name, value in swaps if owner is module})
+             for module in modules}
     for module, proxy in found.items():
         proxy.__dict__.update({key: found[value] for key, value in vars(module).items()
                                if isinstance(value, types.ModuleType) and value in found})
