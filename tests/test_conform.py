@@ -433,6 +433,16 @@ def test_a_port_of_another_dialect_converts_nothing_and_passes():
     assert any("None was read as zeros" in note for r in results for note in r.notes)
 
 
+def test_a_port_in_javascript_passes():
+    if shutil.which("node") is None:
+        assert os.environ.get("CI") != "true", "node is missing"
+        pytest.skip("node is not installed")
+    port = str(HERE / "ports" / "plain_javascript.js")
+    status, out, _ = call(command.conform, "--", "node", port)
+    assert status == 0 and "every required case passed" in out
+    assert "skipped by the port: 9 cases, ignore_index and reduction are not supported" in out
+
+
 def test_a_port_that_has_nothing_answers_errors():
     results = Session(Port(), [CASES["T03"], CASES["S08"]]).run(["float64"])
     assert [r.verdict for r in results] == ["error", "error"]
@@ -773,3 +783,14 @@ def test_comparisons_of_nothing_agree():
         "x", np.zeros(0), {"shape": [0], "data": [], "err": []}, "float64", 1
     ).differs
     assert judge(CASES["T03"], "float64", {"forward": Answer()}).verdict == "incomplete"
+
+
+def test_an_operation_that_a_port_announces_but_lacks_is_an_error():
+    bare = Port()
+    calls = [lambda: bare.build({}, {}, "float64"), lambda: bare.shapes({})]
+    calls += [lambda: bare.forward(None, None, None, ()), lambda: bare.log_prob(None, None)]
+    calls += [lambda: bare.backward(None, None, None, {}, ()), lambda: bare.predict(None, None)]
+    calls += [lambda: bare.log_prob_backward(None, None, None, ()), lambda: bare.topk(None, None, 1)]
+    for method in calls:
+        with pytest.raises(NotImplementedError):
+            method()

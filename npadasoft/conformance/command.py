@@ -146,7 +146,8 @@ def _print_head(info, dtypes, n_cases, arguments):
 def _conclude(results, info, shown, arguments, command):
     """Print and write the reports; the exit status."""
     for result in results if not arguments.quiet else ():
-        silent = result.verdict == "pass" or result.verdict == "skipped" and result.lacking
+        known = result.lacking or result.tier != "required"
+        silent = result.verdict == "pass" or result.verdict == "skipped" and known
         if arguments.all or result.counts or not silent:
             print(report.describe(result, shown, arguments.all) + "\n")
     print(report.conclusion(results))

@@ -50,9 +50,10 @@ class Process:
         self._tail: deque[bytes] = deque()
         self._closed = self._eof = False
         self._selector = selectors.DefaultSelector()
-        for pipe in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
+        self._pipes: list[Any] = [self._popen.stdin, self._popen.stdout, self._popen.stderr]
+        for pipe in self._pipes:
             os.set_blocking(pipe.fileno(), False)
-        for pipe in (self._popen.stdout, self._popen.stderr):
+        for pipe in self._pipes[1:]:
             self._selector.register(pipe, selectors.EVENT_READ)
 
     @property
@@ -205,7 +206,7 @@ class Process:
             self._popen.wait()
             self._kill_strays()
             self._selector.close()
-            for pipe in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
+            for pipe in self._pipes:
                 _close(pipe)
 
     def _bid_farewell(self, line):
@@ -216,7 +217,7 @@ class Process:
         _close(self._popen.stdin)
         deadline = time.monotonic() + GRACE
         while not self._ended() and time.monotonic() < deadline:
-            for pipe in (self._popen.stdout, self._popen.stderr):
+            for pipe in self._pipes[1:]:
                 self._read(pipe)            # and forget
             time.sleep(0.002)
 

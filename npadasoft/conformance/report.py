@@ -183,6 +183,8 @@ def conclusion(results):
         lines.append(f"largest error among what passed: {ratio:.3g} of its bound")
     lacking = Counter(op for r in results for op in r.lacking)
     lines += [f"not announced by the port: {op}, {n} times skipped" for op, n in lacking.items()]
+    skipped = Counter(r.skipped for r in results if r.skipped and not r.lacking)
+    lines += [f"skipped by the port: {n} cases, {reason}" for reason, n in skipped.items()]
     notes = sum(len(r.notes) for r in results)
     lines += [f"{notes} note{'s' * (notes > 1)} (--all lists them)"] if notes else []
     surprises = sorted({r.id for r in results if r.expected_fail and r.counts})

@@ -1,7 +1,7 @@
 """The blocked pass as a port of its own: blocks of one row, of three rows, and cut in classes.
 
-`loss_and_gradients` answers wherever a case asks for the gradient of the loss alone.  Other cotangents
-go through the same blocks (`fused.backpropagate`), which take any gradient of `output`.
+`loss_and_gradients` answers wherever a case asks for the gradient of the loss alone.  Other
+cotangents go through the same blocks (`fused.backpropagate`), which take any gradient of `output`.
 """
 from contextlib import contextmanager
 
@@ -19,7 +19,8 @@ class Blocked(Ours):
     """Blocks as the least memory that is allowed gives them."""
 
     info = PortInfo("npadasoft, blocked", __version__, "python", dtypes=DTYPES[:3])
-    rows = classes = None               # of a block; None: as `memory` has it
+    rows: int | None = None             # of a block; None: as `memory` has it
+    classes: int | None = None
 
     def forward(self, layer, input, target, want):
         output, loss = layer(input, target)
@@ -42,7 +43,8 @@ class Blocked(Ours):
         x, y, parameters, dtype = layer._examples(input, target)
         routing = route(y.reshape(-1), layer._cutoffs, layer.ignore_index)
         q, output = q.astype(x.dtype), np.zeros(x.shape[0], x.dtype)
-        dx, leaves = np.zeros(x.shape, x.dtype), {}
+        dx = np.zeros(x.shape, x.dtype)
+        leaves: dict[str, np.ndarray] = {}
         with _blocks(self.rows, self.classes):
             for path, part in adaptive._parts(routing, parameters):
                 found = fused.backpropagate(part, x, q, output, dx, _least(layer))

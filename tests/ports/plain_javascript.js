@@ -1,0 +1,309 @@
+#!/usr/bin/env node
+// A port of the adaptive log-softmax, judged by
+//
+//     npadasoft conform -- node plain_javascript.js
+//
+// All that speaks to the judge is written.  Fill in the functions under "the mathematics", one after the
+// other; when one is done, add its name to OPS and run the judge again.
+//
+// The layer: classes 0 .. s-1 are the short-list, s = cutoffs[0]; tail i (from 0) holds the classes from
+// cutoffs[i] up to the next cutoff, the last tail up to n_classes.  A target equal to a cutoff belongs to the
+// NEXT cluster.  With x one row of the input, W = head.weight, b = head.bias, P = tail.i.0.weight,
+// U = tail.i.1.weight, all stored (out, in):
+//
+//     A = log_softmax(W x + b)            columns: class 0 .. s-1, then tail 0, 1, 2, ...
+//     B = log_softmax(U (P x))            of tail i; no bias
+//     log_prob[k] = A[k]                              if k < s
+//                 = A[s + i] + B[k - cutoffs[i]]      if k is in tail i
+//     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
+//
+// Tensors come as nested arrays: input[n][d], params["head.weight"][k][d], target[n]; give results back alike.
+// An input of one row, without a batch, comes as a batch of one, and goes back as it came.
+'use strict';
+
+const NAME = 'plain-javascript', VERSION = '1';
+const DTYPES = ['float64'];     // JavaScript's number
+const OPS = ['shapes', 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'];       // then: 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'
+const TRACE = ['cluster'];             // intermediate tensors that you show, for example 'head_logits', 'tail.*.hidden'
+
+// An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
+class Refused extends Error {
+  constructor(kind, message) { super(message); this.kind = kind; }
+}
+
+// Something that this port knowingly does not support: throw new Skip('why').
+class Skip extends Error {}
+
+// ---------------------------------------------------------------- the mathematics: yours to write
+
+// {output: [...], loss: number}, and what TRACE announces.
+// A target outside 0 .. n_classes-1: throw new Refused('target', ...).  As many targets as rows, or
+// throw new Refused('shape', ...).
+function forward(config, params, input, target, want) {
+  check(config, input, target);
+  const clusters = target.map((y) => clusterOf(y, config.cutoffs));
+  const output = input.map((x, n) => {
+    const A = logSoftmax(linear(params['head.weight'], x, params['head.bias']));
+    const s = config.cutoffs[0], cluster = clusters[n];
+    if (cluster === 0) return A[target[n]];
+    const B = tail(params, cluster - 1, x).logP;
+    return A[s + cluster - 1] + B[target[n] - config.cutoffs[cluster - 1]];
+  });
+  return {output, loss: -output.reduce((a, b) => a + b, 0) / output.length, cluster: clusters};
+}
+
+function check(config, input, target) {
+  checkRows(config, input);
+  if (input.length !== target.length) throw new Refused('shape', `${input.length} rows, ${target.length} targets`);
+  const bad = target.find((y) => !(y >= 0 && y < config.n_classes));
+  if (bad !== undefined) throw new Refused('target', `target ${bad} is not in 0 .. ${config.n_classes - 1}`);
+}
+
+function checkRows(config, input) {
+  if (config.ignore_index !== undefined || config.reduction !== undefined) {
+    throw new Skip('ignore_index and reduction are not supported');
+  }
+  if (input.some((x) => x.length !== config.in_features)) {
+    throw new Refused('shape', `rows should have ${config.in_features} features`);
+  }
+}
+
+// 0 is the short-list, i + 1 is tail i.
+const clusterOf = (y, cutoffs) => cutoffs.filter((c) => c <= y).length;
+
+const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
+const linear = (weight, x, bias) => weight.map((row, k) => dot(row, x) + (bias ? bias[k] : 0));
+
+function logSoftmax(z) {
+  const top = z.indexOf(Math.max(...z));
+  let rest = 0;
+  z.forEach((v, k) => { if (k !== top) rest += Math.exp(v - z[top]); });
+  return z.map((v) => (v - z[top]) - Math.log1p(rest));
+}
+
+function tail(params, i, x) {
+  const hidden = linear(params[`tail.${i}.0.weight`], x);
+  return {hidden, logP: logSoftmax(linear(params[`tail.${i}.1.weight`], hidden))};
+}
+
+// {'grad.input': ..., 'grad.head.weight': ..., ...}, shaped as what they are the gradient of.
+// cotangents may hold 'output' (one number a row) and 'loss' (a number); an absent one is 0.  Of the sum over
+// both.  A tail without a target has gradients of zero (null is accepted).
+function backward(config, params, input, target, cotangents, want) {
+  check(config, input, target);
+  const grads = zerosLike(params, input);
+  input.forEach((x, n) => {
+    const q = (cotangents.output ? cotangents.output[n] : 0) - (cotangents.loss || 0) / input.length;
+    const cluster = clusterOf(target[n], config.cutoffs), s = config.cutoffs[0];
+    const A = logSoftmax(linear(params['head.weight'], x, params['head.bias']));
+    pullHead(grads, params, n, x, pickedBackward(A, cluster === 0 ? target[n] : s + cluster - 1, q));
+    if (cluster > 0) {
+      const {hidden, logP} = tail(params, cluster - 1, x);
+      const dz = pickedBackward(logP, target[n] - config.cutoffs[cluster - 1], q);
+      pullTail(grads, params, cluster - 1, n, x, hidden, dz);
+    }
+  });
+  return grads;
+}
+
+// dz = q (1 at k, else 0) - q p; 1 - p is -expm1(log p), which does not cancel.
+const pickedBackward = (logP, k, q) => logP.map((v, j) => -q * (j === k ? Math.expm1(v) : Math.exp(v)));
+
+function zerosLike(params, input) {
+  const zeros = (v) => (Array.isArray(v) ? v.map(zeros) : 0);
+  const grads = {'grad.input': zeros(input)};
+  for (const [name, weight] of Object.entries(params)) grads[`grad.${name}`] = zeros(weight);
+  return grads;
+}
+
+function addOuter(weight, dy, x) {
+  dy.forEach((d, k) => x.forEach((v, j) => { weight[k][j] += d * v; }));
+}
+
+const transposed = (weight, dy, size) => Array.from({length: size}, (_, j) => dot(dy, weight.map((row) => row[j])));
+
+function pullHead(grads, params, n, x, dz) {
+  addOuter(grads['grad.head.weight'], dz, x);
+  if (params['head.bias']) dz.forEach((d, k) => { grads['grad.head.bias'][k] += d; });
+  transposed(params['head.weight'], dz, x.length).forEach((d, j) => { grads['grad.input'][n][j] += d; });
+}
+
+function pullTail(grads, params, i, n, x, hidden, dz) {
+  addOuter(grads[`grad.tail.${i}.1.weight`], dz, hidden);
+  const dhidden = transposed(params[`tail.${i}.1.weight`], dz, hidden.length);
+  addOuter(grads[`grad.tail.${i}.0.weight`], dhidden, x);
+  transposed(params[`tail.${i}.0.weight`], dhidden, x.length).forEach((d, j) => { grads['grad.input'][n][j] += d; });
+}
+
+// Rows of n_classes numbers.
+function logProb(config, params, input) {
+  checkRows(config, input);
+  return input.map((x) => {
+    const A = logSoftmax(linear(params['head.weight'], x, params['head.bias'])), s = config.cutoffs[0];
+    return [...A.slice(0, s), ...config.cutoffs.flatMap((_, i) => tail(params, i, x).logP.map((b) => A[s + i] + b))];
+  });
+}
+
+// As `backward`, of the sum of cotangent[n][k] * log_prob[n][k].
+function logProbBackward(config, params, input, cotangent, want) {
+  checkRows(config, input);
+  const grads = zerosLike(params, input), edges = [...config.cutoffs, config.n_classes];
+  const sum = (v) => v.reduce((a, b) => a + b, 0);
+  const softmaxBackward = (logP, grad) => {
+    const top = logP.indexOf(Math.max(...logP)), total = sum(grad), others = total - grad[top];
+    return logP.map((v, k) => (k === top ? -Math.expm1(v) * grad[k] - Math.exp(v) * others : grad[k] - total * Math.exp(v)));
+  };
+  input.forEach((x, n) => {
+    const parts = config.cutoffs.map((c, i) => cotangent[n].slice(c, edges[i + 1]));
+    const A = logSoftmax(linear(params['head.weight'], x, params['head.bias']));
+    pullHead(grads, params, n, x, softmaxBackward(A, [...cotangent[n].slice(0, edges[0]), ...parts.map(sum)]));
+    parts.forEach((part, i) => {
+      const {hidden, logP} = tail(params, i, x);
+      pullTail(grads, params, i, n, x, hidden, softmaxBackward(logP, part));
+    });
+  });
+  return grads;
+}
+
+// The most probable class of each row.
+function predict(config, params, input) {
+  return logProb(config, params, input).map((row) => row.indexOf(Math.max(...row)));
+}
+
+// ---------------------------------------------------------------- shapes: written, and worth reading
+
+// a // b as Python has it: the floor of the exact quotient, where Math.floor(a / b) rounds first.
+function floorDivide(a, b) {
+  const rest = a % b;
+  return Math.round((a - rest) / b);
+}
+
+// Shape of every weight; a configuration that makes no layer is refused.
+function shapes(config) {
+  const {in_features: features, n_classes: classes, cutoffs, div_value: divValue} = config;
+  const edges = [...cutoffs, classes];
+  const increase = edges.every((edge, i) => Number.isInteger(edge) && (i === 0 ? edge >= 1 : edge > edges[i - 1]));
+  if (cutoffs.length === 0 || !increase) {
+    throw new Refused('cutoffs', `cutoffs should increase within 1 .. ${classes - 1}, but found [${cutoffs}]`);
+  }
+  if (!(features >= 1 && classes >= 2 && divValue > 0)) {
+    throw new Refused('config', `no layer: ${features} features, ${classes} classes, div_value ${divValue}`);
+  }
+  const head = cutoffs[0] + cutoffs.length;
+  const found = {'head.weight': [head, features]};
+  if (config.head_bias) found['head.bias'] = [head];
+  for (let i = 0; i < cutoffs.length; i++) {
+    const power = divValue ** (i + 1);
+    if (!Number.isFinite(power) || power === 0) throw new Refused('config', `hidden size of tail ${i} is not finite`);
+    const hidden = floorDivide(features, power);
+    found[`tail.${i}.0.weight`] = [hidden, features];
+    found[`tail.${i}.1.weight`] = [edges[i + 1] - edges[i], hidden];
+  }
+  return found;
+}
+
+// ---------------------------------------------------------------- the protocol: nothing to change
+
+const WORDS = {nan: NaN, inf: Infinity, '-inf': -Infinity};
+const readNumber = (value) => (typeof value === 'string' ? WORDS[value] : value);
+
+function writeNumber(value) {
+  if (typeof value !== 'number') throw new Error(`a result holds ${value} where a number must stand`);
+  if (Number.isFinite(value)) return value;
+  return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+}
+
+// A tensor as nested arrays of `depth` levels, all axes before them made into one.
+function rowsOf({shape, data}, depth) {
+  const numbers = data.map(readNumber);
+  if (depth === 0) return numbers[0];
+  const last = depth > 1 ? shape.slice(1 - depth) : [];
+  const lead = shape.slice(0, shape.length - last.length).reduce((a, b) => a * b, 1);
+  return fold(numbers, [lead, ...last]);
+}
+
+function fold(numbers, shape) {
+  if (shape.length === 0) return numbers[0];
+  if (shape.length === 1) return numbers;
+  const step = shape.slice(1).reduce((a, b) => a * b, 1);
+  return Array.from({length: shape[0]}, (_, i) => fold(numbers.slice(i * step, (i + 1) * step), shape.slice(1)));
+}
+
+// Nested arrays as a tensor.
+function tensor(value, shape) {
+  if (value === null) return null;
+  if (!shape) shape = [value.length];
+  if (shape[0] === null) shape = [value.length, ...shape.slice(1)];     // as many rows as there are
+  const data = Array.isArray(value) ? value.flat(Infinity) : [value];
+  return {shape, data: data.map(writeNumber)};
+}
+
+// The shape of a tensor, known from the request; undefined where the value itself must tell.
+function shapeOf(message, name) {
+  const rows = message.inputs.input.shape.slice(0, -1);
+  const like = name.startsWith('grad.') && (message.params[name.slice(5)] || message.inputs[name.slice(5)]);
+  if (like) return like.shape;
+  const [part, tail] = name.replace(/^grad\./, '').split('.');
+  if (part.startsWith('head_log')) return [null, message.params['head.weight'].shape[0]];
+  if (part === 'tail' && !name.includes('target')) {                    // a matrix of the trace
+    return [null, message.params[`tail.${tail}.${name.includes('hidden') ? 0 : 1}.weight`].shape[0]];
+  }
+  return {output: rows, loss: [], predict: rows, log_prob: [...rows, message.config.n_classes]}[name];
+}
+
+function run(message) {
+  const {config, op, want} = message;
+  const depth = {input: 2, target: 1, output: 1, log_prob: 2};
+  const [params, inputs, cotangents] = ['params', 'inputs', 'cotangents'].map((group) => Object.fromEntries(
+    Object.entries(message[group]).map(([name, t]) => [name, rowsOf(t, depth[name] || t.shape.length)])));
+  const {input, target} = inputs;
+  const operations = {
+    forward: () => forward(config, params, input, target, want),
+    backward: () => backward(config, params, input, target, cotangents, want),
+    log_prob: () => ({log_prob: logProb(config, params, input)}),
+    log_prob_backward: () => logProbBackward(config, params, input, cotangents.log_prob, want),
+    predict: () => ({predict: predict(config, params, input)}),
+  };
+  if (!(op in operations)) throw new Skip(`${op} is not written`);
+  const found = operations[op]();
+  const results = {};
+  for (const name of want) if (name in found) results[name] = tensor(found[name], shapeOf(message, name));
+  return {results};
+}
+
+// The bits of the numbers as this port read them: a parser that rounds wrongly shows here.
+function echo(message) {
+  const view = new DataView(new ArrayBuffer(8));
+  const hex = (bits, digits) => bits.toString(16).padStart(digits, '0');
+  return {bits: message.data.map(readNumber).map((value) => {
+    if (message.dtype === 'float32') {
+      view.setFloat32(0, value);
+      return hex(view.getUint32(0), 8);
+    }
+    view.setFloat64(0, value);
+    return hex(view.getBigUint64(0), 16);
+  })};
+}
+
+function answer(message) {
+  try {
+    if (message.cmd === 'start') {
+      return {protocol: 1, implementation: {name: NAME, version: VERSION, language: 'javascript'},
+              dtypes: DTYPES, ops: OPS, trace: TRACE, layout: 'out_in', index_base: 0};
+    }
+    if (message.cmd === 'echo') return echo(message);
+    if (message.cmd === 'shapes') return {shapes: shapes(message.config)};
+    return run(message);
+  } catch (error) {
+    if (error instanceof Skip) return {skipped: true, reason: error.message};
+    return {error: {kind: error.kind || 'other', message: error.kind ? error.message : String(error.stack)}};
+  }
+}
+
+if (require.main === module) {
+  require('readline').createInterface({input: process.stdin}).on('line', (line) => {
+    const message = JSON.parse(line);
+    if (message.cmd === 'stop') process.exit(0);
+    process.stdout.write(JSON.stringify({seq: message.seq, ...answer(message)}) + '\n');
+  });
+}
