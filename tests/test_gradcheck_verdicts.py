@@ -64,6 +64,11 @@ def test_the_comparison_finds_a_complex_step_that_lies_without_a_warning(name):
     assert len(report.notes) == 1
 
 
+def test_an_omission_shared_by_the_complex_step_and_the_gradient_is_found():
+    f = lambda x: np.sum(x * x) + np.sum(x.real ** 3)
+    assert verdict(f, X, lambda x: 2 * x) == "FAIL"
+
+
 def test_points_next_to_the_edge_of_the_domain():
     x = np.array([1e-3, 1e-6, 2.0])
     assert verdict(lambda x: np.sum(np.log(x)), x, lambda x: 1 / x, method="richardson") == "PASS"

@@ -16,7 +16,7 @@ AGREEMENT = 2.0     # and twice that for what is not noise: chance favours the s
 CLIMB = 16.0        # a first step that drowns in noise is too small
 CLIMBS = 4
 FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
-ODD = 47 / 64       # no power of two, so that a period of φ is not met, but few bits, so that x + h is exact
+ODD = 772591 / 2 ** 20   # no step is a period of φ by chance, and its bits are few: x + h stays exact
 
 
 @dataclass(frozen=True)
@@ -184,10 +184,22 @@ class Kinks:
 
     def __init__(self):
         self.flat, self.lost, self.sides = False, False, None
+        self.last, self.change = (0.0, 0.0), math.inf
         self.clear()
 
     def clear(self):
         self.previous, self.before = 0.0, math.inf
+
+    def _keep(self, left, right, bound, h):
+        """The slopes where neither curvature nor noise is seen: where they change least."""
+        change = bound
+        if self.flat:
+            change += abs(left - self.last[0]) + abs(right - self.last[1])
+        if not self.flat or change < self.change:
+            self.sides, self.change = (left, right, bound, h), change
+        if not self.flat:
+            self.change = math.inf
+        self.flat, self.last = True, (left, right)
 
     def see(self, level, h):
         """Take in a level; whether a kink lies within its step."""
@@ -197,7 +209,7 @@ class Kinks:
         kept = (self.previous > 0 and bend >= FLAT * self.previous
                 and self.previous >= FLAT * self.before)
         if shown and kept:
-            self.flat, self.sides = True, (left, right, bound, h)
+            self._keep(left, right, bound, h)
         elif self.flat and 4 * bound >= FLAT * self.previous:
             self.lost = True        # a kink would no longer show: nothing finer can clear it
         else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npadasoft.gradcheck.analytic import SAFETY
 from npadasoft.gradcheck.derivative import EPS, richardson
 from npadasoft.gradcheck.elements import FAIL_RATIO, Side, blunt_limit, judge, unravel
 from npadasoft.gradcheck.numeric import complex_slope, moved
@@ -149,6 +150,12 @@ def bisect(numeric, analytic, top):
     if top.real is not None:
         difference = slope(low, high) - top.analytic
     smallest = (low, high)
+
+    def error_of(start, stop):
+        if top.real is not None:
+            return numeric.eps_f / top.real.step
+        return 4 * numeric.eps * float(np.sqrt(np.sum(products[start:stop] ** 2)))
+
     while high - low > 1:
         middle = (low + high) // 2
         first = slope(low, middle) - float(np.sum(products[low:middle]))
@@ -157,8 +164,8 @@ def bisect(numeric, analytic, top):
             high, difference = middle, first
         else:
             low, difference = middle, second
-        noise = 16 * math.sqrt(float(np.sum(spread[low:high])))
-        if abs(difference) > FAIL_RATIO * (noise + min(top.error, abs(difference) / 8)):
+        if abs(difference) > FAIL_RATIO * (SAFETY * math.sqrt(float(np.sum(spread[low:high])))
+                                           + error_of(low, high)):
             smallest = (low, high)
     return range(*smallest) if smallest[1] - smallest[0] > 1 else [smallest[0]]
 

@@ -143,6 +143,9 @@ class Problem:
             raise GradcheckUsage("f: expected a real value for real parameters, got a complex one")
         with _phase("grads at the given point"):
             gradients = [self.call_grads(), self.call_grads()]
+        for path, array in gradients[0].items():
+            if array.dtype.kind == "c":
+                raise GradcheckUsage(f"grads: {path}: expected a real gradient, got {array.dtype}")
         return values, gradients
 
     def _prepare_cotangent(self, raw):

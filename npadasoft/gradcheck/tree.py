@@ -94,7 +94,7 @@ def rebuild(tree, leaves, path=""):
     if isinstance(tree, Mapping):
         return _mapping_like(tree, new)
     if _names_itself(tree):
-        return _mapped(tree, new, path)
+        return _mapped(tree, dict(zip((name for name, _ in inner), new)), path)
     if hasattr(tree, "_fields"):
         return type(tree)(*new)
     if isinstance(tree, (list, tuple)):
@@ -116,9 +116,9 @@ def _mapping_like(tree, new):
 
 def _mapped(tree, new, path):
     """`tree.map` in the order of `tree.items`, and a check that it was that order."""
-    values = iter(new)
+    values = iter(new.values())
     result = tree.map(lambda leaf: next(values))
-    if any(leaf is not value for (_, leaf), value in zip(result.items(), new)):
+    if any(new[name] is not leaf for name, leaf in result.items()):
         raise GradcheckUsage(f"{path or type(tree).__name__}: map() does not visit the leaves in "
                              "the order of items()")
     return result

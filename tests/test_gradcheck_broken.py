@@ -1,0 +1,152 @@
+"""Break the checker: each weakness that it avoids is put in, and a test of it must fail.
+
+A check that cannot fail is a defect; so is a checker whose tests do not notice what it has lost.
+"""
+import sys
+
+import numpy as np
+import pytest
+import test_gradcheck_adaptive as adaptive_tests
+import test_gradcheck_engine as engine_tests
+import test_gradcheck_probes as probe_tests
+import test_gradcheck_verdicts as verdict_tests
+
+from npadasoft import gradcheck
+
+elements, probes, noise, analytic, checking, numeric = (
+    sys.modules[f"npadasoft.gradcheck.{name}"]
+    for name in ("elements", "probes", "noise", "analytic", "check", "numeric"))
+
+
+def breaks(test, *args):
+    """The named test fails now."""
+    with pytest.raises((AssertionError, gradcheck.GradcheckFailed, pytest.fail.Exception)):
+        test(*args)
+
+
+def rademacher(rng, shape):
+    return rng.choice([-1.0, 1.0], shape)
+
+
+def test_an_absolute_tolerance_is_noticed(monkeypatch):
+    original = analytic.Analytic.error
+    monkeypatch.setattr(analytic.Analytic, "error",
+                        property(lambda self: original.fget(self) + 1e-8))
+    breaks(adaptive_tests.test_a_planted_mistake_fails_at_exactly_its_tensors_with_its_hint,
+           "one element 1e-12")
+
+
+def test_a_relative_tolerance_is_noticed(monkeypatch):
+    original = analytic.Analytic.error
+    monkeypatch.setattr(analytic.Analytic, "error", property(
+        lambda self: original.fget(self) + 1e-5 * np.abs(self.gradient)))
+    breaks(adaptive_tests.test_a_planted_mistake_fails_at_exactly_its_tensors_with_its_hint,
+           "relative 1e-6")
+
+
+def test_a_tolerance_that_grows_with_the_size_is_noticed(monkeypatch):
+    original = probes.projection
+
+    def growing(u, one):
+        value, room, size = original(u, one)
+        return value, room + 1e-5 * u.size, size
+    monkeypatch.setattr(probes, "projection", growing)
+    breaks(probe_tests.test_ten_seeds_at_a_smaller_size, "square", "complex")
+
+
+def test_rademacher_probes_are_noticed(monkeypatch):
+    monkeypatch.setattr(probe_tests, "signs", rademacher)
+    breaks(probe_tests.test_no_probe_misses_twice_what_it_would_catch, (1, -1))
+
+
+def test_a_joint_probe_alone_is_noticed(monkeypatch):
+    """Each tensor answers for all of them together."""
+    run = checking._Run
+
+    def jointly(self, tensor, max_elements, count, extra=()):
+        joint, _ = probes.joint_probe(self.problem, self.numerics, self.analytics)
+        tensor.probed, tensor.ratio = True, joint.ratio
+        tensor.verdict = "FAIL" if joint.ratio > 4 else "PASS"
+    monkeypatch.setattr(run, "_tensor", jointly)
+    breaks(probe_tests.test_a_large_tensor_beside_a_small_one_is_probed_alone_too)
+
+
+def test_one_fine_noise_spacing_is_noticed(monkeypatch):
+    monkeypatch.setattr(noise, "LADDER", noise.LADDER[:1])
+    breaks(engine_tests.test_a_cast_to_single_precision_is_seen_on_a_plateau)
+    breaks(adaptive_tests.test_the_estimate_covers_the_truth_with_single_precision_inside_f)
+
+
+def test_one_coarse_noise_spacing_is_noticed(monkeypatch):
+    monkeypatch.setattr(noise, "LADDER", noise.LADDER[-1:])
+    monkeypatch.setattr(noise, "LONE", np.inf)
+    breaks(engine_tests.test_a_kink_nearby_is_stepped_under, 1e-4)
+
+
+def test_the_plain_rms_of_the_gradient_noise_is_noticed(monkeypatch):
+    """A jump of a few elements at 0 makes the check of a million others blind."""
+    original = analytic.line_sigma
+
+    def plain(values):
+        sigma, jump = original(values)
+        return sigma, np.zeros_like(jump)
+    jump_at_zero()
+    monkeypatch.setattr(analytic, "line_sigma", plain)
+    breaks(jump_at_zero)
+
+
+def jump_at_zero():
+    """float32 gradient with a kink at 0 in a few of many elements: the others stay sharp."""
+    x = np.random.default_rng(0).normal(size=10_000).astype(np.float32)
+    x[:8] = 1e-7
+    wrong = gradcheck.check(lambda x: np.sum(np.maximum(x.real, 0) ** 1 + x.real ** 2), x,
+                            lambda x: (x > 0) + 2 * x + np.float32(1e-2) * (np.arange(len(x)) == 99))
+    assert wrong.verdict == "FAIL" and wrong["x"].worst_index == (99,)
+
+
+def test_no_confirmation_is_noticed(monkeypatch):
+    """Without a second opinion the complex step fails a gradient at a kink, or for its own error."""
+    monkeypatch.setattr(elements, "confirm", lambda *args: ("FAIL", "unconfirmed"))
+    breaks(verdict_tests.test_relu_at_zero_is_a_kink_with_its_two_slopes)
+
+
+def test_no_comparison_with_richardson_is_noticed(monkeypatch):
+    def trusting(self, value, u, gradient):
+        self.method = "complex"
+    monkeypatch.setattr(numeric.Numeric, "_compare", trusting)
+    breaks(verdict_tests.test_an_omission_shared_by_the_complex_step_and_the_gradient_is_found)
+
+
+def test_dropped_imaginary_parts_that_pass_silently_are_noticed(monkeypatch):
+    from contextlib import nullcontext
+    monkeypatch.setattr(checking, "quiet", nullcontext)
+    with pytest.warns(np.exceptions.ComplexWarning):
+        with np.errstate(all="ignore"):
+            gradcheck.check(verdict_tests.empty_buffer, verdict_tests.X,
+                            lambda x: np.append(2 * x[:3], 1.0))
+
+
+def test_two_coarse_levels_believed_are_noticed(monkeypatch):
+    derivative = sys.modules["npadasoft.gradcheck.derivative"]
+    monkeypatch.setattr(derivative, "AGREEMENT", 0.0)
+    breaks(engine_tests.test_the_estimate_covers_the_error, "fast sine")
+
+
+def test_steps_that_are_powers_of_two_are_noticed(monkeypatch):
+    derivative = sys.modules["npadasoft.gradcheck.derivative"]
+    monkeypatch.setattr(derivative, "ODD", 1.0)
+    breaks(engine_tests.test_a_period_of_powers_of_two_does_not_hide_the_slope)
+
+
+def test_no_kink_detection_is_noticed(monkeypatch):
+    derivative = sys.modules["npadasoft.gradcheck.derivative"]
+    monkeypatch.setattr(derivative, "FLAT", np.inf)
+    breaks(engine_tests.test_a_kink_at_the_point_has_two_slopes, 1.0)
+
+
+def test_hints_by_ratio_alone_are_noticed(monkeypatch):
+    hints = sys.modules["npadasoft.gradcheck.hints"]
+    monkeypatch.setattr(hints.Question, "passes", lambda self, corrected, scale=1.0: bool(
+        np.allclose(corrected, self.n)))
+    breaks(adaptive_tests.test_a_planted_mistake_fails_at_exactly_its_tensors_with_its_hint,
+           "one element 1e-12")
