@@ -126,9 +126,9 @@ def _plain(value):
 
 # -------------------------------------------------------------------- for people
 
-def render(report):
-    """The report as text: ASCII, 110 columns."""
-    if report.ok and not report.notes:
+def render(report, full=False):
+    """The report as text: ASCII, 110 columns; one line if all is well, unless `full`."""
+    if report.ok and not report.notes and not full:
         return summary(report)
     width = max([6] + [len(tensor.path) for tensor in report.tensors])
     lines = [_headline(report), _columns(width)]

@@ -1,0 +1,200 @@
+"""The command `npadasoft gradcheck`: checks the layer, or the gradients that a port returns."""
+import argparse
+import sys
+
+import numpy as np
+
+from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
+from npadasoft.gradcheck.check import check
+from npadasoft.gradcheck.errors import GradcheckUsage
+from npadasoft.gradcheck.report import render
+
+ACCEPT = ("PASS", "VACUOUS")    # a cluster without a target has no gradient to be wrong
+# sizes unless given: of the layer, and of a port, which answers one request at a time
+SIZES = {"in_features": (12, 5), "classes": (40, 10), "batch": (16, 6)}
+CUTOFFS = ((8, 20), (3, 6))
+MAX_ELEMENTS = (4096, 512)
+
+
+class PortError(Exception):
+    """The port did not answer, or with an error."""
+
+
+def gradcheck(argv):
+    """Check gradients; exit status 0: all PASS, 1: not all, 2: nothing could be checked."""
+    command = []
+    if "--" in argv:
+        at = argv.index("--")
+        argv, command = argv[:at], argv[at + 1:]
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.port and command:
+            raise ValueError("--port NAME or -- COMMAND, not both")
+        of_port = bool(arguments.port or command)
+        _complete(arguments, of_port)
+        report = _of_port(arguments, command) if of_port else _of_layer(arguments)
+    except (ValueError, TypeError, GradcheckUsage, PortError) as error:
+        print(f"npadasoft gradcheck: {error}", file=sys.stderr)
+        return 2
+    report.accept = ACCEPT
+    print(report.to_json(indent=1) if arguments.json else render(report, full=True))
+    return 0 if report.ok else 1
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="npadasoft gradcheck",
+        usage="npadasoft gradcheck [options] [--port NAME | -- COMMAND ...]",
+        description="Check the gradients of the layer, or those that a port returns against "
+                    "differences of the port's own loss.")
+    parser.add_argument("--port", metavar="NAME", help="a ready port, or module:Class")
+    parser.add_argument("--in-features", type=int, metavar="D")
+    parser.add_argument("--classes", type=int, metavar="C")
+    parser.add_argument("--cutoffs", type=_integers, metavar="A,B,...")
+    parser.add_argument("--div-value", type=float, default=2.0, metavar="F", help="default 2")
+    parser.add_argument("--head-bias", action="store_true")
+    parser.add_argument("--batch", type=int, metavar="N")
+    parser.add_argument("--dtype", choices=("float64", "float32", "float16"), default="float64")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--order", type=int, choices=(1, 2), default=1,
+                        help="2: check the derivative of the gradient too")
+    parser.add_argument("--max-elements", type=int, metavar="N",
+                        help="larger tensors are probed, not checked element by element")
+    parser.add_argument("--blocked", action="store_true",
+                        help="gradients of loss_and_gradients instead of backward")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    return parser
+
+
+def _integers(text):
+    return [int(part) for part in text.split(",")]
+
+
+def _complete(arguments, of_port):
+    """Fill in sizes that were not given."""
+    default = {name: sizes[of_port] for name, sizes in SIZES.items()}
+    if arguments.cutoffs is None:
+        arguments.cutoffs = list(CUTOFFS[of_port])
+        if arguments.classes is not None:
+            arguments.cutoffs = [c for c in arguments.cutoffs if c < arguments.classes]
+    for name, value in default.items():
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+    if arguments.max_elements is None:
+        arguments.max_elements = MAX_ELEMENTS[of_port]
+    if arguments.batch < 1:
+        raise ValueError(f"--batch: expected at least 1, got {arguments.batch}")
+    if of_port and (arguments.blocked or arguments.order == 2):
+        raise ValueError("--blocked and --order 2 are for the layer, not for a port")
+
+
+def _layer(arguments):
+    return AdaptiveLogSoftmaxWithLoss(
+        arguments.in_features, arguments.classes, arguments.cutoffs,
+        div_value=arguments.div_value, head_bias=arguments.head_bias, dtype=arguments.dtype,
+        rng=arguments.seed)
+
+
+def _batch(arguments, layer):
+    """Input and targets: first and last class of the short-list and of each cluster, then any."""
+    rng = np.random.default_rng([arguments.seed, 1])
+    edges = [0, *layer.cutoffs]
+    boundaries = list(edges[:-1]) + [edge - 1 for edge in edges[1:]]
+    drawn = rng.integers(0, layer.n_classes, max(0, arguments.batch - len(boundaries)))
+    target = np.concatenate([boundaries, drawn]).astype(np.int64)[:arguments.batch]
+    return rng.normal(size=(arguments.batch, layer.in_features)).astype(layer.dtype), target
+
+
+def _of_layer(arguments):
+    layer = _layer(arguments)
+    x, target = _batch(arguments, layer)
+
+    def adaptive_softmax_loss(p):
+        return layer.with_parameters(p["parameters"])(p["input"], target).loss
+
+    def grads(p):
+        own = layer.with_parameters(p["parameters"])
+        if arguments.blocked:
+            return own.loss_and_gradients(p["input"], target)[1]._asdict()
+        _, cache = own.forward(p["input"], target)
+        return own.backward(cache)._asdict()
+
+    return check(adaptive_softmax_loss, {"input": x, "parameters": layer.parameters}, grads,
+                 order=arguments.order, max_elements=arguments.max_elements, seed=arguments.seed)
+
+
+# -------------------------------------------------------------------- ports
+
+def _of_port(arguments, command):
+    """Differences of what the port calls its loss, against what it calls its gradients."""
+    from npadasoft.conformance import ports
+    from npadasoft.conformance.protocol import ProcessPort, Unusable
+
+    port = ProcessPort(command) if command else ports.load(arguments.port)
+    try:
+        info = port.start()
+    except Unusable as error:
+        raise PortError(str(error)) from None
+    try:
+        return _check_port(port, info, arguments)
+    finally:
+        port.stop()
+
+
+def _check_port(port, info, arguments):
+    if arguments.dtype not in info.dtypes:
+        raise PortError(f"{info.name} computes in {', '.join(info.dtypes)}, not in "
+                        f"{arguments.dtype}")
+    lacking = [op for op in ("forward", "backward") if op not in info.ops]
+    if lacking:
+        raise PortError(f"{info.name} has no {' and no '.join(lacking)}: there is nothing to check")
+    layer = _layer(arguments)
+    x, target = _batch(arguments, layer)
+    params = {"input": x, **dict(layer.parameters.items())}
+    ask = _Asker(port, arguments, target)
+    report = check(ask.loss, params, ask.gradients, method="richardson", upcast=False,
+                   max_elements=arguments.max_elements, seed=arguments.seed, name=info.name)
+    report.notes.append("gradients of the port against differences of its own loss: a FAIL says "
+                        "that they disagree, not which of the two is wrong")
+    return report
+
+
+class _Asker:
+    """The loss and the gradients of a port, as functions of parameters."""
+
+    def __init__(self, port, arguments, target):
+        self.port, self.dtype, self.target = port, arguments.dtype, target
+        self.config = {"in_features": arguments.in_features, "n_classes": arguments.classes,
+                       "cutoffs": arguments.cutoffs, "div_value": arguments.div_value,
+                       "head_bias": arguments.head_bias}
+
+    def loss(self, p):
+        """What `forward` calls the loss."""
+        return float(self._ask("forward", p, {}, ["loss"])["loss"])
+
+    def gradients(self, p):
+        """What `backward` returns for a cotangent 1 of the loss."""
+        names = [f"grad.{name}" for name in p]
+        found = self._ask("backward", p, {"loss": np.array(1.0)}, names)
+        dtype = np.dtype(self.dtype)
+        return {name: found[f"grad.{name}"].astype(dtype) for name in p}
+
+    def _ask(self, op, p, cotangents, want):
+        from npadasoft.conformance.messages import Request
+        from npadasoft.conformance.process import Fault
+
+        arrays = {name: np.asarray(array, np.float64) for name, array in p.items()}
+        request = Request(
+            "gradcheck", op, self.dtype, self.config,
+            {name: array for name, array in arrays.items() if name != "input"},
+            {"input": arrays["input"], "target": self.target}, cotangents, tuple(want))
+        try:
+            answer = self.port.run(request)
+        except Fault as fault:
+            raise PortError(f"{op}: {fault}") from None
+        if answer.error or answer.skipped:
+            raise PortError(f"{op}: the port answers {' '.join(map(str, answer.error or answer.skipped))}")
+        missing = [name for name in want if name not in answer.results]
+        if missing:
+            raise PortError(f"{op}: the answer lacks {', '.join(missing)}")
+        return answer.results
