@@ -66,7 +66,7 @@ def _conform_parser():
         prog="npadasoft conform",
         usage="npadasoft conform [options] [--port NAME | -- COMMAND ...]",
         description="Judge a port of the layer. Without one, judge the layer itself and the suite.")
-    parser.add_argument("--port", metavar="NAME", help=f"{', '.join(ready.READY)}, or module:Class")
+    parser.add_argument("--port", metavar="NAME", help="a ready port (npadasoft ports), or module:Class")
     parser.add_argument("--expect-fail", metavar="FILE", help="known failures: lines `ID [DTYPE]`")
     parser.add_argument("--timeout", type=_seconds, default=TIMEOUT, metavar="S",
                         help=f"seconds a request ({TIMEOUT:g})")
@@ -146,14 +146,20 @@ def _print_head(info, dtypes, n_cases, arguments):
 def _conclude(results, info, shown, arguments, command):
     """Print and write the reports; the exit status."""
     for result in results if not arguments.quiet else ():
-        known = result.lacking or result.tier != "required"
-        silent = result.verdict == "pass" or result.verdict == "skipped" and known
-        if arguments.all or result.counts or not silent:
+        if arguments.all or result.counts or not _goes_without_saying(result):
             print(report.describe(result, shown, arguments.all) + "\n")
     print(report.conclusion(results))
     for path in arguments.report:
         machine.write(path, results, info, command, SUITE)
     return exit_status(results)
+
+
+def _goes_without_saying(result):
+    """Whether the conclusion says enough of it: what is not announced, and skips that do not count."""
+    if result.verdict == "incomplete":
+        return (result.message or "").startswith("not announced")
+    optional = result.lacking or result.tier != "required"
+    return result.verdict == "pass" or result.verdict == "skipped" and bool(optional)
 
 
 # ------------------------------------------------------------------ the offline way
@@ -197,7 +203,7 @@ def ports(argv):
                                      description="Ports that are ready to be judged.")
     parser.parse_args(argv)
     for name, (_, text) in ready.READY.items():
-        print(f"{name:<14}{text:<44}npadasoft conform --port {name}")
+        print(f"{name:<20}{text:<36}npadasoft conform --port {name}")
     print(f"\ntemplates for a new one: {', '.join(sorted(TEMPLATES))} "
           "(npadasoft port-template LANGUAGE)")
     return 0

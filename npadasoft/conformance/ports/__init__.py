@@ -3,13 +3,25 @@ import importlib
 import os
 import sys
 
+_HERE = "npadasoft.conformance.ports."
 READY = {
-    "ours": ("npadasoft.conformance.ports.ours:Ours", "the layer itself"),
-    "ours-blocked": ("npadasoft.conformance.ports.blocked:Blocked", "blocked, in least memory"),
-    "ours-blocked-1": ("npadasoft.conformance.ports.blocked:OneRow", "in blocks of one row"),
-    "ours-blocked-3": ("npadasoft.conformance.ports.blocked:ThreeRows", "in blocks of three rows"),
-    "ours-blocked-cut": ("npadasoft.conformance.ports.blocked:Cut", "in blocks cut in classes too"),
-    "torch": ("npadasoft.conformance.ports.torch:Torch", "PyTorch's layer (pip install torch)"),
+    "ours": (_HERE + "ours:Ours", "the layer itself"),
+    "ours-blocked": (_HERE + "blocked:Blocked", "its blocked pass, in least memory"),
+    "ours-blocked-1": (_HERE + "blocked:OneRow", "in blocks of one row"),
+    "ours-blocked-3": (_HERE + "blocked:ThreeRows", "in blocks of three rows"),
+    "ours-blocked-cut": (_HERE + "blocked:Cut", "in blocks cut in classes too"),
+    "torch": (_HERE + "torch:Torch", "PyTorch's layer"),
+    "torch-compile": (_HERE + "torch_compile:TorchCompile", "behind torch.compile, aot_eager"),
+    "torch-inductor": (_HERE + "torch_compile:TorchInductor", "behind torch.compile"),
+    "libtorch": (_HERE + "libtorch:LibTorch", "PyTorch's C++ layer, compiled"),
+    "paddle": (_HERE + "paddle:Paddle", "Paddle's layer"),
+    "jax": (_HERE + "jax:Jax", "the definition in JAX"),
+    "onnxruntime": (_HERE + "onnxruntime:OnnxRuntime", "our ONNX export, by onnxruntime"),
+    "onnx-reference": (_HERE + "onnxruntime:OnnxReference", "our ONNX export, by onnx"),
+    "fairseq": (_HERE + "fairseq:Fairseq", "fairseq's AdaptiveSoftmax"),
+    "transfo-xl": (_HERE + "transfo_xl:TransfoXL", "transformers' TransfoXL"),
+    "transfo-xl-default": (_HERE + "transfo_xl:TransfoXLDefault", "the same, rows by cluster"),
+    "gluon-nlp": (_HERE + "gluon_nlp:GluonNLP", "gluon-nlp's projected layer, MXNet"),
 }
 
 
