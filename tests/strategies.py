@@ -116,10 +116,11 @@ ALWAYS = (
 def problems(draw, **fixed):
     """Problems of a few rows and classes; `fixed` fields are as given."""
     sizes = draw(st.lists(st.integers(1, 6), min_size=2, max_size=5))
-    clusters = st.sets(st.integers(0, len(sizes) - 1), min_size=1)
+    cutoffs = fixed.get("cutoffs", tuple(np.cumsum(sizes).tolist()))
+    clusters = st.sets(st.integers(0, len(cutoffs) - 1), min_size=1)
     drawn = {
         "in_features": draw(st.integers(1, 9)),
-        "cutoffs": tuple(np.cumsum(sizes).tolist()),
+        "cutoffs": cutoffs,
         "div_value": draw(st.sampled_from([1.0, 1.5, 2.0, 4.0, 0.5])),
         "head_bias": draw(st.booleans()),
         "n": draw(st.integers(0, 9)),

@@ -448,13 +448,25 @@ def expected_score_slack(model, error):
 
 @on_problems()
 def test_the_blocked_pass_has_the_numbers_of_forward_and_backward(Layer, problem):
+    assert_blocked(Layer, problem)
+
+
+@on_problems(cutoffs=(40, 45, 100, 170), in_features=2, div_value=1.0)
+def test_tiles_of_classes_have_the_numbers_of_whole_softmaxes(Layer, problem):
+    """In the least memory that is allowed no softmax here is ever whole."""
+    assert_blocked(Layer, problem)
+
+
+def assert_blocked(Layer, problem):
     layer, x, y = problem.layer(Layer), problem.input(), problem.target()
     result, cache = layer.forward(x, y)
     wanted = layer.backward(cache)
     ones = np.ones(problem.n) if problem.reduction == "none" else 1.0
     due = errors(problem, layer, upstream=(np.zeros(problem.n), ones))
     bound = Model.of(layer, x).loss(y, problem.reduction).error
-    for memory in (2**28, 2**13, 2**12):
+    sizes = (problem.in_features, *layer.hidden_sizes)
+    least = 8 * np.dtype(problem.dtype).itemsize * (5 * max(sizes) + 9)     # one row and one class
+    for memory in (2**28, 3 * least, least):
         loss, grads = layer.loss_and_gradients(x, y, memory=memory)
         assert_same(grads, wanted, due, problem.dtype)
         if np.isnan(result.loss).any():
