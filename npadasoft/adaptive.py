@@ -356,10 +356,10 @@ class AdaptiveLogSoftmaxWithLoss:
         xp = array_namespace(cache.input)
         one_a_row = self.reduction == "none" and ndim(grad_loss)
         s = checks.upstream("grad_loss", grad_loss, "loss", cache.shape if one_a_row else (),
-                            cache.dtype, xp)
+                            cache.dtype, xp).reshape(-1)                # (1,) or (N,)
         if self.reduction == "mean":
             s = s / max(cache.routing.n_kept, 1)
-        q = xp.zeros(cache.input.shape[0], dtype=s.dtype) - s.reshape(-1)
+        q = xp.zeros(cache.input.shape[0], dtype=s.dtype) - s
         if grad_output is None:
             return q
         return q + checks.upstream("grad_output", grad_output, "output", cache.shape,
@@ -568,8 +568,8 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        Exact: first a column of the head is drawn, then, if it is a cluster's, a class of the
-        cluster.
+        Two transfers from the device.  Exact: first a column of the head is drawn, then, if it is a
+        cluster's, a class of the cluster.
         """
         x, parameters, _, shape = self._rows(input)
         u = np.random.default_rng(rng).random((x.shape[0], 2))

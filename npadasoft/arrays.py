@@ -60,10 +60,10 @@ def array_namespace(*values):
 
 def as_array(value, xp):
     """`value` as an array of `xp` in the machine's byte order; not copied if it already is one."""
-    if xp is not np:
-        return xp.asarray(value)
-    array = np.asarray(value)
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    array = value if isinstance(value, xp.ndarray) else np.asarray(value)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return xp.asarray(array) if array.dtype.kind in "biufc" else array
 
 
 def rounded(values, dtype):

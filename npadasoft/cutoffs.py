@@ -240,9 +240,7 @@ def group(key, n_groups, extra=()):
 def _plain_targets(target, n_classes, ignore_index, xp):
     """Targets as int64, ignored ones as 0, and the mask of those that count (None for all)."""
     limits = np.iinfo(target.dtype)
-    y = target.astype(xp.int64)
-    if limits.max > np.iinfo(np.int64).max:         # uint64: what would wrap is out of range anyway
-        y = xp.where(target > n_classes, n_classes, y)
+    y = target.astype(xp.int64)         # a uint64 that wraps is negative: no class either way
     if ignore_index is None or not limits.min <= ignore_index <= limits.max:
         return y, None
     kept = target != ignore_index                                           # (N,)

@@ -96,16 +96,18 @@ def _cut(part, d, itemsize, memory):
     n_rows, (k, h) = part.index.shape[0], part.weight.shape
     budget = memory // itemsize
     beside = (3 * d if part.projection is None else 2 * d + 3 * h) + 8     # numbers a row, beside z
-    if n_rows * (k + beside) <= budget:                 # one block: nothing is added up
+    one_block = n_rows * (k + beside)
+    least = min(one_block, max(4 * max(d, h), 4 * (beside + 1) // 3 + 2))
+    if budget < least:
+        raise ValueError(f"memory should be at least {least * itemsize} bytes for one row and one "
+                         f"class, but found {memory}")
+    if budget >= one_block:                             # nothing is added up
         return n_rows, k, budget
     room = budget // 4
     r, c = (budget - room) // (k + beside), k
     if r < min(n_rows, FEW_ROWS):
         r = max(1, min(n_rows, 8 * FEW_ROWS, (budget - room) // (2 * beside)))
         c = min(k, (budget - room) // r - beside)
-    if c < 1 or room < max(d, h):
-        raise ValueError(f"memory should be at least {8 * itemsize * (beside + 1)} bytes for one "
-                         f"row and one class, but found {memory}")
     return min(r, n_rows), c, room
 
 

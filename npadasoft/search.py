@@ -23,6 +23,8 @@ def predict(x, parameters, cutoffs):
     z = linear(x, parameters.head.weight, parameters.head.bias)             # (N, K)
     best = z.real.argmax(-1)                                                # (N,)
     order, edges, _ = group(xp.where(best < cutoffs.shortlist_size, -1, 0), 1)
+    if edges[0] == x.shape[0]:
+        return best
     rows = order[edges[0]:]                                         # those that left the short-list
     best[rows] = _best_of_open(x[rows], log_softmax(z[rows]), parameters, cutoffs)
     return best

@@ -1,0 +1,107 @@
+"""Nothing in prose is unexecuted: docstrings, and the code and commands of README.
+
+In README a `python` block runs in the namespace of those before it under the same heading, and a
+`text` block right after it is what it prints.  A `console` block holds commands after `$`; those of
+npadasoft are run, and what stands below each is what it prints, where `...` stands for anything.
+"""
+import contextlib
+import doctest
+import importlib
+import io
+import os
+import pkgutil
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import npadasoft
+from npadasoft import cli
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+MODULES = ["npadasoft", *(m.name for m in pkgutil.walk_packages(npadasoft.__path__, "npadasoft.")
+                          if not m.name.endswith("__main__") and ".templates" not in m.name)]
+FENCED = re.compile(r"^(#+ .*)$|^```(\w*)\n(.*?)^```$", re.M | re.S)
+SLOW = ("train", "bench", "ports", "conform --port", "gradcheck --port", "plan \"$(", "verify",
+        "vectors regenerate")     # run by hand or by tests of their own: minutes, or files of others
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_docstring_print_what_they_say(name):
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+def blocks():
+    """(heading, language, text, the text block after it or None) of README, in order."""
+    found, heading = [], ""
+    for match in FENCED.finditer(README):
+        if match[1]:
+            heading = match[1]
+        else:
+            found.append([heading, match[2], match[3], None])
+            if match[2] == "text" and len(found) > 1 and found[-2][1] == "python":
+                found[-2][3] = match[3]
+    return found
+
+
+def sections():
+    """{heading: its python blocks}"""
+    found = {}
+    for heading, language, text, printed in blocks():
+        if language == "python":
+            found.setdefault(heading, []).append((text, printed))
+    return found
+
+
+def commands():
+    """(command, what it prints) of the console blocks that are npadasoft's."""
+    for _, language, text, _ in blocks():
+        if language == "console":
+            for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+                command, _, printed = part.partition("\n")
+                if command.startswith("npadasoft ") and not any(
+                        command.startswith(f"npadasoft {slow}") for slow in SLOW):
+                    yield command, printed
+
+
+@contextlib.contextmanager
+def printing(folder):
+    before, stream = os.getcwd(), io.StringIO()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(stream):
+            yield stream
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("heading", sections())
+def test_the_python_of_readme_runs_and_prints_what_it_says(heading, tmp_path):
+    namespace = {"__name__": "readme"}
+    for code, expected in sections()[heading]:
+        with printing(tmp_path) as stream:
+            exec(compile(code, f"README: {heading}", "exec"), namespace)
+        if expected is not None:
+            assert stream.getvalue() == expected
+
+
+@pytest.mark.parametrize("command, expected", list(commands()), ids=lambda value: value[:40])
+def test_the_commands_of_readme_print_what_they_say(command, expected, tmp_path):
+    with printing(tmp_path) as stream:
+        status = cli.main(shlex.split(command, comments=True)[1:])
+    assert status == 0
+    if expected.strip():
+        pattern = "".join(".*?" if part == "..." else re.escape(part)
+                          for part in re.split(r"(\.\.\.)", expected.strip()))
+        assert re.fullmatch(pattern, stream.getvalue().strip(), re.S), stream.getvalue()
+
+
+def test_readme_names_every_file_of_the_layer_and_every_command():
+    for name in ("reference", "cutoffs", "functional", "adaptive", "search", "parameters", "arrays",
+                 "checks", "fused"):
+        assert f"`{name}.py`" in README
+    for command in cli.COMMANDS:
+        assert f"npadasoft {command}" in README
