@@ -162,6 +162,34 @@ def test_a_diagnosis_is_printed_with_its_sentence():
     assert "or this one: `other`" in text
 
 
+class Known:
+    """Stands in for the module of known mistakes."""
+
+    def __init__(self, all_caught=True):
+        sentence = "a target equal to a cutoff belongs to the NEXT cluster"
+        self.MISTAKES = {"boundary": type("Mistake", (), {"sentence": sentence})}
+        self.score = lambda: ("61 known mistakes: 61 caught", all_caught)
+
+    @staticmethod
+    def diagnose(case, dtype, tensors):
+        return ["boundary"] if "cluster" in tensors else []
+
+
+@pytest.mark.parametrize("all_caught, status", [(True, 0), (False, 1)])
+def test_without_a_port_the_suite_is_judged_by_the_known_mistakes(monkeypatch, all_caught, status):
+    monkeypatch.setattr(command, "_mistakes", lambda: Known(all_caught))
+    found, out, _ = call(command.conform, "--dtype", "float64")
+    assert found == status and "61 known mistakes: 61 caught" in out
+    assert "known mistakes" not in call(command.conform, "--port", "ours", "--only", "T03")[1]
+
+
+def test_a_mistake_is_named_in_the_report_of_a_run(monkeypatch):
+    monkeypatch.setattr(command, "_mistakes", Known)
+    monkeypatch.setattr(ports, "load", lambda name: Boundary())
+    _, out, _ = call(command.conform, "--port", "boundary", "--only", "T03")
+    assert "what this mistake gives: `boundary`, a target equal to a cutoff belongs" in out
+
+
 @pytest.mark.parametrize(
     "value, dtype, text",
     [
@@ -790,7 +818,8 @@ def test_an_operation_that_a_port_announces_but_lacks_is_an_error():
     calls = [lambda: bare.build({}, {}, "float64"), lambda: bare.shapes({})]
     calls += [lambda: bare.forward(None, None, None, ()), lambda: bare.log_prob(None, None)]
     calls += [lambda: bare.backward(None, None, None, {}, ()), lambda: bare.predict(None, None)]
-    calls += [lambda: bare.log_prob_backward(None, None, None, ()), lambda: bare.topk(None, None, 1)]
+    calls += [lambda: bare.log_prob_backward(None, None, None, ())]
+    calls += [lambda: bare.topk(None, None, 1)]
     for method in calls:
         with pytest.raises(NotImplementedError):
             method()

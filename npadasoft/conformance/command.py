@@ -1,5 +1,6 @@
 """The commands: conform, verify, vectors, port-template, ports."""
 import argparse
+import importlib
 import shlex
 import sys
 from importlib import resources
@@ -42,15 +43,28 @@ def conform(argv):
         dtypes = _dtypes(arguments.dtype, info)
         _print_head(info, dtypes, len(cases), arguments)
         results = _echoes(port, dtypes, arguments)
-        results += Session(port, cases, expected_failures=expected,
-                           give_up=arguments.give_up).run(dtypes)
+        results += Session(port, cases, diagnose=getattr(_mistakes(), "diagnose", None),
+                           expected_failures=expected, give_up=arguments.give_up).run(dtypes)
     except ValueError as error:
         print(f"npadasoft conform: {error}", file=sys.stderr)
         return 2
     finally:
         port.stop()
     tail = ["--", *command] if command else []
-    return _conclude(results, info, shown, arguments, ["npadasoft", "conform", *argv, *tail])
+    status = _conclude(results, info, shown, arguments, ["npadasoft", "conform", *argv, *tail])
+    if command or arguments.port or arguments.only or arguments.tier or _mistakes() is None:
+        return status
+    text, all_caught = _mistakes().score()          # without a port: the suite's own test too
+    print("\n" + text)
+    return status if all_caught else 1
+
+
+def _mistakes():
+    """The known mistakes: `MISTAKES`, `diagnose(case, dtype, tensors)`, `score()`; or None."""
+    try:
+        return importlib.import_module("npadasoft.conformance.mistakes")
+    except ModuleNotFoundError:
+        return None
 
 
 def _split(argv):
@@ -66,7 +80,8 @@ def _conform_parser():
         prog="npadasoft conform",
         usage="npadasoft conform [options] [--port NAME | -- COMMAND ...]",
         description="Judge a port of the layer. Without one, judge the layer itself and the suite.")
-    parser.add_argument("--port", metavar="NAME", help="a ready port (npadasoft ports), or module:Class")
+    parser.add_argument("--port", metavar="NAME",
+                        help="a ready port (npadasoft ports), or module:Class")
     parser.add_argument("--expect-fail", metavar="FILE", help="known failures: lines `ID [DTYPE]`")
     parser.add_argument("--timeout", type=_seconds, default=TIMEOUT, metavar="S",
                         help=f"seconds a request ({TIMEOUT:g})")
@@ -145,9 +160,11 @@ def _print_head(info, dtypes, n_cases, arguments):
 
 def _conclude(results, info, shown, arguments, command):
     """Print and write the reports; the exit status."""
+    known = getattr(_mistakes(), "MISTAKES", {})
+    sentences = {name: mistake.sentence for name, mistake in known.items()}
     for result in results if not arguments.quiet else ():
         if arguments.all or result.counts or not _goes_without_saying(result):
-            print(report.describe(result, shown, arguments.all) + "\n")
+            print(report.describe(result, shown, arguments.all, sentences) + "\n")
     print(report.conclusion(results))
     for path in arguments.report:
         machine.write(path, results, info, command, SUITE)
@@ -155,7 +172,7 @@ def _conclude(results, info, shown, arguments, command):
 
 
 def _goes_without_saying(result):
-    """Whether the conclusion says enough of it: what is not announced, and skips that do not count."""
+    """Whether the conclusion says enough: what is not announced, and skips that do not count."""
     if result.verdict == "incomplete":
         return (result.message or "").startswith("not announced")
     optional = result.lacking or result.tier != "required"
@@ -181,7 +198,8 @@ def verify(argv):
         return 2
     cases = vectors_io.select(vectors_io.load(), ids) if ids else []
     _print_head(port.info, dtypes, len(cases), arguments)
-    results = offline.echo_results(port) + offline.session(port, cases, dtypes)
+    results = offline.echo_results(port)
+    results += offline.session(port, cases, dtypes, diagnose=getattr(_mistakes(), "diagnose", None))
     return _conclude(results, port.info, "", arguments, ["npadasoft", "verify", *argv])
 
 

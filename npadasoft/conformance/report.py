@@ -190,6 +190,15 @@ def conclusion(results):
     surprises = sorted({r.id for r in results if r.expected_fail and r.counts})
     if surprises:
         lines.append(f"expected to fail, but did not: {', '.join(surprises)}")
-    status = exit_status(results)
-    failed = sorted({r.id for r in results if r.counts and r.tier == "required"})
-    return "\n".join([*lines, _STATUS[status] + (f": {', '.join(failed)}" if failed else "")])
+    begin = Counter(name for r in results for name in r.origins)
+    if begin:
+        first = ", ".join(f"{name} ({n})" for name, n in begin.most_common(6))
+        lines.append(f"divergences begin at: {first}{', ...' * (len(begin) > 6)}")
+    return "\n".join([*lines, _last_line(results)])
+
+
+def _last_line(results):
+    failed = list(dict.fromkeys(r.id for r in results if r.counts and r.tier == "required"))
+    shown = f": {', '.join(failed[:8])}{', ...' * (len(failed) > 8)}" if failed else ""
+    number_of = f", {len(failed)} required cases" if len(failed) > 8 else ""
+    return _STATUS[exit_status(results)] + number_of + shown

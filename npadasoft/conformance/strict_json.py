@@ -8,7 +8,7 @@ instead.
 import json
 
 LONGEST_LINE = 64 * 2**20       # bytes
-MOST_VALUES = 2**22             # at most 64 bytes each in memory, beside the text itself
+MOST_VALUES = 2**21
 MOST_CONTAINERS = 2**16
 
 
