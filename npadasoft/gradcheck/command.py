@@ -14,6 +14,7 @@ ACCEPT = ("PASS", "VACUOUS")    # a cluster without a target has no gradient to 
 SIZES = {"in_features": (12, 5), "classes": (40, 10), "batch": (16, 6)}
 CUTOFFS = ((8, 20), (3, 6))
 MAX_ELEMENTS = (4096, 512)
+MANY, FEW_ELEMENTS = 20_000, 64     # a layer with more numbers is probed throughout
 
 
 class PortError(Exception):
@@ -80,12 +81,18 @@ def _complete(arguments, of_port):
     for name, value in default.items():
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
-    if arguments.max_elements is None:
-        arguments.max_elements = MAX_ELEMENTS[of_port]
     if arguments.batch < 1:
         raise ValueError(f"--batch: expected at least 1, got {arguments.batch}")
     if of_port and (arguments.blocked or arguments.order == 2):
         raise ValueError("--blocked and --order 2 are for the layer, not for a port")
+
+
+def _max_elements(arguments, arrays, of_port):
+    """Tensors up to this size are checked element by element, each one evaluation of the loss."""
+    if arguments.max_elements is not None:
+        return arguments.max_elements
+    many = sum(array.size for array in arrays) > MANY
+    return FEW_ELEMENTS if many else MAX_ELEMENTS[of_port]
 
 
 def _layer(arguments):
@@ -119,8 +126,10 @@ def _of_layer(arguments):
         _, cache = own.forward(p["input"], target)
         return own.backward(cache)._asdict()
 
+    weights = [x] + [array for _, array in layer.parameters.items()]
     return check(adaptive_softmax_loss, {"input": x, "parameters": layer.parameters}, grads,
-                 order=arguments.order, max_elements=arguments.max_elements, seed=arguments.seed)
+                 order=arguments.order, max_elements=_max_elements(arguments, weights, False),
+                 seed=arguments.seed)
 
 
 # -------------------------------------------------------------------- ports
@@ -153,7 +162,8 @@ def _check_port(port, info, arguments):
     params = {"input": x, **dict(layer.parameters.items())}
     ask = _Asker(port, arguments, target)
     report = check(ask.loss, params, ask.gradients, method="richardson", upcast=False,
-                   max_elements=arguments.max_elements, seed=arguments.seed, name=info.name)
+                   max_elements=_max_elements(arguments, params.values(), True),
+                   seed=arguments.seed, name=info.name)
     report.notes.append("gradients of the port against differences of its own loss: a FAIL says "
                         "that they disagree, not which of the two is wrong")
     return report

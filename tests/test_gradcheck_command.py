@@ -1,0 +1,167 @@
+"""npadasoft gradcheck: of the layer, of ports in this process, of a port behind a command."""
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npadasoft.conformance.messages import Answer
+from npadasoft.conformance.ports.ours import Ours
+from npadasoft.conformance.process import Fault
+from npadasoft.gradcheck.command import gradcheck
+
+PORT = Path(__file__).parent / "ports" / "plain_python.py"
+SMALL = ["--in-features", "4", "--classes", "9", "--cutoffs", "3,6", "--batch", "7"]
+
+
+@pytest.mark.parametrize("options", [[], ["--head-bias", "--blocked"], ["--dtype", "float32"],
+                                     ["--order", "2"], ["--seed", "3", "--div-value", "1.5"]])
+def test_the_layer_passes(options, capsys):
+    assert gradcheck(SMALL + options) == 0
+    out = capsys.readouterr().out
+    assert "parameters.tail.1.1.weight" in out and "RESULT: " in out
+    assert ("second order, curl" in out) == ("--order" in options)
+
+
+def test_the_default_sizes_fit_fewer_classes(capsys):
+    assert gradcheck(["--classes", "15", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["schema"] == "npadasoft.gradcheck/1"
+    assert [t["path"] for t in report["tensors"]][-1] == "parameters.tail.0.1.weight"
+
+
+@pytest.mark.filterwarnings("ignore:cluster 1 has hidden size 0")
+def test_a_hidden_size_of_zero_is_vacuous_and_accepted(capsys):
+    assert gradcheck(SMALL + ["--div-value", "4", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["tensors"][-1]["verdict"] == "VACUOUS"
+    assert report["verdict"] == "VACUOUS" and report["ok"]
+
+
+@pytest.mark.parametrize("wrong", [
+    ["--cutoffs", "9,3"], ["--batch", "0"], ["--port", "nobody"], ["--port", "ours", "--", "cmd"],
+    ["--port", "ours", "--order", "2"], ["--port", "ours", "--dtype", "float16", "--", "x"],
+    ["--", "no-such-command-anywhere"]])
+def test_a_wrong_call_exits_with_2_and_one_line(wrong, capsys):
+    assert gradcheck(wrong) == 2
+    assert capsys.readouterr().err.startswith("npadasoft gradcheck: ")
+
+
+def test_a_port_behind_a_command_passes(capsys):
+    assert gradcheck(["--classes", "7", "--cutoffs", "2,4", "--in-features", "4", "--batch", "3",
+                      "--", sys.executable, str(PORT)]) == 0
+    assert "plain-python" in capsys.readouterr().out
+
+
+def test_a_ready_port_passes_in_single_precision(capsys):
+    assert gradcheck(SMALL + ["--port", "ours", "--dtype", "float32"]) == 0
+    assert "richardson" in capsys.readouterr().out
+
+
+def damaged(change):
+    """A port whose answers to `op` are changed by `change(op, results)`."""
+    class Damaged(Ours):
+        def run(self, request):
+            answer = super().run(request)
+            return replace(answer, results=change(request.op, dict(answer.results)))
+    return Damaged
+
+
+def wrong_backward(op, results):
+    if op == "backward":
+        results["grad.tail.0.0.weight"] = results["grad.tail.0.0.weight"] * 1.5
+    return results
+
+
+def wrong_forward(op, results):
+    return {"loss": results["loss"] * 1.5} if op == "forward" else results
+
+
+class NoBackward(Ours):
+    info = replace(Ours.info, ops=("forward",))
+
+
+class OnlyDouble(Ours):
+    info = replace(Ours.info, dtypes=("float64",))
+
+
+class Silent(Ours):
+    def run(self, request):
+        raise Fault("timeout", "no answer within 1 s")
+
+
+class Failing(Ours):
+    def run(self, request):
+        return Answer(error=("other", "out of luck"))
+
+
+class Skipping(Ours):
+    def run(self, request):
+        return Answer(skipped=("not yet", None))
+
+
+WrongBackward, WrongForward = damaged(wrong_backward), damaged(wrong_forward)
+Lacking = damaged(lambda op, results: {})
+
+
+def here(name):
+    return ["--port", f"{__name__}:{name}"]
+
+
+def test_a_port_whose_backward_is_not_the_derivative_of_its_forward_is_told_where(capsys):
+    assert gradcheck(SMALL + here("WrongBackward") + ["--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [t["path"] for t in report["tensors"] if t["verdict"] == "FAIL"] == ["tail.0.0.weight"]
+    assert report["tensors"][2]["hint"]["value"] == pytest.approx(1.5)
+
+
+def test_and_so_is_one_whose_forward_is_the_wrong_one(capsys):
+    assert gradcheck(SMALL + here("WrongForward")) == 1
+    out = capsys.readouterr().out
+    assert "FAIL, 6 of 6 tensors" in out and "not which of" in out
+
+
+@pytest.mark.parametrize("name, words", [
+    ("NoBackward", "has no backward"), ("Silent", "forward: no answer"),
+    ("Failing", "out of luck"), ("Skipping", "not yet"), ("Lacking", "lacks loss")])
+def test_a_port_that_does_not_answer_exits_with_2(name, words, capsys):
+    assert gradcheck(SMALL + here(name)) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_precision_that_the_port_lacks_is_named(capsys):
+    assert gradcheck(SMALL + here("OnlyDouble") + ["--dtype", "float32"]) == 2
+    assert "computes in float64, not in float32" in capsys.readouterr().err
+
+
+def test_a_large_layer_is_probed_throughout(capsys):
+    assert gradcheck(["--in-features", "16", "--classes", "3000", "--cutoffs", "900"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("8 probes") == 4 and "16x16" in out
+    assert gradcheck(["--in-features", "8", "--classes", "9", "--cutoffs", "3", "--max-elements",
+                      "2"]) == 0
+    assert capsys.readouterr().out.count("8 probes") == 4
+
+
+def test_the_command_is_reached_through_npadasoft(capsys):
+    from npadasoft.cli import main
+    assert main(["gradcheck", *SMALL]) == 0
+
+
+def ptb():
+    """0.43 million parameters, a vocabulary of 10 000, batch 64."""
+    return ["--in-features", "200", "--classes", "10000", "--cutoffs", "1000,4000", "--batch", "64",
+            "--div-value", "4"]
+
+
+@pytest.mark.figures
+def test_figure_of_a_check_at_ptb_size(capsys):
+    import time
+    start = time.perf_counter()
+    status = gradcheck(ptb())
+    took = time.perf_counter() - start
+    with capsys.disabled():
+        print(f"\nnpadasoft gradcheck {' '.join(ptb())}: {took:.1f} s\n{capsys.readouterr().out}")
+    assert status == 0 and took < 20 and np.isfinite(took)
