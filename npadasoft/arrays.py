@@ -15,11 +15,11 @@ import numpy as np
 
 Array = Any     # an array of NumPy or of a library below; which one is settled at run time
 
-_LIBRARIES = {"cupy": "ndarray"}   # module, if imported -> its array class; the tests register more
+_LIBRARIES = {"cupy": "ndarray"}   # module, if imported -> array class; tests register more
 
 FUNCTIONS = frozenset("""
-    arange arctan2 argsort array asarray concatenate cumsum empty exp expm1 float64 int64 isnan log1p
-    matmul ones searchsorted sort stack subtract take_along_axis where zeros
+    arange arctan2 argsort array asarray concatenate cumsum empty exp expm1 float64 int64 isnan
+    log1p matmul ndarray ones searchsorted sort stack subtract take_along_axis where zeros
     """.split())
 METHODS = frozenset("""
     T any argmax astype copy dtype imag max min ndim ravel real reshape shape size sum

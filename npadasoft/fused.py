@@ -97,7 +97,7 @@ def _cut(part, d, itemsize, memory):
     budget = memory // itemsize
     beside = (3 * d if part.projection is None else 2 * d + 3 * h) + 8     # numbers a row, beside z
     one_block = n_rows * (k + beside)
-    least = min(one_block, max(4 * max(d, h), 4 * (beside + 1) // 3 + 2))
+    least = min(one_block, max(4 * max(d, h), -(-4 * (beside + 1) // 3)))
     if budget < least:
         raise ValueError(f"memory should be at least {least * itemsize} bytes for one row and one "
                          f"class, but found {memory}")
