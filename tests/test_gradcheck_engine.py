@@ -9,7 +9,8 @@ from npadasoft.gradcheck.noise import difference_noise
 
 SMOOTH = {
     "exp": (lambda t: math.exp(1 + t), math.e), "square": (lambda t: (3 + t) ** 2, 6.0),
-    "linear": (lambda t: 3 * t + 1, 3.0), "constant": (lambda t: 3.0, 0.0), "zero": (lambda t: 0.0, 0.0),
+    "linear": (lambda t: 3 * t + 1, 3.0), "constant": (lambda t: 3.0, 0.0),
+    "zero": (lambda t: 0.0, 0.0),
     "logarithm near 0": (lambda t: math.log(1e-3 + t) if t > -1e-3 else math.nan, 1e3),
     "root near 0": (lambda t: math.sqrt(1e-6 + t) if t > -1e-6 else math.nan, 500.0),
     "fast sine": (lambda t: math.sin(1000 * (0.3 + t)), 1000 * math.cos(300)),

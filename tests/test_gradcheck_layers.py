@@ -26,7 +26,7 @@ def by_path(layer, params, cotangent, slip=None):
 
 
 def truly_wrong(layer, params, report, slip):
-    """Paths whose gradient the slip really changes, and where (beyond a thousandth of a tolerance)."""
+    """Paths whose gradient the slip really changes, and where."""
     problem = gradcheck.problem.Problem(layer.f, params, layer.grads, seed=report.seed)
     problem.start(None)
     right = by_path(layer, params, problem.cotangent)

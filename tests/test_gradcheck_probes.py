@@ -74,14 +74,16 @@ def test_ten_seeds_at_a_smaller_size(name, method):
 
 
 PATTERNS = {
-    "single": lambda e: e.__setitem__(12345, 1e-3), "pair": lambda e: e.__setitem__([7, 9001], [1e-3, -1e-3]),
+    "single": lambda e: e.__setitem__(12345, 1e-3),
+    "pair": lambda e: e.__setitem__([7, 9001], [1e-3, -1e-3]),
     "row": lambda e: e.__setitem__(slice(2048, 2112), 1e-4), "all": lambda e: e.__iadd__(1e-4),
     "noise and one": lambda e: (e.__iadd__(1e-13), e.__setitem__(99, 1e-3)),
 }
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("method, cost", [("complex", lambda k: k + 2), ("richardson", lambda k: 2 * k + 4)])
+@pytest.mark.parametrize("method, cost", [("complex", lambda k: k + 2),
+                                          ("richardson", lambda k: 2 * k + 4)])
 def test_bisection_ends_on_a_wrong_element_within_its_cost(pattern, method, cost):
     n, rng = 2 ** 14, np.random.default_rng(3)
     x, error = rng.normal(size=n), np.zeros(n)

@@ -150,23 +150,30 @@ USAGE = {
     "two leaves of one path": (lambda: ((cubes, {"a.b": A(), "a": {"b": A()}}, squares), {}),
                                "a.b: two leaves"),
     "no such path": (lambda: ((cubes, {"a": A()}, squares), {"wrt": "b.*"}), "the leaves are a"),
-    "missing gradient": (lambda: ((cubes, {"a": A(), "b": A()}, {"a": A()}), {}), "b: expected .* got nothing"),
+    "missing gradient":
+        (lambda: ((cubes, {"a": A(), "b": A()}, {"a": A()}), {}), "b: expected .* got nothing"),
     "gradient None": (lambda: ((cubes, {"a": A()}, {"a": None}), {}), "a: expected .* got None"),
     "extra gradient": (lambda: ((cubes, {"a": A()}, {"a": A(), "b": A()}), {}), "b is no path"),
-    "wrong shape": (lambda: ((cubes, A(), np.ones(3)), {}), r"shape \(2,\), got float64 of shape \(3,\)"),
+    "wrong shape":
+        (lambda: ((cubes, A(), np.ones(3)), {}), r"shape \(2,\), got float64 of shape \(3,\)"),
     "integer gradient": (lambda: ((cubes, A(), np.ones(2, int)), {}), "floating array"),
     "foreign gradient": (lambda: ((cubes, A(), lambda p: Foreign()), {}), "x: expected a NumPy"),
     "foreign output": (lambda: ((lambda p: Foreign(), A(), squares), {}), "f: output .*detach"),
     "complex output": (lambda: ((lambda p: 1j * cubes(p), A(), squares), {}), "a real value"),
     "complex gradient": (lambda: ((cubes, A(), A() + 0j), {}), "a real gradient"),
-    "no floating output": (lambda: ((lambda p: np.arange(3), A(), squares), {}), "none of its outputs"),
-    "output that changes its shape": (lambda: ((changing(), A(), squares), {}), "expected a scalar"),
+    "no floating output":
+        (lambda: ((lambda p: np.arange(3), A(), squares), {}), "none of its outputs"),
+    "output that changes its shape":
+        (lambda: ((changing(), A(), squares), {}), "expected a scalar"),
     "cotangent of a scalar": (lambda: ((cubes, A(), squares), {"cotangent": A()}), "no cotangent"),
-    "cotangent of another tree": (lambda: ((lambda p: p, A(), squares), {"cotangent": [A()]}), "cotangent: expected"),
-    "cotangent of another shape": (lambda: ((lambda p: p, A(), squares), {"cotangent": np.ones(3)}), "expected shape"),
+    "cotangent of another tree":
+        (lambda: ((lambda p: p, A(), squares), {"cotangent": [A()]}), "cotangent: expected"),
+    "cotangent of another shape":
+        (lambda: ((lambda p: p, A(), squares), {"cotangent": np.ones(3)}), "expected shape"),
     "f no callable": (lambda: ((3.0, A(), squares), {}), "f: expected a callable"),
     "method": (lambda: ((cubes, A(), squares), {"method": "forward"}), "auto, complex, richardson"),
-    "complex refused": (lambda: ((refusing, A(), squares), {"method": "complex"}), "takes no complex x"),
+    "complex refused":
+        (lambda: ((refusing, A(), squares), {"method": "complex"}), "takes no complex x"),
     "order": (lambda: ((cubes, A(), squares), {"order": 3}), "1 or 2, got 3"),
     "order of arrays": (lambda: ((cubes, A(), A()), {"order": 2}), "callable"),
     "hvp without order": (lambda: ((cubes, A(), squares), {"hvp": cubes}), "order=2"),

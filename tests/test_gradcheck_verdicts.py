@@ -16,7 +16,7 @@ def verdict(f, x, g, **options):
     return gradcheck.check(f, x, g, **options).verdict
 
 
-# ---------------------------------------------------------------- right gradients, awkward functions
+# ---------------------------------------------------------------- awkward functions
 
 def empty_buffer(x):
     out = np.empty(3, float)        # drops an imaginary part, with a warning
@@ -138,7 +138,7 @@ def test_a_tie_in_a_maximum_is_a_kink_by_either_method():
 
 
 def test_a_complex_step_never_fails_alone_at_a_kink():
-    """relu by comparison of the real part: the complex step sees the slope 0, the gradient says 1."""
+    """relu by comparison of the real part: the complex step sees the slope 0."""
     x = np.array([0.0, 1.0, 2.0])
     f = lambda x: np.sum(np.where(x.real > 0, x, 0))
     report = gradcheck.check(f, x, lambda x: 1.0 * (x >= 0))

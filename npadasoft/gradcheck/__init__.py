@@ -1,3 +1,92 @@
+"""Is this gradient right?  A numerical check for any hand-written backward, in NumPy alone.
+
+    >>> import numpy as np
+    >>> from npadasoft import gradcheck
+    >>> def f(p):                                           # the loss: sum(tanh(x W))
+    ...     return np.sum(np.tanh(p["x"] @ p["W"]))
+    >>> def grads(p):                                       # its gradient, by hand
+    ...     dz = 1 - np.tanh(p["x"] @ p["W"]) ** 2
+    ...     return {"x": dz @ p["W"].T, "W": p["x"].T @ dz}
+    >>> rng = np.random.default_rng(0)
+    >>> params = {"x": rng.normal(size=(4, 3)), "W": rng.normal(size=(3, 2))}
+    >>> gradcheck.check(f, params, grads).verdict
+    'PASS'
+
+There is no tolerance to set.  The noise of f and that of the gradient are measured, the derivative
+comes with an estimate of its own error, and a difference counts if it exceeds both.
+
+How to read the report
+----------------------
+One mistake, a forgotten factor 2, and what comes of it:
+
+    >>> wrong = gradcheck.check(f, params, lambda p: {**grads(p), "W": 2 * grads(p)["W"]})
+    >>> wrong["W"].verdict, wrong["W"].hint["text"]
+    ('FAIL', 'every element times 2 (a factor 2); dividing by it makes the tensor PASS')
+    >>> wrong["x"].verdict
+    'PASS'
+
+`print(wrong)` shows one line a tensor.  From left to right: how many elements were compared (or
+along how many random directions, for tensors above `max_elements`); how many derivatives are not
+zero, that is, how much was tested; the difference at the worst element and the tolerance there;
+their ratio; `would catch`, the smallest error of one element that would have been a FAIL whatever
+the element; the verdict, and how the derivative was got.  Below a FAIL stand the worst element,
+what confirms it, and a pattern, printed only if undoing it makes the tensor pass.
+
+    PASS              every difference is within a tolerance that is sharp enough
+    FAIL              a difference above 4 tolerances, which a second method confirms
+    INCONCLUSIVE      between 1 and 4; or the tolerance is blunt; or the FAIL cannot be confirmed
+    KINK              f has two slopes at the worst element; `left` and `right` are both given
+    NONFINITE         nan or inf in f, in a gradient, in a parameter, or at all displaced points
+    VACUOUS           no element, or gradient and derivative are identically zero
+    NONDETERMINISTIC  two calls differ, and all differences are within their spread
+
+Only PASS is `ok`; `report.raise_if_failed(accept=("PASS", "VACUOUS"))` accepts more.
+
+Two methods.  The complex step, Im f(x + ih)/h, is exact to rounding, but only of an f that is
+analytic: abs, conj, `.real` and their like break it in silence.  So it has to agree with Richardson
+along a direction, for every tensor, before it is used, and again at a wrong element before that is
+called a FAIL.  Richardson (central differences at up to 40 steps, Neville's table) is slower and
+less sharp, and needs nothing but f.  `derivative` and `noise` are these engines for one number:
+
+    >>> slope = gradcheck.derivative(lambda t: np.exp(1 + t))
+    >>> bool(abs(slope.value - np.e) <= slope.error < 1e-12)
+    True
+
+Functions that return arrays are contracted with a seeded cotangent, which is handed to
+`grads(params, cotangent)`.  Never all ones: the gradient of a softmax with those is zero, right or
+wrong.
+
+    >>> def softmax(z):
+    ...     return np.exp(z) / np.exp(z).sum()
+    >>> gradcheck.check(softmax, rng.normal(size=5), lambda z, c: softmax(z) * c).verdict
+    'FAIL'
+
+Parameters are trees: dicts, lists, tuples, dataclasses, one array, nested at will; f gets copies
+that cannot be written.  `bound` serves objects that keep their arrays as attributes.  float32 and
+float16 gradients are compared with the float64 derivative at the same point (`upcast`).  Other
+libraries are checked through functions that take and return NumPy arrays.
+
+What a check cannot see
+-----------------------
+* An error below `would_catch`.  Errors that are equal in every call along a line are not noise, and
+  may read as FAIL if they exceed a few units of rounding.
+* A wrong loss.  It compares `grads` with `f`; if both hold one mistake, only known values tell.
+* Other points.  One point and one cotangent are tested: a branch not taken, a class without a
+  target is not.  `nonzero` shows how much was.  Loop over seeds and points.
+* A staircase: `round(1000 * x) / 1000` has derivative 0, and what is measured, and noted, is its
+  trend.  Steps finer than 2^-33 of the scale stay invisible.
+
+    >>> stairs = gradcheck.check(lambda x: np.round(1000 * x.real) / 1000, 0.3217, lambda x: 1.0)
+    >>> "staircase" in stairs.notes[0]
+    True
+
+* A swamped tensor: where f is so large that the tensor's part is lost in its rounding, the complex
+  step cannot be compared with anything; the report says what the comparison could see.  An
+  imaginary part lost where the gradient lacks the same term is found by the comparison alone.
+* A function with a memory, or a random one: reported, not repaired.
+* A saturated function, whose derivative is below the rounding of f, and a gradient of exact zeros:
+  INCONCLUSIVE, for nothing tells it from a lost imaginary part.
+"""
 from npadasoft.gradcheck.bound import bound
 from npadasoft.gradcheck.check import check
 from npadasoft.gradcheck.derivative import Derivative, derivative

@@ -49,7 +49,7 @@ def check(f, params, grads, *, wrt=None, cotangent=None, method="auto", max_elem
     seed : int
         Same input and seed, same report, byte for byte.
     upcast : bool
-        f gets float64 copies of float16 and float32 leaves; grads always gets the leaves' own dtype.
+        f gets float64 copies of float16 and float32 leaves; grads gets the leaves' own dtype.
     name : str, optional
         For the report; default: the name of f.
 

@@ -203,7 +203,8 @@ class _Asker:
         except Fault as fault:
             raise PortError(f"{op}: {fault}") from None
         if answer.error or answer.skipped:
-            raise PortError(f"{op}: the port answers {' '.join(map(str, answer.error or answer.skipped))}")
+            said = ' '.join(map(str, answer.error or answer.skipped))
+            raise PortError(f"{op}: the port answers {said}")
         missing = [name for name in want if name not in answer.results]
         if missing:
             raise PortError(f"{op}: the answer lacks {', '.join(missing)}")

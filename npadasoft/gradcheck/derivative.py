@@ -1,8 +1,9 @@
 """The derivative of a function of one number, with an error that can be believed.
 
-Central differences D(h) = (φ(h) - φ(-h)) / 2h have an error that is a series in h².  Halving h again
-and again and taking the series out (Richardson, in Neville's table) leaves the rounding of φ, which is
-measured (`noise`).  Of all entries of the table the one with the smallest estimated error is taken.
+Central differences D(h) = (φ(h) - φ(-h)) / 2h have an error that is a series in h².  Halving h
+again and again and taking the series out (Richardson, in Neville's table) leaves the rounding of φ,
+which is measured (`noise`).  Of all entries of the table the one with the smallest estimated error
+is taken.
 """
 import math
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ AGREEMENT = 2.0     # and twice that for what is not noise: chance favours the s
 CLIMB = 16.0        # a first step that drowns in noise is too small
 CLIMBS = 4
 FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
-ODD = 772591 / 2 ** 20   # no step is a period of φ by chance, and its bits are few: x + h stays exact
+ODD = 772591 / 2 ** 20   # no step is a period of φ by chance; few bits, so that x + h is exact
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Neville:
         self.clear()
 
     def clear(self):
-        """Forget all levels: they saw another function (a kink, or a place where φ is undefined)."""
+        """Forget all levels: they saw another function (a kink, or φ undefined)."""
         self.row, self.bounds = [], []
         self.error, self.value, self.step = math.inf, math.nan, math.nan
 

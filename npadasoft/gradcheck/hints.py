@@ -144,7 +144,8 @@ def _pair(q):
     if abs(d[0] + d[1]) > room:
         return None
     return _hint("pair", float(d[0]), f"two elements alone, {first.tolist()} and "
-                 f"{second.tolist()}, off by {d[0]:+.3g} and {d[1]:+.3g}: swapped, or a wrong index?")
+                 f"{second.tolist()}, off by {d[0]:+.3g} and {d[1]:+.3g}: swapped, or a wrong "
+                 "index?")
 
 
 def _offset(q):

@@ -10,8 +10,9 @@ import numpy as np
 
 from npadasoft.gradcheck.errors import GradcheckUsage
 
-# One spacing is not enough: a float32 cast inside f is constant on the finest and seen on a coarser
-# one, while a coarse one takes curvature and kinks for noise.  The factor keeps off the binary grid.
+# One spacing is not enough: a float32 cast inside f is constant on the finest and seen on a
+# coarser one, while a coarse one takes curvature and kinks for noise.  The factor keeps off the
+# binary grid.
 LADDER = tuple(2.0 ** -k * 0.7368 for k in (33, 26, 19, 13, 9, 5))
 POINTS = 17
 DISTINCT = 8
@@ -20,11 +21,11 @@ LONE = 16.0     # one half of the points this much quieter than all of them: a k
 
 
 class Noise(NamedTuple):
-    """Noise of one function: standard deviation, the spacing it was seen on, and whether finer ones saw none."""
+    """Noise of one function: its standard deviation, and the spacing it was seen on."""
 
     sigma: float
     spacing: float
-    plateau: bool
+    plateau: bool           # constant on finer spacings
 
 
 def noise(phi, scale=1.0):
@@ -62,7 +63,7 @@ def noise(phi, scale=1.0):
 
 
 def _coarser(phi, scale, rung):
-    """More lines on a plateau: on its edge noise is correlated, and less than a little farther out."""
+    """More lines on a plateau: at its edge noise is correlated, and small."""
     steps = [scale * factor * spacing for spacing in LADDER[rung:rung + 2] for factor in RESONANCE]
     lines = [_line(phi, step) for step in steps[1:]]
     return [line for line in lines if np.isfinite(line).all()]

@@ -1,4 +1,4 @@
-"""The numeric side for one tensor: derivatives of f along an element or a direction, by both methods."""
+"""The numeric side for one tensor: derivatives of f along an element or a direction."""
 from dataclasses import dataclass
 
 import numpy as np
@@ -6,13 +6,13 @@ import numpy as np
 from npadasoft.gradcheck.analytic import line_sigma
 from npadasoft.gradcheck.derivative import EPS, richardson
 from npadasoft.gradcheck.errors import GradcheckUsage
-from npadasoft.gradcheck.problem import signs
+from npadasoft.gradcheck.problem import Problem, signs
 
 TINY_STEP = 2.0 ** -66      # of the rms of the tensor: an absolute step overflows at x ~ 1e-30
 SMALLEST_SCALE = 2.0 ** -10
 BLUNT = 1e-3                # a comparison coarser than this part of the scale proves little
 NOISY = 64.0                # eps; a complex step noisier than this is not double inside
-SECOND_LOOK = 0.59          # scale of a confirming Richardson: none of its steps is a step of the first
+SECOND_LOOK = 0.59          # scale of a confirming Richardson: it shares no step with the first
 
 
 def moved(problem, directions, t=0.0, imaginary=None):
@@ -44,12 +44,12 @@ class Numeric:
     error of the complex step.
     """
 
-    problem: object
+    problem: Problem
     path: str
     eps_f: float
     method: str = "richardson"
     note: str = ""
-    blunt: bool = False         # the complex step agrees with a Richardson that sees next to nothing
+    blunt: bool = False         # it agrees with a Richardson that sees next to nothing
     seen: float = 0.0           # error of that comparison
     refuted: bool = False       # Richardson contradicted the complex step at an element
     constant: bool = False      # f does not depend on the tensor at all

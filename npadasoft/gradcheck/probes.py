@@ -1,11 +1,13 @@
-"""Tensors too large for one derivative per element: random directions, and bisection to the culprit.
+"""Tensors too large for one derivative per element: random directions, bisection to the culprit.
 
-A direction's entries are sign * U[1/2, 3/2].  With entries of one size (Rademacher) a pair of errors
-(+d, -d) vanishes in half of all draws; with Gaussian or U[0, 1) entries a lone error hides where the
-entry is small.  The tolerance of a projection is its own error estimate and does not know its size.
+A direction's entries are sign * U[1/2, 3/2].  With entries of one size (Rademacher) a pair of
+errors (+d, -d) vanishes in half of all draws; with Gaussian or U[0, 1) entries a lone error hides
+where the entry is small.  The tolerance of a projection is its own error estimate and does not know
+its size.
 """
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,13 +26,13 @@ LINE_RICHARDSON = 16
 class Probe:
     """One direction: u · g, the numeric derivative along u, and their tolerance."""
 
-    u: np.ndarray
+    u: Any
     analytic: float
     value: float
     error: float            # of value
     noise: float            # of analytic
     scale: float            # |u * g|_2
-    real: object = None     # the Richardson behind `value`, if it was one
+    real: Any = None        # the Richardson behind `value`, if it was one
 
     @property
     def tolerance(self):
@@ -137,7 +139,7 @@ def _pursue(report, numeric, analytic, top):
 
 
 def bisect(numeric, analytic, top):
-    """Indices of the smallest block found whose difference exceeds its tolerance; one, if all goes well.
+    """Indices of the smallest block found whose difference exceeds its tolerance; often one.
 
     Evaluates one half, gets the other by subtraction, and goes to the larger: the difference never
     falls below half of what it was.
@@ -250,6 +252,7 @@ def joint_probe(problem, numerics, analytics):
     if all(numeric.method == "complex" for numeric in numerics.values()):
         value = complex_slope(problem, directions, 2.0 ** -66)
         eps = max(numeric.eps for numeric in numerics.values())
-        return Probe(None, analytic, value, 4 * eps * max(abs(value), size), noise, size), directions
+        error = 4 * eps * max(abs(value), size)
+        return Probe(None, analytic, value, error, noise, size), directions
     real = richardson(lambda t: moved(problem, directions, t), 1.0, some.eps_f, eps=some.own_eps)
     return Probe(None, analytic, real.value, real.error, noise, size, real), directions

@@ -74,7 +74,7 @@ class Problem:
         return Leaf(path, own, point, type(node))
 
     def rng(self, *key):
-        """A generator of its own for each purpose and path: what is checked beside it changes nothing."""
+        """A generator for each purpose and path: what is checked beside it changes nothing."""
         return np.random.default_rng([self.seed] + [zlib.crc32(str(k).encode()) for k in key])
 
     # ---------------------------------------------------------------- calls
@@ -99,7 +99,7 @@ class Problem:
         """The number that stands for an output."""
         if self.cotangent_weights is None:
             return _number(raw)
-        total = 0.0
+        total: complex = 0.0
         for path, end in tree.ends(raw).items():
             weight = self.cotangent_weights.get(path)
             if weight is not None:
@@ -172,7 +172,7 @@ class Problem:
             raise GradcheckUsage("f: none of its outputs is a floating array")
 
     def _draw(self, path, end):
-        """In the precision of the parameters: then grads sees the cotangent that f is contracted with."""
+        """In the precision of the parameters: then grads sees what f is contracted with."""
         floats = [leaf.own.dtype for leaf in self.leaves.values()]
         lowest = min(floats + [end.real.dtype], key=lambda dtype: dtype.itemsize)
         dtype = lowest if lowest in LOW else np.dtype(np.float64)
@@ -233,7 +233,8 @@ def _numpy(path, end):
 def _number(raw):
     if not _is_number(raw):
         _numpy("", raw)
-        raise GradcheckUsage(f"f: expected a scalar as at its first call, got shape {np.shape(raw)}")
+        raise GradcheckUsage("f: expected a scalar as at its first call, got shape "
+                             f"{np.shape(raw)}")
     return complex(raw) if np.asarray(raw).dtype.kind == "c" else float(raw)
 
 

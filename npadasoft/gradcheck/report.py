@@ -214,7 +214,7 @@ def _second_order(report):
 
 
 def _result(report):
-    counts = {}
+    counts: dict[str, int] = {}
     for tensor in report.tensors:
         counts[tensor.verdict] = counts.get(tensor.verdict, 0) + 1
     first = counts.pop(report.verdict, 0)

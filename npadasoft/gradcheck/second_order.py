@@ -182,7 +182,8 @@ def second_difference(phi, eps_f):
 
 def vector_richardson(function, noise_f):
     """(derivative at 0, error) of a function with values in R^n, each element at its best entry."""
-    row, value, error = [], np.full(noise_f.shape, np.nan), np.full(noise_f.shape, np.inf)
+    row: list[tuple] = []
+    value, error = np.full(noise_f.shape, np.nan), np.full(noise_f.shape, np.inf)
     for level in range(VECTOR_LEVELS):
         h = ODD / 8 * 2.0 ** -level
         above, below = function(h), function(-h)

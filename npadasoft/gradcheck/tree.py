@@ -24,8 +24,8 @@ def children(node):
         return [(str(key), child) for key, child in node.items()]
     if _names_itself(node):
         return list(node.items())
-    if hasattr(node, "_fields") and isinstance(node, tuple):
-        return list(zip(node._fields, node))
+    if isinstance(node, tuple) and hasattr(node, "_fields"):
+        return list(zip(getattr(node, "_fields"), node))
     if isinstance(node, (list, tuple)):
         return [(str(i), child) for i, child in enumerate(node)]
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
@@ -86,7 +86,7 @@ def is_foreign(node):
 
 
 def rebuild(tree, leaves, path=""):
-    """The same tree, of the same types, with the ends in the mapping `leaves` (by path) replaced."""
+    """The same tree, of the same types, with the ends in `leaves` (by path) replaced."""
     inner = children(tree)
     if inner is None:
         return leaves.get(path or ROOT, tree)
