@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import strict_cupy as cp
 from hypothesis import example, given, settings
+from strict_cupy import port
 from strict_cupy.layer import down, up
 from strict_cupy.rerun import TESTS, copy_of
 
@@ -213,6 +214,12 @@ def test_lists_meet_a_layer_on_the_device():
 def test_a_target_out_of_range_is_refused_before_anything_wraps(y):
     with pytest.raises(ValueError, match=r"Target values should be in \[0, 4\]"):
         on_device(EDGE).forward(cp.asarray(np.ones((2, 3))), cp.asarray(y))
+
+
+def test_the_golden_vectors_hold_on_the_stand_in():
+    found = list(port.results())
+    assert len(found) > 400
+    assert not [(r.case["id"], r.dtype, r.message) for r in found if r.verdict != "pass"]
 
 
 # ---- the layer's own suite, all of it

@@ -14,8 +14,8 @@ import numpy as np
 import npadasoft
 from npadasoft import Parameters, arrays
 
-from .arrays import ndarray
-from .functions import asarray
+from . import arrays as stand_in
+from . import functions
 from .syncs import count_syncs
 
 Plain = npadasoft.AdaptiveLogSoftmaxWithLoss
@@ -27,16 +27,30 @@ ANALYTIC = {"__call__", "forward", "log_prob", "predict", "topk", "sample", "sta
             "linear_backward", "log_softmax", "pick", "log1p", "bias_backward"}     # complex, too
 
 
+class Library:
+    """Where the arrays go: the stand-in, or a library that a test names with `use`."""
+
+    name, array_class = "strict_cupy", stand_in.ndarray
+    asarray, asnumpy = staticmethod(functions.asarray), staticmethod(functions.asnumpy)
+    dtypes = "?bhilqBHILQefdFD"
+
+
+def use(module, dtypes):
+    """Let the arrays go to another library with CuPy's face from now on."""
+    Library.name, Library.array_class, Library.dtypes = module.__name__, module.ndarray, dtypes
+    Library.asarray, Library.asnumpy = module.asarray, module.asnumpy
+
+
 class Unliftable(Exception):
     """An array that CuPy cannot hold (long doubles, objects), or not do this with (complex)."""
 
 
-def up(value, pairs=None, dtypes="?bhilqBHILQefdFD"):
+def up(value, pairs=None, dtypes=None):
     """`value` with every NumPy array in it as an array of the stand-in."""
     if isinstance(value, np.ndarray):
-        if value.dtype.char not in dtypes:
+        if value.dtype.char not in (Library.dtypes if dtypes is None else dtypes):
             raise Unliftable(value.dtype)
-        lifted_value = asarray(value)
+        lifted_value = Library.asarray(value.astype(value.dtype.newbyteorder("="), copy=False))
         if pairs is not None:
             pairs.append((value, lifted_value))
         return lifted_value
@@ -45,8 +59,8 @@ def up(value, pairs=None, dtypes="?bhilqBHILQefdFD"):
 
 def down(value):
     """`value` with every array of the stand-in in it as a NumPy array; a 0-d one as a scalar."""
-    if isinstance(value, ndarray):
-        return value._data.copy()[()]
+    if isinstance(value, Library.array_class):
+        return np.array(Library.asnumpy(value))[()]
     return _through(value, down)
 
 
@@ -69,8 +83,10 @@ def lifted(function, most=None):
     """`function` on the stand-in; what it writes into its arguments comes down too."""
     @functools.wraps(function)
     def on_device(*args, **keywords):
-        arrays._LIBRARIES.setdefault("strict_cupy", "ndarray")
-        pairs, dtypes = [], "?bhilqBHILQefd" + "FD" * (function.__name__ in ANALYTIC)
+        arrays._LIBRARIES.setdefault(Library.name, "ndarray")
+        pairs, dtypes = [], Library.dtypes
+        if function.__name__ not in ANALYTIC:
+            dtypes = dtypes.replace("FD", "")
         try:
             args, keywords = up(args, pairs, dtypes), up(keywords, pairs, dtypes)
         except Unliftable:
@@ -79,8 +95,9 @@ def lifted(function, most=None):
             result = function(*args, **keywords)
         assert most is None or len(seen) <= most, f"{function.__name__} waits {len(seen)} times"
         for host, device in pairs:
-            if host.flags.writeable and not _same_bits(host, device._data):
-                host[...] = device._data
+            back = Library.asnumpy(device)
+            if host.flags.writeable and not _same_bits(host, back):
+                host[...] = back
         return down(result)
     return on_device
 

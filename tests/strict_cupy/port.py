@@ -1,0 +1,40 @@
+"""The layer on the stand-in, or on what `layer.use` named, as a port for the golden vectors."""
+from npadasoft._version import __version__
+from npadasoft.conformance import vectors_io
+from npadasoft.conformance.messages import PortInfo
+from npadasoft.conformance.plan import representable, requests_of
+from npadasoft.conformance.ports.ours import Ours, named
+from npadasoft.conformance.verdict import judge
+
+from .layer import AdaptiveLogSoftmaxWithLoss
+
+
+class OnDevice(Ours):
+    """As our own port, without the trace: results alone come down."""
+
+    info = PortInfo("npadasoft on a device", __version__, "python", dtypes=Ours.info.dtypes,
+                    trace=())
+
+    def build(self, config, params, dtype):
+        layer = AdaptiveLogSoftmaxWithLoss(**config, dtype=dtype, rng=0)
+        layer.load_state_dict(params)
+        return layer
+
+    def forward(self, layer, input, target, want):
+        output, loss = layer(input, target)
+        return {"output": output, "loss": loss}
+
+    def backward(self, layer, input, target, cotangents, want):
+        _, cache = layer.forward(input, target)
+        return named(layer.backward(cache, cotangents.get("output"), cotangents.get("loss", 0.0)))
+
+
+def results(dtypes=OnDevice.info.dtypes):
+    """A `Result` for each case of the golden vectors and each dtype that can hold it."""
+    port = OnDevice()
+    for case in vectors_io.load():
+        for dtype in dtypes:
+            if representable(case, dtype):
+                requests, lacking = requests_of(case, dtype, port.info)
+                answers = {request.op: port.run(request) for request in requests}
+                yield judge(case, dtype, answers, lacking)

@@ -1,0 +1,64 @@
+"""The layer on a library that truly computes elsewhere: dpnp, on a CPU device.  An optional job.
+
+    pip install dpnp pytest hypothesis numpy scipy
+    export OCL_ICD_FILENAMES=$(python -c "import sys; print(sys.prefix)")/lib/libintelocl.so
+    NPADASOFT_DPNP=1 python -m pytest tests/test_dpnp.py
+
+dpnp has NumPy's face and its own memory, kernels and queue: what runs here uses no NumPy by
+accident.  The theorems of the layer, which judge by rounding bounds, run once more from a copy of
+their module; nothing is loosened.  A call costs a hundred times NumPy's: fewer cases are drawn.
+"""
+import os
+
+import pytest
+
+if os.environ.get("NPADASOFT_DPNP") != "1":
+    pytest.skip("an optional job: set NPADASOFT_DPNP=1", allow_module_level=True)
+
+import dpnp  # noqa: E402
+import numpy as np  # noqa: E402
+from hypothesis import settings  # noqa: E402
+from strict_cupy.layer import use  # noqa: E402
+from strict_cupy.rerun import copy_of  # noqa: E402
+
+from npadasoft import AdaptiveLogSoftmaxWithLoss, arrays  # noqa: E402
+
+use(dpnp, "?bhilqBHILQfdFD")            # no float16 on this device
+OTHER_BITS = {      # test: which bits of NumPy's it asks for
+    "test_eight_threads_get_the_bits_of_one": "dpnp's sums depend on its own threads",
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def library():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(arrays._LIBRARIES, "dpnp", "ndarray")
+        yield
+
+
+def test_arrays_of_dpnp_give_results_of_dpnp():
+    layer = AdaptiveLogSoftmaxWithLoss(8, 20, [4, 9, 15], 2.0, True, rng=0)
+    there = layer.with_parameters(layer.parameters.map(dpnp.asarray))
+    rng = np.random.default_rng(1)
+    x, y = dpnp.asarray(rng.normal(size=(11, 8))), dpnp.asarray(rng.integers(0, 20, 11))
+    (output, loss), cache = there.forward(x, y)
+    grads = there.backward(cache)
+    found = (output, loss, grads.input, there.predict(x), there.sample(x, 0), there.log_prob(x),
+             *there.topk(x, 3), *(leaf for _, leaf in grads.parameters.items()))
+    for value in found:
+        assert isinstance(value, dpnp.ndarray)
+    with pytest.raises(TypeError, match="dpnp and numpy"):
+        layer.forward(x, y)
+
+
+for _module in ("test_laws",):
+    _copy = copy_of(_module)
+    for _name, _value in list(vars(_copy).items()):
+        if _name.startswith("test_") and callable(_value):
+            if _name not in OTHER_BITS:
+                if hasattr(_value, "hypothesis"):
+                    _value._hypothesis_internal_use_settings = settings(
+                        _value._hypothesis_internal_use_settings, max_examples=3)
+                globals()[f"{_name}__of_{_module}"] = _value
+        elif type(_value).__name__ == "FixtureFunctionDefinition":
+            globals()[_name] = _value
