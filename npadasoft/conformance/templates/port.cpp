@@ -30,6 +30,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -40,7 +41,7 @@ const char *NAME = "my port", *VERSION = "0.1";
 const std::vector<std::string> DTYPES = {"float64", "float32"};
 // then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
 const std::vector<std::string> OPS = {"shapes"};
-// intermediate tensors that you show, for example "head_logits", "tail.*.hidden"
+// intermediate tensors that you show, for example "head_logits", "tail.*.hidden"; all: npadasoft vectors show T03
 const std::vector<std::string> TRACE = {};
 
 // An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
@@ -59,7 +60,7 @@ struct Tensor {
   std::vector<size_t> shape;
   std::vector<Number> data;
 
-  Tensor() = default;
+  Tensor() : data(1) {}                 // a scalar
   explicit Tensor(std::vector<size_t> s)
       : shape(std::move(s)),
         data(std::accumulate(shape.begin(), shape.end(), size_t(1), std::multiplies<size_t>())) {}
@@ -76,6 +77,8 @@ struct Config {
   std::vector<double> cutoffs;          // as they came; `shapes` has refused what is no integer
   double div_value;
   bool head_bias;
+  std::optional<int64_t> ignore_index;  // extensions, in a few cases: heed them, or throw Skip
+  std::string reduction;                // "mean", "sum" or "none"
 };
 
 // ---------------------------------------------------------------- the mathematics: yours to write
@@ -207,9 +210,12 @@ Tensors<Number> read_tensors(const json &group) {
 }
 
 Config read_config(const json &value) {
+  const json ignored = value.value("ignore_index", json());
   return {value.at("in_features").get<long>(), value.at("n_classes").get<long>(),
           value.at("cutoffs").get<std::vector<double>>(), value.at("div_value").get<double>(),
-          value.at("head_bias").get<bool>()};
+          value.at("head_bias").get<bool>(),
+          ignored.is_null() ? std::nullopt : std::optional<int64_t>(ignored.get<int64_t>()),
+          value.value("reduction", "mean")};
 }
 
 template <class Number>
