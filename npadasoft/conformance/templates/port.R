@@ -26,7 +26,8 @@ NAME <- "my port"
 VERSION <- "0.1"
 DTYPES <- list("float64")       # R's double
 OPS <- list("shapes")           # then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
-TRACE <- list()                 # intermediate tensors that you show, for example "head_logits", "tail.*.hidden"
+# intermediate tensors that you show, for example "head_logits", "tail.*.hidden"; all: npadasoft vectors show T03
+TRACE <- list()
 INDEX_BASE <- 1
 
 # An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
@@ -43,6 +44,7 @@ skip <- function(reason) {
 
 # list(output = ..., loss = ...), and what TRACE announces.
 # A target outside 1 .. n_classes: refuse("target", ...).  As many targets as rows, or refuse("shape", ...).
+# In a few cases config has ignore_index or reduction: heed them, or skip.
 forward <- function(config, params, input, target, want) {
   skip("forward is not written yet")
 }

@@ -22,14 +22,18 @@
 'use strict';
 
 const NAME = 'my port', VERSION = '0.1';
-const DTYPES = ['float64'];     // JavaScript's number
+const DTYPES = ['float64'];     // JavaScript's number; 'float32' too if every step is rounded with `round`
 const OPS = ['shapes'];         // then: 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'
-const TRACE = [];               // intermediate tensors that you show, for example 'head_logits', 'tail.*.hidden'
+// intermediate tensors that you show, for example 'head_logits', 'tail.*.hidden'; all: npadasoft vectors show T03
+const TRACE = [];
 
 // An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
 class Refused extends Error {
   constructor(kind, message) { super(message); this.kind = kind; }
 }
+
+// Rounds to the request's dtype, which `run` sets: Math.fround for float32.
+let round = (v) => v;
 
 // Something that this port knowingly does not support: throw new Skip('why').
 class Skip extends Error {}
@@ -38,7 +42,7 @@ class Skip extends Error {}
 
 // {output: [...], loss: number}, and what TRACE announces.
 // A target outside 0 .. n_classes-1: throw new Refused('target', ...).  As many targets as rows, or
-// throw new Refused('shape', ...).
+// throw new Refused('shape', ...).  In a few cases config has ignore_index or reduction: heed them, or Skip.
 function forward(config, params, input, target, want) {
   throw new Skip('forward is not written yet');
 }
@@ -148,6 +152,7 @@ function shapeOf(message, name) {
 
 function run(message) {
   const {config, op, want} = message;
+  round = message.dtype === 'float32' ? Math.fround : (v) => v;
   const depth = {input: 2, target: 1, output: 1, log_prob: 2};
   const [params, inputs, cotangents] = ['params', 'inputs', 'cotangents'].map((group) => Object.fromEntries(
     Object.entries(message[group]).map(([name, t]) => [name, rowsOf(t, depth[name] || t.shape.length)])));

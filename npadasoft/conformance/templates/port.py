@@ -32,6 +32,7 @@ DTYPES = ["float64"]            # Python's float; add "float32" if you compute i
 # then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
 OPS = ["shapes"]
 # intermediate tensors that you show, for example "head_logits", "tail.*.hidden"
+# (all of them: npadasoft vectors show T03)
 TRACE: list[str] = []
 
 
@@ -53,7 +54,8 @@ def forward(config, params, input, target, want):
     """{"output": [...], "loss": number}, and what TRACE announces.
 
     A target outside 0 .. n_classes-1: raise Refused("target", ...).  As many targets as rows, or
-    raise Refused("shape", ...).
+    raise Refused("shape", ...).  In a few cases config has ignore_index or reduction: heed them,
+    or raise Skip.
     """
     raise Skip("forward is not written yet")
 
