@@ -62,9 +62,10 @@ def conform(argv):
 def _mistakes():
     """The known mistakes: `MISTAKES`, `diagnose(case, dtype, tensors)`, `score()`; or None."""
     try:
-        return importlib.import_module("npadasoft.conformance.mistakes")
+        found = importlib.import_module("npadasoft.conformance.mistakes")
     except ModuleNotFoundError:
         return None
+    return found if hasattr(found, "score") else None
 
 
 def _split(argv):
