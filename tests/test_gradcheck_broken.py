@@ -108,7 +108,7 @@ def jump_at_zero():
 def test_no_confirmation_is_noticed(monkeypatch):
     """Without a second opinion a gradient at a kink fails."""
     monkeypatch.setattr(elements, "confirm", lambda *args: ("FAIL", "unconfirmed"))
-    breaks(verdict_tests.test_relu_at_zero_is_a_kink_with_its_two_slopes)
+    breaks(verdict_tests.test_a_gradient_outside_both_slopes_of_a_kink_is_said_to_be)
 
 
 def test_no_comparison_with_richardson_is_noticed(monkeypatch):
