@@ -100,7 +100,7 @@ def carried(cp):
 
 
 class OnDevice:
-    """A plugin that puts a copy on the device in the place of each test module that pytest loads."""
+    """A plugin: a copy on the device takes the place of each test module that pytest loads."""
 
     def pytest_pycollect_makemodule(self, module_path, parent):
         module = pytest.Module.from_parent(parent, path=module_path)

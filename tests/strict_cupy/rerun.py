@@ -49,13 +49,18 @@ class Proxy(types.ModuleType):
 
     def __init__(self, module, swapped):
         super().__init__(module.__name__)
-        self.__dict__.update(swapped, _module=module)
+        self.__dict__.update(swapped, _module=module, _before={})
 
     def __getattr__(self, name):
         return getattr(self._module, name)
 
     def __setattr__(self, name, value):
+        self._before.setdefault(name, getattr(self._module, name, None))
         setattr(self._module, name, value)
+
+    def __delattr__(self, name):
+        """What pytest's monkeypatch does to undo: it does not find the name in our own dict."""
+        setattr(self._module, name, self._before[name])
 
 
 def _proxies(swaps):
