@@ -22,14 +22,17 @@
 'use strict';
 
 const NAME = 'plain-javascript', VERSION = '1';
-const DTYPES = ['float64'];     // JavaScript's number
-const OPS = ['shapes', 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'];       // then: 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'
-const TRACE = ['cluster'];             // intermediate tensors that you show, for example 'head_logits', 'tail.*.hidden'
+const DTYPES = ['float64', 'float32'];          // JavaScript's number, and Math.fround of every step
+const OPS = ['shapes', 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'];
+const TRACE = ['cluster'];      // intermediate tensors that are shown
 
 // An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
 class Refused extends Error {
   constructor(kind, message) { super(message); this.kind = kind; }
 }
+
+// Rounds to the request's dtype, which `run` sets: Math.fround for float32.
+let round = (v) => v;
 
 // Something that this port knowingly does not support: throw new Skip('why').
 class Skip extends Error {}
@@ -47,9 +50,9 @@ function forward(config, params, input, target, want) {
     const s = config.cutoffs[0], cluster = clusters[n];
     if (cluster === 0) return A[target[n]];
     const B = tail(params, cluster - 1, x).logP;
-    return A[s + cluster - 1] + B[target[n] - config.cutoffs[cluster - 1]];
+    return round(A[s + cluster - 1] + B[target[n] - config.cutoffs[cluster - 1]]);
   });
-  return {output, loss: -output.reduce((a, b) => a + b, 0) / output.length, cluster: clusters};
+  return {output, loss: round(-sum(output) / output.length), cluster: clusters};
 }
 
 function check(config, input, target) {
@@ -71,14 +74,15 @@ function checkRows(config, input) {
 // 0 is the short-list, i + 1 is tail i.
 const clusterOf = (y, cutoffs) => cutoffs.filter((c) => c <= y).length;
 
-const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
-const linear = (weight, x, bias) => weight.map((row, k) => dot(row, x) + (bias ? bias[k] : 0));
+const sum = (v) => v.reduce((total, x) => round(total + x), 0);
+const dot = (a, b) => sum(a.map((v, i) => round(v * b[i])));
+const linear = (weight, x, bias) => weight.map((row, k) => round(dot(row, x) + (bias ? bias[k] : 0)));
+const [exp, expm1, log1p] = ['exp', 'expm1', 'log1p'].map((name) => (v) => round(Math[name](v)));
 
 function logSoftmax(z) {
-  const top = z.indexOf(Math.max(...z));
-  let rest = 0;
-  z.forEach((v, k) => { if (k !== top) rest += Math.exp(v - z[top]); });
-  return z.map((v) => (v - z[top]) - Math.log1p(rest));
+  const top = z.indexOf(Math.max(...z)), shifted = z.map((v) => round(v - z[top]));
+  const rest = sum(shifted.map((t, k) => (k === top ? 0 : exp(t))));
+  return shifted.map((t) => round(t - log1p(rest)));
 }
 
 function tail(params, i, x) {
@@ -93,7 +97,7 @@ function backward(config, params, input, target, cotangents, want) {
   check(config, input, target);
   const grads = zerosLike(params, input);
   input.forEach((x, n) => {
-    const q = (cotangents.output ? cotangents.output[n] : 0) - (cotangents.loss || 0) / input.length;
+    const q = round((cotangents.output ? cotangents.output[n] : 0) - round((cotangents.loss || 0) / input.length));
     const cluster = clusterOf(target[n], config.cutoffs), s = config.cutoffs[0];
     const A = logSoftmax(linear(params['head.weight'], x, params['head.bias']));
     pullHead(grads, params, n, x, pickedBackward(A, cluster === 0 ? target[n] : s + cluster - 1, q));
@@ -107,7 +111,7 @@ function backward(config, params, input, target, cotangents, want) {
 }
 
 // dz = q (1 at k, else 0) - q p; 1 - p is -expm1(log p), which does not cancel.
-const pickedBackward = (logP, k, q) => logP.map((v, j) => -q * (j === k ? Math.expm1(v) : Math.exp(v)));
+const pickedBackward = (logP, k, q) => logP.map((v, j) => round(-q * (j === k ? expm1(v) : exp(v))));
 
 function zerosLike(params, input) {
   const zeros = (v) => (Array.isArray(v) ? v.map(zeros) : 0);
@@ -117,22 +121,23 @@ function zerosLike(params, input) {
 }
 
 function addOuter(weight, dy, x) {
-  dy.forEach((d, k) => x.forEach((v, j) => { weight[k][j] += d * v; }));
+  dy.forEach((d, k) => x.forEach((v, j) => { weight[k][j] = round(weight[k][j] + round(d * v)); }));
 }
 
+const addTo = (total, part) => part.forEach((v, j) => { total[j] = round(total[j] + v); });
 const transposed = (weight, dy, size) => Array.from({length: size}, (_, j) => dot(dy, weight.map((row) => row[j])));
 
 function pullHead(grads, params, n, x, dz) {
   addOuter(grads['grad.head.weight'], dz, x);
-  if (params['head.bias']) dz.forEach((d, k) => { grads['grad.head.bias'][k] += d; });
-  transposed(params['head.weight'], dz, x.length).forEach((d, j) => { grads['grad.input'][n][j] += d; });
+  if (params['head.bias']) addTo(grads['grad.head.bias'], dz);
+  addTo(grads['grad.input'][n], transposed(params['head.weight'], dz, x.length));
 }
 
 function pullTail(grads, params, i, n, x, hidden, dz) {
   addOuter(grads[`grad.tail.${i}.1.weight`], dz, hidden);
   const dhidden = transposed(params[`tail.${i}.1.weight`], dz, hidden.length);
   addOuter(grads[`grad.tail.${i}.0.weight`], dhidden, x);
-  transposed(params[`tail.${i}.0.weight`], dhidden, x.length).forEach((d, j) => { grads['grad.input'][n][j] += d; });
+  addTo(grads['grad.input'][n], transposed(params[`tail.${i}.0.weight`], dhidden, x.length));
 }
 
 // Rows of n_classes numbers.
@@ -140,7 +145,7 @@ function logProb(config, params, input) {
   checkRows(config, input);
   return input.map((x) => {
     const A = logSoftmax(linear(params['head.weight'], x, params['head.bias'])), s = config.cutoffs[0];
-    return [...A.slice(0, s), ...config.cutoffs.flatMap((_, i) => tail(params, i, x).logP.map((b) => A[s + i] + b))];
+    return [...A.slice(0, s), ...config.cutoffs.flatMap((_, i) => tail(params, i, x).logP.map((b) => round(A[s + i] + b)))];
   });
 }
 
@@ -148,10 +153,10 @@ function logProb(config, params, input) {
 function logProbBackward(config, params, input, cotangent, want) {
   checkRows(config, input);
   const grads = zerosLike(params, input), edges = [...config.cutoffs, config.n_classes];
-  const sum = (v) => v.reduce((a, b) => a + b, 0);
   const softmaxBackward = (logP, grad) => {
-    const top = logP.indexOf(Math.max(...logP)), total = sum(grad), others = total - grad[top];
-    return logP.map((v, k) => (k === top ? -Math.expm1(v) * grad[k] - Math.exp(v) * others : grad[k] - total * Math.exp(v)));
+    const top = logP.indexOf(Math.max(...logP)), total = sum(grad), others = sum(grad.filter((_, k) => k !== top));
+    return logP.map((v, k) => (k === top ? round(round(-expm1(v) * grad[k]) - round(exp(v) * others))
+      : round(grad[k] - round(total * exp(v)))));
   };
   input.forEach((x, n) => {
     const parts = config.cutoffs.map((c, i) => cotangent[n].slice(c, edges[i + 1]));
@@ -253,6 +258,7 @@ function shapeOf(message, name) {
 
 function run(message) {
   const {config, op, want} = message;
+  round = message.dtype === 'float32' ? Math.fround : (v) => v;
   const depth = {input: 2, target: 1, output: 1, log_prob: 2};
   const [params, inputs, cotangents] = ['params', 'inputs', 'cotangents'].map((group) => Object.fromEntries(
     Object.entries(message[group]).map(([name, t]) => [name, rowsOf(t, depth[name] || t.shape.length)])));
