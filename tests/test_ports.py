@@ -1,0 +1,214 @@
+"""The ports in R, JavaScript and C++: written from the templates, judged over every case."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import time
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+
+from npadasoft.conformance import command
+
+PORTS = Path(__file__).parent / "ports"
+SOURCES = {
+    "r": PORTS / "r" / "port.R",
+    "javascript": PORTS / "plain_javascript.js",
+    "cpp": PORTS / "plain_cpp.cpp",
+}
+RUNNERS = {"r": "Rscript", "javascript": "node", "cpp": "g++"}
+DTYPES = {"r": ["float64"], "javascript": ["float64", "float32"], "cpp": ["float64", "float32"]}
+JSONLITE = "cat(requireNamespace('jsonlite', quietly = TRUE))"
+JSON_HPP = "#include <nlohmann/json.hpp>\n"
+
+
+def need(language):
+    """Skip without the language's tools; fail instead where all tests must run."""
+    missing = missing_tool(language)
+    if missing:
+        assert os.environ.get("CI") != "true", f"{missing} is missing"
+        pytest.skip(f"{missing} is not installed")
+
+
+def missing_tool(language):
+    if shutil.which(RUNNERS[language]) is None:
+        return RUNNERS[language]
+    if language == "r" and output_of(["Rscript", "-e", JSONLITE]) != "TRUE":
+        return "r-cran-jsonlite"
+    if language == "cpp":
+        check = ["g++", "-E", "-x", "c++", "-"]
+        if subprocess.run(check, input=JSON_HPP, text=True, capture_output=True).returncode:
+            return "nlohmann-json3-dev"
+    return None
+
+
+def output_of(argv):
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def command_of(language, source, folder, optimise="-O2"):
+    """How the port is started; C++ is compiled first."""
+    if language != "cpp":
+        return [RUNNERS[language], str(source)]
+    program = folder / "port"
+    build = ["g++", "-std=c++17", optimise, "-o", str(program), str(source)]
+    subprocess.run(build, check=True, timeout=300)
+    return [str(program)]
+
+
+@pytest.fixture(scope="module")
+def argv(tmp_path_factory):
+    """The command that starts the port in a language, compiled once."""
+    known = {}
+
+    def start(language):
+        need(language)
+        if language not in known:
+            folder = tmp_path_factory.mktemp(language)
+            known[language] = command_of(language, SOURCES[language], folder)
+        return known[language]
+
+    return start
+
+
+def conform(*arguments):
+    """(exit status, what is printed) of `npadasoft conform`."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        status = command.conform([*arguments])
+    return status, out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def judged(argv, tmp_path_factory):
+    """(exit status, report) of the whole suite over the port in a language, once."""
+    known = {}
+
+    def judge(language):
+        if language not in known:
+            report = tmp_path_factory.mktemp("report") / "report.json"
+            status, _ = conform("--quiet", "--report", str(report), "--", *argv(language))
+            known[language] = status, json.loads(report.read_text())
+        return known[language]
+
+    return judge
+
+
+def ratios(report, dtype):
+    """Largest error of each case, as a multiple of its bound."""
+    worst = [c["worst"] for c in report["cases"] if c["dtype"] == dtype]
+    return [w["ratio"] for w in worst if w and w["ratio"] is not None]
+
+
+# ------------------------------------------------------------------ the three ports pass
+
+
+@pytest.mark.parametrize("language", SOURCES)
+def test_the_port_passes_all_tiers_in_every_dtype_of_its_language(language, judged):
+    status, report = judged(language)
+    assert status == 0
+    for tier in ("required", "quality", "excellence"):
+        assert list(report["summary"][tier]) == DTYPES[language]
+        assert all(set(counts) == {"pass"} for counts in report["summary"][tier].values())
+    assert all(set(v) == {"pass", "skipped"} for v in report["summary"]["extensions"].values())
+
+
+@pytest.mark.parametrize("language", SOURCES)
+def test_the_largest_error_comes_near_the_bound_and_stays_within(language, judged):
+    for dtype in DTYPES[language]:
+        assert 0.2 < max(ratios(judged(language)[1], dtype)) <= 1
+
+
+def test_the_required_tier_takes_the_compiled_port_under_five_seconds(argv):
+    port = argv("cpp")
+    before = time.perf_counter()
+    assert conform("--tier", "required", "--quiet", "--", *port)[0] == 0
+    assert time.perf_counter() - before < 5 * 4       # 5 s on two quiet cores; these may be busy
+
+
+# ------------------------------------------------------------------ and could fail
+
+
+SUM = {                                 # the loss is a sum, and should be a mean
+    "r": ("loss = -mean(output)", "loss = -sum(output)"),
+    "javascript": ("loss: round(-sum(output) / output.length)", "loss: -sum(output)"),
+    "cpp": ("loss.data[0] /= Number(target.size());", ""),
+}
+
+
+@pytest.mark.parametrize("language", SOURCES)
+def test_a_mistake_in_the_port_is_found_at_its_origin(language, tmp_path):
+    need(language)
+    copy = tmp_path / "ports"
+    shutil.copytree(SOURCES[language].parent, copy, ignore=shutil.ignore_patterns("findings"))
+    right, wrong = SUM[language]
+    where = [p for p in copy.iterdir() if p.is_file() and right in p.read_text()]
+    assert len(where) == 1 and where[0].read_text().count(right) == 1
+    where[0].write_text(where[0].read_text().replace(right, wrong))
+    port = command_of(language, copy / SOURCES[language].name, tmp_path, optimise="-O0")
+    status, out = conform("--only", "T03", "--dtype", "float64", "--", *port)
+    assert status == 1 and "first divergence: loss " in out
+
+
+# ------------------------------------------------------------------ they are the templates
+
+
+def protocol(text):
+    return text[text.index("---- the protocol: nothing to change") :]
+
+
+@pytest.mark.parametrize("language", SOURCES)
+def test_what_speaks_to_the_judge_is_the_template_word_for_word(language):
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert command.port_template([language]) == 0
+    assert protocol(SOURCES[language].read_text()) == protocol(out.getvalue())
+
+
+# ------------------------------------------------------------------ R, as R torch documents it
+
+
+AS_DOCUMENTED = """
+source("nn_adaptive_log_softmax_with_loss.R")
+documented <- alist(in_features = , n_classes = , cutoffs = , div_value = 4, head_bias = FALSE)
+stopifnot(identical(formals(nn_adaptive_log_softmax_with_loss), as.pairlist(documented)))
+set.seed(1)
+layer <- nn_adaptive_log_softmax_with_loss(4, 6, c(2, 4), div_value = 2, head_bias = TRUE)
+x <- matrix(rnorm(24), 6, 4)
+found <- layer(x, 1:6)
+log_p <- layer$log_prob(x)
+stopifnot(identical(names(found), c("output", "loss")),
+          all.equal(found$output, diag(log_p)), all.equal(found$loss, -mean(found$output)),
+          all.equal(rowSums(exp(log_p)), rep(1, 6)), identical(layer$predict(x), max.col(log_p)))
+for (bad in c(0, 7, 1.5)) {
+  kind <- tryCatch({ layer(x, c(1:5, bad)); "accepted" }, refused = function(e) e$kind)
+  stopifnot(kind == "target")
+}
+weights <- layer$state_dict()
+h <- 1e-6
+moved <- weights
+moved$tail.1.0.weight[1, 3] <- moved$tail.1.0.weight[1, 3] + h
+layer$load_state_dict(moved)
+slope <- (layer(x, 1:6)$loss - found$loss) / h
+layer$load_state_dict(weights)
+# a forward difference errs by h / 2 times the second derivative and by 2 u / h of cancellation
+stopifnot(abs(slope - layer$backward(x, 1:6)$params$tail.1.0.weight[1, 3]) < 1e-5)
+wrong <- tryCatch({ layer$load_state_dict(weights[-1]); "accepted" }, refused = function(e) e$kind)
+stopifnot(wrong == "shape")
+cat("as documented")
+"""
+
+
+def test_the_layer_in_r_has_the_name_and_arguments_of_r_torch_and_counts_from_1():
+    need("r")
+    done = subprocess.run(
+        ["Rscript", "-e", AS_DOCUMENTED],
+        cwd=PORTS / "r",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "as documented", done.stderr
