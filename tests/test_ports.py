@@ -9,9 +9,10 @@ import time
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from npadasoft.conformance import command
+from npadasoft.conformance import command, vectors_io
 
 PORTS = Path(__file__).parent / "ports"
 SOURCES = {
@@ -120,6 +121,24 @@ def test_the_port_passes_all_tiers_in_every_dtype_of_its_language(language, judg
 def test_the_largest_error_comes_near_the_bound_and_stays_within(language, judged):
     for dtype in DTYPES[language]:
         assert 0.2 < max(ratios(judged(language)[1], dtype)) <= 1
+
+
+def log_prob_of(argv, case, dtype):
+    """What the port answers, as the numbers of its text."""
+    asked = {"cmd": "run", "seq": 1, "op": "log_prob", "dtype": dtype, "want": ["log_prob"]}
+    asked |= {name: case[name] for name in ("id", "config", "params")}
+    asked |= {"inputs": {"input": case["inputs"]["input"]}, "cotangents": {}}
+    lines = json.dumps(asked) + '\n{"cmd":"stop"}\n'
+    done = subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=60)
+    return np.array(json.loads(done.stdout)["results"]["log_prob"]["data"])
+
+
+@pytest.mark.parametrize("language", [name for name in SOURCES if "float32" in DTYPES[name]])
+def test_float32_is_computed_in_float32_and_not_rounded_at_the_end(language, argv):
+    case = vectors_io.select(vectors_io.load(), ["N22"])[0]
+    narrow, wide = (log_prob_of(argv(language), case, dtype) for dtype in ("float32", "float64"))
+    assert np.array_equal(narrow, narrow.astype(np.float32))
+    assert np.any(narrow != wide.astype(np.float32))
 
 
 def test_the_required_tier_takes_the_compiled_port_under_five_seconds(argv):
