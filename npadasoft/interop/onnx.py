@@ -48,8 +48,8 @@ def to_onnx(asm, path, function="log_prob"):
     -----
     A graph has no words to refuse with, but it fails where the layer does: a target that is no
     class becomes an index out of bounds, and more or fewer targets than rows a `Reshape` that does
-    not fit.  What `ArgMax` makes of nan is the runtime's choice.  A cluster of hidden size 0 has logits
-    x · 0.
+    not fit.  What `ArgMax` makes of nan is the runtime's choice.  A cluster of hidden size 0 has
+    logits x · 0.
     """
     model = onnx_model(asm, function)
     with replacing(path) as file:

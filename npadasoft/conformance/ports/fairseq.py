@@ -1,15 +1,17 @@
 """fairseq's AdaptiveSoftmax and AdaptiveLoss, from the files of its sdist: `--port fairseq`.
 
-The layer returns the logits of each softmax, and the criterion sums cross entropies; `output` is made of
-the same logits.  It has no bias in the head: where a case has one, the input gets a constant feature whose
-column in the head is the bias.  `ignore_index` is the criterion's padding_idx.  The rest of the package
-(dropout, quantisation noise, registries) is switched off or stands in.
+The layer returns the logits of each softmax, and the criterion sums cross entropies; `output` is
+made of the same logits. It has no bias in the head: where a case has one, the input gets a
+constant feature whose column in the head is the bias. `ignore_index` is the criterion's
+padding_idx. The rest of the package (dropout, quantisation noise, registries) is switched off or
+stands in.
 """
-import numpy as np
+import re
+from typing import Any
 
 from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Skipped
-from npadasoft.conformance.ports.foreign import module_of, peer_file
+from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, module_of, peer_file
 from npadasoft.conformance.ports.torch import Torch
 
 HOW = ("pip download fairseq==0.12.2 --no-deps --no-binary :all: -d build/peers\n"
@@ -33,14 +35,17 @@ class Fairseq(Torch):
             "fairseq.dataclass": {"FairseqDataclass": object, "__path__": []},
             "fairseq.dataclass.constants": {"DDP_BACKEND_CHOICES": str},
             "omegaconf": {"II": lambda name: None}})
-        self.info = PortInfo("fairseq", f"0.12.2 on torch {self.torch.__version__}", "python",
-                             dtypes=("float64", "float32"), trace=("head_logits", "tail.*.logits"))
+        version = f"0.12.2 on torch {self.torch.__version__}"
+        self.info = PortInfo("fairseq", version, "python", DTYPES, TRAINS)
 
     def _layer(self, config, dtype=None):
         if config.get("reduction", "mean") == "none":
-            raise Skipped("AdaptiveLoss reduces, or has one loss a row only with all rows in the head")
-        return self.softmax.AdaptiveSoftmax(config["n_classes"], config["in_features"],
-                                            list(config["cutoffs"]), 0.0, factor=config["div_value"])
+            raise Skipped("AdaptiveLoss has one loss a row only with all rows in the head")
+        if (config.get("ignore_index") or 0) < 0:
+            raise Skipped("padding_idx is a place in the dictionary")
+        return self.softmax.AdaptiveSoftmax(
+            config["n_classes"], config["in_features"], list(config["cutoffs"]), 0.0,
+            factor=config["div_value"])
 
     def build(self, config, params, dtype):
         layer = self._layer(config)
@@ -53,7 +58,7 @@ class Fairseq(Torch):
             for j, place in enumerate((0, 2)):
                 weight = weights[f"tail.{i}.{j}.weight"]
                 if self.bias is None and tail[place].weight.shape != weight.shape:
-                    raise ValueError(f"shape {tuple(tail[place].weight.shape)} for {tuple(weight.shape)}")
+                    raise ValueError(f"shape {tail[place].weight.shape} for {weight.shape}")
                 tail[place].weight = self.torch.nn.Parameter(weight)
         self.config = config
         return layer
@@ -74,20 +79,16 @@ class Fairseq(Torch):
     def shapes(self, config):
         state = self._layer(config).state_dict()
         del state["version"]
-        return {name.replace(".2.", ".1."): weight.shape for name, weight in state.items()}
+        return {_renamed(name): weight.shape for name, weight in state.items()}
 
     def forward(self, layer, input, target, want):
-        x, y = self._input(input), self._tensor(target)
-        output, logits, loss = self._results(layer, x, y)
-        found = {"head_logits": logits[0].detach().numpy(), "output": output.detach().numpy(),
-                 "loss": loss.detach().numpy()}
-        for i, tail in enumerate(logits[1:]):
-            found[f"tail.{i}.logits"] = (np.zeros((0, layer.cutoff[i + 1] - layer.cutoff[i]))
-                                         if tail is None else tail.detach().numpy())
-        return found
+        output, loss = self._results(layer, self._input(input), self._tensor(target))
+        return {"output": output.detach().numpy(), "loss": loss.detach().numpy()}
 
     def _results(self, layer, x, y):
-        """Log-probability of each target from the layer's logits, these, and the criterion's loss."""
+        """Log-probability of each target, from the layer's logits, and the criterion's loss."""
+        if y.dim() == 0:
+            raise Skipped("the criterion takes batches")
         logits, targets = layer(x, y)
         _, rows = layer.adapt_target(y)
         log_softmax = self.torch.nn.functional.log_softmax
@@ -101,19 +102,19 @@ class Fairseq(Torch):
             loss = loss / size
         if padding is not None:
             output = output * (y != padding)
-        return output.reshape(y.shape), logits, loss.reshape(())
+        return output.reshape(y.shape), loss.reshape(())
 
     def _criterion(self, layer, x, y, padding):
-        """Sum of the losses and number of targets, as AdaptiveLoss has them for this layer's model."""
+        """Sum of the losses and number of targets, as AdaptiveLoss has them for a model."""
         criterion = object.__new__(self.criterion.AdaptiveLoss)
         criterion.padding_idx, criterion.sentence_avg = padding, False
         return criterion.forward(_Model(layer, x), {"net_input": {}, "target": y})
 
     def backward(self, layer, input, target, cotangents, want):
         x, y = self._input(input), self._tensor(target)
-        output, _, loss = self._results(layer, x, y)
-        results = {"output": output, "loss": loss}
-        return self._gradients(layer, x, [(results[n], self._tensor(a)) for n, a in cotangents.items()])
+        results = dict(zip(("output", "loss"), self._results(layer, x, y)))
+        pairs = [(results[name], self._tensor(a)) for name, a in cotangents.items()]
+        return self._gradients(layer, x, pairs)
 
     def log_prob(self, layer, input):
         return self._log_prob(layer, self._input(input)).detach().numpy()
@@ -126,12 +127,9 @@ class Fairseq(Torch):
         x = self._input(input)
         return self._gradients(layer, x, [(self._log_prob(layer, x), self._tensor(cotangent))])
 
-    def predict(self, layer, input):
-        raise Skipped("fairseq's layer has no predict")
-
     def _gradients(self, layer, x, pairs):
         found = super()._gradients(layer, x, pairs)
-        found = {name.replace(".2.", ".1."): g for name, g in found.items()}
+        found = {_renamed(name): g for name, g in found.items()}
         if self.bias is None:
             return found
         found["grad.head.bias"] = found["grad.head.weight"][:, -1]
@@ -139,11 +137,16 @@ class Fairseq(Torch):
                 for name, g in found.items()}
 
 
+def _renamed(name):
+    """Our name of a weight: a dropout is number 1 of a tail, and its second matrix number 2."""
+    return re.sub(r"tail\.(\d+)\.2\.weight", r"tail.\1.1.weight", name)
+
+
 def _is_widened(name):
     return name in ("grad.input", "grad.head.weight") or name.endswith(".0.weight")
 
 
-def _no_dropout(torch):
+def _no_dropout(torch: Any):
     class NoDropout(torch.nn.Module):
         def __init__(self, p, module_name=None):
             super().__init__()

@@ -1,10 +1,25 @@
-"""Files of other projects, which ports find under build/peers and do not contain."""
+"""What ports of other projects share; their files lie under build/peers, and none is contained
+here."""
 import importlib.util
 import sys
 import types
 from pathlib import Path
+from typing import Any
+
+from npadasoft.conformance.ports.base import Skipped
 
 PEERS = Path("build") / "peers"
+TRAINS = ("shapes", "forward", "backward", "log_prob", "log_prob_backward")
+PREDICTS = (*TRAINS, "predict")
+DTYPES = ("float64", "float32")
+
+
+def mean_of_all(config):
+    """Skip what a layer cannot do that takes the mean over all rows."""
+    if config.get("ignore_index") is not None:
+        raise Skipped("the layer has no ignore_index")
+    if config.get("reduction", "mean") != "mean":
+        raise Skipped("the layer always takes the mean")
 
 
 def peer_file(path, how):
@@ -24,7 +39,7 @@ def module_of(path, stand_ins=None):
     before = {name: sys.modules.get(name) for name in names}
     sys.modules.update(names)
     try:
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        spec: Any = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     finally:

@@ -1,8 +1,9 @@
 """gluon-nlp's ProjectedAdaptiveLogSoftmaxWithLoss on MXNet 1.9.1: `--port gluon-nlp`.
 
-The class is taken, without the rest of the package, from the file build/peers/gluon-nlp/layers.py.  It
-projects the input of the head too (here by an identity), has a bias for every class (here zeros in tails),
-and its cluster columns descend.  What it calls a loss is the log-probability.
+The class is taken, without the rest of the package, from the file
+build/peers/gluon-nlp/layers.py. It projects the input of the head too (here by an identity), has
+a bias for every class (here zeros in tails), and its cluster columns descend. What it calls a
+loss is the log-probability.
 """
 import ast
 from collections import OrderedDict
@@ -11,11 +12,12 @@ import numpy as np
 
 from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Port, Skipped
-from npadasoft.conformance.ports.foreign import peer_file
+from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, peer_file
 
 HOW = ("save src/gluonnlp/layers.py of github.com/dmlc/gluon-nlp there; "
        "pip install mxnet==1.9.1 'numpy<1.24'")
 CLASS = "ProjectedAdaptiveLogSoftmaxWithLoss"
+NEEDED = (CLASS, "_fmt_and_check_cutoffs")
 
 
 class GluonNLP(Port):
@@ -25,21 +27,22 @@ class GluonNLP(Port):
         try:
             import mxnet
         except ImportError:
-            raise ImportError("this port needs MXNet: pip install mxnet==1.9.1 'numpy<1.24'") from None
+            raise ImportError("this port needs MXNet: "
+                              "pip install mxnet==1.9.1 'numpy<1.24'") from None
         mxnet.npx.set_np()
         self.mx = mxnet
         self.layer_class = self._class(peer_file("gluon-nlp/layers.py", HOW))
         self.info = PortInfo("gluon-nlp", f"on MXNet {mxnet.__version__}", "python",
-                             dtypes=("float64", "float32"))
+                             DTYPES, TRAINS)
 
     def _class(self, path):
-        """The one class of the file, without its docstring, in the names it needs."""
+        """The class, and the function that checks its cutoffs, in the names they need."""
         import typing
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        nodes = [node for node in tree.body if getattr(node, "name", None) == CLASS]
+        nodes = [node for node in tree.body if getattr(node, "name", None) in NEEDED]
         names = {"use_np": self.mx.util.use_np, "HybridBlock": self.mx.gluon.HybridBlock,
                  "nn": self.mx.gluon.nn, "OrderedDict": OrderedDict, "InitializerType": object,
-                 "_fmt_and_check_cutoffs": lambda cutoffs, size: cutoffs, **vars(typing)}
+                 **vars(typing)}
         exec(compile(ast.Module(nodes, []), str(path), "exec"), names)
         return names[CLASS]
 
@@ -56,7 +59,7 @@ class GluonNLP(Port):
         layer = self._layer(config)
         shapes = {name: p.shape for name, p in layer._collect_params_with_prefix().items()}
         head = (shapes["out_proj_l.0.weight"][0] + shapes["tail_cluster_score_proj.weight"][0],)
-        found = {"head.weight": (*head, config["in_features"])}
+        found: dict = {"head.weight": (*head, config["in_features"])}
         if config["head_bias"]:
             found["head.bias"] = head
         for i in range(len(config["cutoffs"])):
@@ -84,7 +87,7 @@ class GluonNLP(Port):
         return layer
 
     def _array(self, array):
-        array = np.ascontiguousarray(array)
+        array = np.array(array, order="C")
         return self.mx.np.array(array, dtype=array.dtype)
 
     def _results(self, layer, x, y):
@@ -116,9 +119,6 @@ class GluonNLP(Port):
             total = (layer.get_logits(self.mx, x) * self._array(cotangent)).sum()
         total.backward()
         return self._gradients(layer, x)
-
-    def predict(self, layer, input):
-        raise Skipped("gluon-nlp's layer has no predict")
 
     def _gradients(self, layer, x):
         g = {name: p.grad().asnumpy() for name, p in layer._collect_params_with_prefix().items()}

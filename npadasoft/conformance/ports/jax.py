@@ -1,13 +1,15 @@
-"""The definition in JAX, differentiated by JAX: `npadasoft conform --port jax`  (pip install jax).
+"""The definition in JAX, differentiated by JAX: `npadasoft conform --port jax`  (pip install
+jax).
 
-No JAX port of this layer was found, so this one is ours, in the straightforward style: jax.nn.log_softmax,
-all clusters for all rows, jax.grad.  It witnesses the vectors by another autograd, and shows what that style
-costs in accuracy.
+No JAX port of this layer was found, so this one is ours, in the straightforward style:
+jax.nn.log_softmax, all clusters for all rows, jax.grad. It witnesses the vectors by another
+autograd, and shows what that style costs in accuracy.
 """
 import numpy as np
 
 from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Port, Refused
+from npadasoft.conformance.ports.foreign import PREDICTS
 
 
 class Jax(Port):
@@ -22,9 +24,10 @@ class Jax(Port):
         self.jax = jax
         self.info = PortInfo("jax.nn.log_softmax", jax.__version__, "python",
                              dtypes=("float64", "float32"),
-                             ops=("forward", "backward", "log_prob", "log_prob_backward", "predict"))
+                             ops=PREDICTS[1:])
 
     def build(self, config, params, dtype):
+        self.jax.clear_caches()             # every case has shapes of its own
         return config, {name: self.jax.numpy.asarray(a) for name, a in params.items()}
 
     def _log_prob(self, config, weights, x):
@@ -54,7 +57,8 @@ class Jax(Port):
         return {"output": output, "loss": loss / kept.sum() if reduction == "mean" else loss}
 
     def forward(self, layer, input, target, want):
-        return self._results(*layer, self.jax.numpy.asarray(input), target)
+        config, weights = layer
+        return self._results(config, weights, self.jax.numpy.asarray(input), target)
 
     def backward(self, layer, input, target, cotangents, want):
         def total(weights, x):
@@ -63,11 +67,13 @@ class Jax(Port):
         return self._gradients(total, layer, input)
 
     def log_prob(self, layer, input):
-        return self._log_prob(*layer, self.jax.numpy.asarray(input))
+        config, weights = layer
+        return self._log_prob(config, weights, self.jax.numpy.asarray(input))
 
     def log_prob_backward(self, layer, input, cotangent, want):
-        return self._gradients(
-            lambda weights, x: (self._log_prob(layer[0], weights, x) * cotangent).sum(), layer, input)
+        def total(weights, x):
+            return (self._log_prob(layer[0], weights, x) * cotangent).sum()
+        return self._gradients(total, layer, input)
 
     def predict(self, layer, input):
         return self.log_prob(layer, input).argmax(-1)

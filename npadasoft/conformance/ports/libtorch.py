@@ -1,14 +1,15 @@
-"""PyTorch's C++ layer, compiled from the headers of the wheel: `npadasoft conform --port libtorch`.
+"""PyTorch's C++ layer, compiled from the headers of the wheel: `npadasoft conform --port
+libtorch`.
 
-The first start compiles the few lines below (half a minute, g++) to build/peers.  `loss` is a C++ double,
-with nothing to differentiate: where a case asks for its gradient, this port does what a user must, and
-differentiates the negated mean of `output`.
+The first start compiles the few lines below (half a minute, g++) to build/peers. `loss` is a C++
+double, with nothing to differentiate: where a case asks for its gradient, this port does what a
+user must, and differentiates the negated mean of `output`.
 """
 import hashlib
 import subprocess
 
 from npadasoft.conformance.messages import PortInfo
-from npadasoft.conformance.ports.foreign import PEERS
+from npadasoft.conformance.ports.foreign import DTYPES, PEERS, PREDICTS, mean_of_all
 from npadasoft.conformance.ports.torch import Torch
 
 SOURCE = r"""
@@ -17,12 +18,13 @@ SOURCE = r"""
 using torch::Tensor;
 using Layer = torch::nn::AdaptiveLogSoftmaxWithLoss;
 
-static Layer make(int64_t features, int64_t classes, at::IntArrayRef cutoffs, double divisor, bool bias) {
+static Layer make(int64_t features, int64_t classes, at::IntArrayRef cutoffs, double divisor,
+                  bool bias) {
   auto options = torch::nn::AdaptiveLogSoftmaxWithLossOptions(features, classes, cutoffs.vec());
   return Layer(options.div_value(divisor).head_bias(bias));
 }
-static Layer load(int64_t features, int64_t classes, at::IntArrayRef cutoffs, double divisor, bool bias,
-                  at::TensorList weights) {
+static Layer load(int64_t features, int64_t classes, at::IntArrayRef cutoffs, double divisor,
+                  bool bias, at::TensorList weights) {
   auto layer = make(features, classes, cutoffs, divisor, bias);
   layer->to(weights[0].scalar_type());
   torch::NoGradGuard guard;
@@ -53,31 +55,35 @@ static std::tuple<Tensor, double> forward(int64_t d, int64_t c, at::IntArrayRef 
   return {result.output, result.loss};
 }
 static std::vector<Tensor> backward(int64_t d, int64_t c, at::IntArrayRef k, double v, bool b,
-                                    at::TensorList w, Tensor x, Tensor y, Tensor gout, double gloss) {
+                                    at::TensorList w, Tensor x, Tensor y, Tensor gout,
+                                    double gloss) {
   torch::AutoGradMode mode(true);
   auto layer = load(d, c, k, v, b, w);
   auto leaf = x.detach().clone().requires_grad_();
   auto output = layer->forward(leaf, y).output;
   return pull(layer, leaf, (output * gout).sum() - gloss * output.mean());
 }
-static Tensor log_prob(int64_t d, int64_t c, at::IntArrayRef k, double v, bool b, at::TensorList w, Tensor x) {
+static Tensor log_prob(int64_t d, int64_t c, at::IntArrayRef k, double v, bool b,
+                       at::TensorList w, Tensor x) {
   torch::NoGradGuard guard;
   return load(d, c, k, v, b, w)->log_prob(x);
 }
-static std::vector<Tensor> log_prob_backward(int64_t d, int64_t c, at::IntArrayRef k, double v, bool b,
-                                             at::TensorList w, Tensor x, Tensor g) {
+static std::vector<Tensor> log_prob_backward(int64_t d, int64_t c, at::IntArrayRef k, double v,
+                                             bool b, at::TensorList w, Tensor x, Tensor g) {
   torch::AutoGradMode mode(true);
   auto layer = load(d, c, k, v, b, w);
   auto leaf = x.detach().clone().requires_grad_();
   return pull(layer, leaf, (layer->log_prob(leaf) * g).sum());
 }
-static Tensor predict(int64_t d, int64_t c, at::IntArrayRef k, double v, bool b, at::TensorList w, Tensor x) {
+static Tensor predict(int64_t d, int64_t c, at::IntArrayRef k, double v, bool b,
+                      at::TensorList w, Tensor x) {
   torch::NoGradGuard guard;
   return load(d, c, k, v, b, w)->predict(x);
 }
 TORCH_LIBRARY(npadasoft, m) {
   m.def("parameters", parameters); m.def("forward", forward); m.def("backward", backward);
-  m.def("log_prob", log_prob); m.def("log_prob_backward", log_prob_backward); m.def("predict", predict);
+  m.def("log_prob", log_prob); m.def("log_prob_backward", log_prob_backward);
+  m.def("predict", predict);
 }
 """
 
@@ -89,9 +95,10 @@ class LibTorch(Torch):
         super().__init__()
         self.torch.ops.load_library(str(compiled(self.torch)))
         self.ops = self.torch.ops.npadasoft
-        self.info = PortInfo("libtorch", self.torch.__version__, "C++", dtypes=("float64", "float32"))
+        self.info = PortInfo("libtorch", self.torch.__version__, "C++", DTYPES, PREDICTS)
 
     def build(self, config, params, dtype):
+        mean_of_all(config)
         return self._arguments(config), list(params), [self._tensor(a) for a in params.values()]
 
     def _arguments(self, config):
@@ -106,7 +113,8 @@ class LibTorch(Torch):
 
     def forward(self, layer, input, target, want):
         arguments, _, weights = layer
-        output, loss = self.ops.forward(*arguments, weights, self._tensor(input), self._tensor(target))
+        output, loss = self.ops.forward(*arguments, weights, self._tensor(input),
+                                        self._tensor(target))
         return {"output": output.numpy(), "loss": loss}
 
     def backward(self, layer, input, target, cotangents, want):
@@ -133,7 +141,8 @@ class LibTorch(Torch):
 
 
 def _named(names, found):
-    return dict(zip(["grad.input", *(f"grad.{name}" for name in names)], (t.numpy() for t in found)))
+    keys = ["grad.input", *(f"grad.{name}" for name in names)]
+    return {key: tensor.numpy() for key, tensor in zip(keys, found)}
 
 
 def compiled(torch):
@@ -149,6 +158,7 @@ def compiled(torch):
         folders = [flag for path in cpp_extension.library_paths()
                    for flag in (f"-L{path}", f"-Wl,-rpath,{path}")]
         abi = f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}"
-        subprocess.run(["g++", "-std=c++20", "-O1", "-w", "-fPIC", "-shared", abi, *paths, str(source),
-                        *folders, "-ltorch", "-ltorch_cpu", "-lc10", "-o", str(library)], check=True)
+        flags = ["-std=c++20", "-O1", "-w", "-fPIC", "-shared", abi, *paths, str(source), *folders,
+                 "-ltorch", "-ltorch_cpu", "-lc10", "-o", str(library)]
+        subprocess.run(["g++", *flags], check=True)
     return library

@@ -47,9 +47,9 @@ class OnnxRuntime(Port):
     def _run(self, layer, function, input, target=None):
         if input.ndim != 2:
             raise Skipped("the exported graph takes batches (N, in_features)")
-        feeds = {"input": np.ascontiguousarray(input)}
+        feeds = {"input": np.array(input, order="C")}
         if target is not None:
-            feeds["target"] = np.ascontiguousarray(target)
+            feeds["target"] = np.array(target, order="C")
         return self._evaluate(onnx_model(layer, function), feeds)
 
     def _evaluate(self, model, feeds):

@@ -1,8 +1,9 @@
-"""Paddle's layer as a port: `npadasoft conform --port paddle`  (pip install paddlepaddle==3.3.1)."""
+"""Paddle's layer as a port: `npadasoft conform --port paddle`."""
 import numpy as np
 
 from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Port
+from npadasoft.conformance.ports.foreign import DTYPES, PREDICTS, mean_of_all
 
 
 class Paddle(Port):
@@ -14,10 +15,11 @@ class Paddle(Port):
         except ImportError:
             raise ImportError("this port needs PaddlePaddle: pip install paddlepaddle") from None
         self.paddle = paddle
-        self.info = PortInfo("paddle", paddle.__version__, "python", dtypes=("float64", "float32"),
+        self.info = PortInfo("paddle", paddle.__version__, "python", DTYPES, PREDICTS,
                              layout="in_out")
 
     def build(self, config, params, dtype):
+        mean_of_all(config)
         self.paddle.set_default_dtype(dtype)
         layer = self._layer(config)
         for name, weight in self._weights(layer).items():
@@ -66,7 +68,7 @@ class Paddle(Port):
         return layer.predict(self._tensor(input)).numpy()
 
     def _tensor(self, array, stop_gradient=True):
-        return self.paddle.to_tensor(np.ascontiguousarray(array), stop_gradient=stop_gradient)
+        return self.paddle.to_tensor(np.array(array, order="C"), stop_gradient=stop_gradient)
 
     def _gradients(self, layer, x, pairs):
         leaves = {"grad.input": x,

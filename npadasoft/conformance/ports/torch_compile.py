@@ -1,8 +1,9 @@
 """PyTorch's layer behind `torch.compile`: `--port torch-compile`, `--port torch-inductor`.
 
 The first traces forward and backward and runs what was traced without generating code (backend
-"aot_eager"); the second is the default, which compiles C++ for every shape and takes half a minute a case.
-Each layer is traced anew: beyond eight shapes PyTorch would quietly run it uncompiled.
+"aot_eager"); the second is the default, which compiles C++ for every shape and takes half a
+minute a case. Each layer is traced anew: beyond eight shapes PyTorch would quietly run it
+uncompiled.
 """
 from dataclasses import replace
 

@@ -1,13 +1,14 @@
-"""TransfoXL's ProjectedAdaptiveLogSoftmax, from a file of transformers 4.35.2: `--port transfo-xl`.
+"""TransfoXL's ProjectedAdaptiveLogSoftmax, from a file of transformers 4.35.2: `--port transfo-
+xl`.
 
-Its constructor cannot make sizes of a div_value that is no integer, and shares one table with div_value 1;
-the port gives it sizes and weights by hand, an identity for the projection of the head and zeros for the
-biases of the tails.  Asked with keep_order=True; `transfo-xl-default` asks as the model does, without.
-The loss is the model's own: the mean of the losses that are not 0.
+Its constructor cannot make sizes of a div_value that is no integer, and shares one table with
+div_value 1; the port gives it sizes and weights by hand, an identity for the projection of the
+head and zeros for the biases of the tails. Asked with keep_order=True; `transfo-xl-default` asks
+as the model does, without. The loss is the model's own: the mean of the losses that are not 0.
 """
 from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Skipped
-from npadasoft.conformance.ports.foreign import module_of, peer_file
+from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, module_of, peer_file
 from npadasoft.conformance.ports.torch import Torch
 
 HOW = ("pip download transformers==4.35.2 --no-deps -d build/peers\n"
@@ -25,21 +26,21 @@ class TransfoXL(Torch):
         super().__init__()
         self.module = module_of(peer_file(FILE, HOW))
         order = "keep_order=True" if self.keep_order else "default order"
-        self.info = PortInfo("transformers TransfoXL", f"4.35.2 on torch {self.torch.__version__}, {order}",
-                             "python", dtypes=("float64", "float32"))
+        version = f"4.35.2 on torch {self.torch.__version__}, {order}"
+        self.info = PortInfo("transformers TransfoXL", version, "python", DTYPES, TRAINS)
 
     def _module(self, config):
         div_value = config["div_value"]
         return self.module.ProjectedAdaptiveLogSoftmax(
-            config["n_classes"], config["in_features"], config["in_features"], list(config["cutoffs"]),
-            int(div_value) if div_value == int(div_value) else div_value)
+            config["n_classes"], config["in_features"], config["in_features"],
+            list(config["cutoffs"]), int(div_value) if div_value == int(div_value) else div_value)
 
     def shapes(self, config):
         module = self._module(config)
         if config["div_value"] == 1:
             raise Skipped("with div_val 1 it has one table for all classes and no projections")
         features, shortlist = config["in_features"], config["cutoffs"][0]
-        found = {"head.weight": (shortlist + module.n_clusters, features)}
+        found: dict = {"head.weight": (shortlist + module.n_clusters, features)}
         if config["head_bias"]:
             found["head.bias"] = (shortlist + module.n_clusters,)
         for i in range(module.n_clusters):
@@ -84,7 +85,8 @@ class TransfoXL(Torch):
     def backward(self, layer, input, target, cotangents, want):
         x = self._tensor(input).requires_grad_()
         results = dict(zip(("output", "loss"), self._results(layer, x, self._tensor(target))))
-        return self._gradients(layer, x, [(results[n], self._tensor(a)) for n, a in cotangents.items()])
+        pairs = [(results[name], self._tensor(a)) for name, a in cotangents.items()]
+        return self._gradients(layer, x, pairs)
 
     def log_prob(self, layer, input):
         """What forward gives without labels: its own `log_prob` raises for any cluster."""
@@ -98,9 +100,6 @@ class TransfoXL(Torch):
             raise Skipped("one batch axis")
         x = self._tensor(input).requires_grad_()
         return self._gradients(layer, x, [(layer(x), self._tensor(cotangent))])
-
-    def predict(self, layer, input):
-        raise Skipped("TransfoXL's layer has no predict")
 
     def _gradients(self, layer, x, pairs):
         g = super()._gradients(layer, x, pairs)

@@ -1,0 +1,161 @@
+"""What was found in the ports, each with the cases or the script that shows it.
+
+A script lies in tests/ports/findings, needs the port's packages and nothing else, and fails once
+the finding is mended. Cases are named by their ids: `npadasoft vectors show ID` prints one.
+"""
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that ports do otherwise than the layer, and where to see it."""
+
+    ports: tuple[str, ...]
+    says: str
+    cases: tuple[str, ...] = ()         # ids or patterns of them
+    script: str = ""                    # name of a file in tests/ports/findings
+
+    def explains(self, port, case):
+        """Whether the failure of `port` on the case is this finding."""
+        return port in self.ports and any(fnmatchcase(case, pattern) for pattern in self.cases)
+
+    def lines(self):
+        """The sentence, wrapped, and where to see it."""
+        shown = [f"cases {' '.join(self.cases)}"] if self.cases else []
+        shown += [f"tests/ports/findings/{self.script}.py"] if self.script else []
+        return [f"  - {self.says}", f"    {'; '.join(shown)}"]
+
+
+TORCH = ("torch", "torch-compile", "libtorch")
+XL = ("transfo-xl", "transfo-xl-default")
+TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "jax")
+FINDINGS = (
+    Finding(TEXTBOOK,
+            "a confident example loses its loss and gradient: both are 0 from a gap of 37 "
+            "(float32: 17) on, and half of the digits are gone at 20",
+            cases=("X*",), script="torch_confident"),
+    Finding(TORCH,
+            "no batch of more than one axis, and no log_prob or predict of a single example",
+            cases=("A01", "A02", "A03", "A04")),
+    Finding(("torch",),
+            "predict of a 3-D batch is wrong numbers without an error",
+            script="torch_predict_3d"),
+    Finding(("torch", "torch-compile", "paddle", "gluon-nlp"),
+            "a layer of no features is built",
+            cases=("E20",)),
+    Finding(("torch",),
+            "under autocast a batch fails once a target lies in a tail",
+            script="torch_autocast"),
+    Finding(("torch",),
+            "its forward cannot be exported to ONNX: torch.export refuses it",
+            script="torch_onnx_export"),
+    Finding(("torch-compile",),
+            "fullgraph=True fails: forward asks the data which clusters are used",
+            script="torch_compile_fullgraph"),
+    Finding(("libtorch",),
+            "hidden sizes are floors of rounded quotients, 640 for 1024 / 1.6 where Python's "
+            "layer has 639: a checkpoint of one does not fit the other",
+            cases=("S08", "S09", "S10")),
+    Finding(("libtorch",),
+            "a hidden size of 0 cannot be built (from is out of bounds for float)",
+            cases=("S15", "S16", "S24")),
+    Finding(("libtorch",),
+            "three targets for four rows are taken, and three results given",
+            cases=("E06",)),
+    Finding(("libtorch",),
+            "loss is a C++ double: nothing to call backward on",
+            script="libtorch_loss_is_a_double"),
+    Finding(("paddle",),
+            "on a CPU log_softmax is cut off at -64: a loss of 800 is 64, a class that cannot "
+            "be has exp(-64), and gradients below 1.6e-28 are 1.6e-28",
+            cases=("N08", "N09", "N10", "N17", "N18", "N24"), script="paddle_clips_at_64"),
+    Finding(("paddle",),
+            "the tails are in a plain list: no optimizer trains them, no state_dict saves them",
+            script="paddle_tails_are_not_trained"),
+    Finding(("paddle",),
+            "predict is float32, in which classes above 2**24 run together",
+            script="paddle_predict_is_float32"),
+    Finding(("paddle",),
+            "log_prob has the default dtype, whatever the layer's",
+            script="paddle_log_prob_has_the_default_dtype"),
+    Finding(("paddle",),
+            "float labels are taken, and the loss is something",
+            script="paddle_takes_float_labels"),
+    Finding(("paddle",),
+            "no batch of more than one axis, and no log_prob of a single example",
+            cases=("A01", "A02", "A03", "A04")),
+    Finding(("fairseq",),
+            "the criterion takes class number padding_idx of every tail for padding: it pays no "
+            "loss and gets no gradient; and padding in a tail still pays the head",
+            cases=("A06", "A07"), script="fairseq_ignore_index_in_tails"),
+    Finding(("fairseq",),
+            "get_log_prob has no gradient: it overwrites what log_softmax needs",
+            cases=("G04", "G23", "G24", "G25", "G26", "G27", "G29", "A04"),
+            script="fairseq_log_prob_has_no_gradient"),
+    Finding(("fairseq",),
+            "get_log_prob(input, target) is no distribution",
+            script="fairseq_log_prob_with_target"),
+    Finding(("fairseq",),
+            "repeated, zero and negative cutoffs are taken, and n_classes as a cutoff and a "
+            "single class as well",
+            cases=("E12", "E13", "E14", "E16", "E21")),
+    Finding(("fairseq",),
+            "an empty batch fails in the criterion and in get_log_prob",
+            cases=("F06", "F07", "F08")),
+    Finding(XL,
+            "a label that is no class costs nothing",
+            cases=("E01", "E02", "E03", "E05"), script="transfo_xl_labels_out_of_range"),
+    Finding(XL,
+            "the model's mean leaves out losses of 0, so that a confident token raises the loss",
+            cases=("N09", "N10", "N11"), script="transfo_xl_mean_leaves_out_zero_losses"),
+    Finding(XL,
+            "a div_val that is no int cannot be built",
+            cases=("S08", "S09", "S10", "S13", "S14"), script="transfo_xl_float_div_val"),
+    Finding(XL,
+            "log_prob raises for any cluster (the port asks forward without labels instead)",
+            script="transfo_xl_log_prob"),
+    Finding(XL,
+            "bad configurations are built: repeated and zero cutoffs, n_classes as a cutoff, no "
+            "features, one class, a div_value of 1e300",
+            cases=("E12", "E13", "E14", "E20", "E21", "E22")),
+    Finding(XL,
+            "an empty batch, or one all of whose rows are ignored, has no gradient to give",
+            cases=("F07", "A08")),
+    Finding(("transfo-xl-default",),
+            "losses come grouped by cluster, not in the order of the labels",
+            cases=("S*", "T*", "N*", "G*", "F0[24]", "A0[59]"),
+            script="transfo_xl_default_order"),
+    Finding(XL,
+            "an ignored row of nan reaches the gradients of the head: the row is scored, and "
+            "its loss left out",
+            cases=("A09",)),
+    Finding(("gluon-nlp",),
+            "in float32 MXNet's log_softmax is seven times less accurate than the plain "
+            "formula: most cases miss their bound, by a factor of 1 to 4",
+            cases=("[STNPGFA]*",), script="mxnet_float32_log_softmax"),
+    Finding(("gluon-nlp",),
+            "a target that is no class is clipped to one",
+            cases=("E01", "E02", "E03", "E05"), script="gluon_nlp_labels_out_of_range"),
+    Finding(("gluon-nlp",),
+            "a single example without a batch axis fails",
+            cases=("T19", "T20")),
+    Finding(("gluon-nlp",),
+            "MXNet's mean (the port's doing: the class has none) of an infinite loss is nan, "
+            "and of no losses 0 or an error",
+            cases=("N18", "F06", "F07", "A01")),
+    Finding(("fairseq",),
+            "not a fault: output and loss are computed apart, so their gradients are added "
+            "after rounding, which shows where they cancel",
+            cases=("A11",)),
+    Finding(("jax",),
+            "XLA flushes subnormal numbers to 0",
+            cases=("N10",)),
+    Finding(("gluon-nlp",),
+            "hidden sizes are those of a rounded quotient, as libtorch's; 0 cannot be built",
+            cases=("S08", "S09", "S10", "S15", "S16", "S24")),
+    Finding(("gluon-nlp", "jax"),
+            "every row goes through every cluster, so nan in one row is in the gradients of "
+            "clusters that it does not use",
+            cases=("F03", "F04")),
+)
