@@ -170,6 +170,25 @@ def test_a_probe_through_a_kink_is_a_kink_only_if_it_would_not_pass():
     assert report.verdict == "KINK" and report["x"].left is not None
 
 
+def swamped(p):
+    """The part of `small` is lost in the rounding of the rest, and so is its imaginary part."""
+    return p["big"][0] + np.sum(p["small"].real ** 2)
+
+
+@pytest.mark.parametrize("factor", [0.0, 2.0])
+def test_a_swamped_tensor_is_inconclusive_when_probed_as_well(factor):
+    params = {"big": np.array([1e15]), "small": np.full(50, 1e-6)}
+    report = gradcheck.check(swamped, params, max_elements=4, method="complex", grads=lambda p: {
+        "big": np.ones(1), "small": factor * p["small"]})
+    assert report["small"].verdict == "INCONCLUSIVE"
+
+
+def test_a_blunt_probe_is_inconclusive():
+    x = np.random.default_rng(0).normal(size=50)
+    report = gradcheck.check(lambda x: 1e14 + np.sum(np.sin(x.real)), x, np.cos, max_elements=4)
+    assert report.verdict == "INCONCLUSIVE"
+
+
 def test_none_means_never_probed():
     x = np.ones(4100)
     report = gradcheck.check(lambda x: np.sum(x * x), x, lambda x: 2 * x, max_elements=None)

@@ -369,6 +369,27 @@ def test_second_order_without_complex_numbers_and_of_a_linear_function():
     assert linear.second_order["curl"]["verdict"] == "VACUOUS"
 
 
+def real_only(x):
+    if np.iscomplexobj(x):
+        raise TypeError("no complex numbers")
+    return 4 * x ** 3
+
+
+@pytest.mark.parametrize("slip, verdict", [(0.0, "PASS"), (1e-3, "FAIL")])
+def test_hessian_vector_products_without_complex_numbers(slip, verdict):
+    report = gradcheck.check(lambda x: np.sum(x ** 4), X, real_only, order=2,
+                             hvp=lambda x, v: 12 * x ** 2 * v * (1 + slip))
+    entry = report.second_order["hvp"][0]
+    assert entry["verdict"] == verdict and entry["tolerance"] < 1e-6
+
+
+def test_second_order_where_f_or_grads_is_undefined_nearby_is_nonfinite():
+    def lone(x):
+        return 4 * x ** 3 if (x == X).all() else np.full(4, np.nan)
+    report = gradcheck.check(lambda x: np.sum(x ** 4), X, lone, order=2)
+    assert report.second_order["verdict"] == "NONFINITE"
+
+
 def test_second_order_at_the_edge_of_the_domain_is_not_a_fail():
     x = np.array([1e-3, 2.0])
     report = gradcheck.check(lambda x: np.sum(np.log(x)), x, lambda x: 1 / x, order=2)
