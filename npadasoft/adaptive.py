@@ -27,8 +27,8 @@ from npadasoft import checks, fused, search
 from npadasoft.arrays import (Array, array_namespace, as_array, from_foreign, is_floating, ndim,
                               result_type, rounded, working_type)
 from npadasoft.cutoffs import Cutoffs, Routing, divisor, hidden_sizes, integer, route
-from npadasoft.functional import (bias_backward, linear, linear_backward, log_softmax,
-                                  log_softmax_backward, pick, pick_backward)
+from npadasoft.functional import (bias_backward, chunks, linear, linear_backward, log_softmax,
+                                  log_softmax_backward, normalise, pick, pick_backward)
 from npadasoft.parameters import (Parameters, refuse, state_errors, state_shapes, state_sizes)
 
 
@@ -430,11 +430,18 @@ class AdaptiveLogSoftmaxWithLoss:
         """
         x, parameters, dtype, shape = self._rows(input)
         xp = array_namespace(x)
-        head, _, tails = self._all_log_prob(x, parameters)
-        result = xp.empty((x.shape[0], self.n_classes), dtype=working_type(dtype))
+        head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))         # (N, K)
+        result = xp.empty((x.shape[0], self.n_classes),
+                          dtype=result_type(x.dtype, working_type(dtype)))
         result[:, :self.shortlist_size] = head[:, :self.shortlist_size]
-        for i, tail in enumerate(tails):
-            result[:, self._cutoffs.classes(i)] = head[:, self._cutoffs.column(i), None] + tail
+        for i, cluster in enumerate(parameters.tail):
+            tail = result[:, self._cutoffs.classes(i)]                      # (N, O_i), a view
+            hidden = linear(x, cluster.projection.weight)
+            xp.matmul(hidden, cluster.output.weight.T, out=tail)
+            column = head[:, self._cutoffs.column(i), None]
+            for rows in chunks(tail):                   # while the rows are in the cache
+                normalise(tail[rows])
+                tail[rows] += column[rows]
         return rounded(result, dtype).reshape(*shape, self.n_classes)
 
     def log_prob_backward(self, input, grad_log_prob):

@@ -1,5 +1,6 @@
 """The command `npadasoft`: names its parts and hands over to them."""
 import importlib
+import os
 import sys
 
 from npadasoft._version import __version__
@@ -37,4 +38,8 @@ def main(argv=None):
         print(f"npadasoft: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
     module, function = COMMANDS[argv[0]][0].split(":")
-    return getattr(importlib.import_module(module), function)(argv[1:])
+    try:
+        return getattr(importlib.import_module(module), function)(argv[1:])
+    except BrokenPipeError:                             # `npadasoft ... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1

@@ -79,21 +79,20 @@ def log_softmax(z):
     >>> float(log_softmax(np.array([[50.0, 0.0]]))[0, 0])   # -exp(-50), where log(1 + s) is 0
     -1.9287498479639178e-22
     """
-    xp = array_namespace(z)
-    log_p = xp.empty(z.shape, dtype=z.dtype)
-    for rows in chunks(z):
-        _log_softmax(z[rows], log_p[rows])
+    log_p = array_namespace(z).array(z, order="C")
+    for rows in chunks(log_p):
+        normalise(log_p[rows])
     return log_p
 
 
-def _log_softmax(z, log_p):
-    """Write log p of the rows z into `log_p`, which may be z itself."""
+def normalise(z):
+    """`log_softmax` of the rows z (N, K), written over them."""
     xp = array_namespace(z)
     rows, top = xp.arange(z.shape[0]), z.real.argmax(-1)
-    xp.subtract(z, z[rows, top][:, None], out=log_p)    # 0 at j*
-    exps = xp.exp(log_p)                                # (N, K)
+    z -= z[rows, top][:, None]                          # 0 at j*
+    exps = xp.exp(z)                                    # (N, K)
     exps[rows, top] = 0
-    log_p -= log1p(exps.sum(-1))[:, None]
+    z -= log1p(exps.sum(-1))[:, None]
 
 
 def chunks(z, size=2**21):

@@ -9,7 +9,7 @@ rounding is monotone.  So a cluster whose column is below what a row already has
 row.  Clusters are opened in rounds: in round r each row looks at its r-th best column, so that no
 row opens a cluster that it did not have to.
 """
-from npadasoft.arrays import array_namespace, to_host
+from npadasoft.arrays import array_namespace, is_host, to_host
 from npadasoft.cutoffs import group
 from npadasoft.functional import linear, log_softmax
 
@@ -56,8 +56,7 @@ def topk(x, parameters, cutoffs, k):
     xp = array_namespace(x)
     head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))             # (N, K)
     s = cutoffs.shortlist_size
-    classes = xp.zeros((x.shape[0], s), dtype=xp.int64) + xp.arange(s)
-    values, index = _largest(head[:, :s], classes, k)
+    values, index = _first(head[:, :s], k)
     if values.shape[1] < k:                             # places that a cluster must fill
         missing = (x.shape[0], k - values.shape[1])
         nothing = xp.zeros(missing, dtype=values.dtype) - float("inf")
@@ -73,22 +72,52 @@ def topk(x, parameters, cutoffs, k):
 
     for i, rows in _rounds(head.real[:, s:], may_win, cutoffs):
         log_p = _cluster_log_prob(x[rows], head[rows], parameters, cutoffs, i)          # (R_i, O_i)
-        classes = xp.zeros(log_p.shape, dtype=xp.int64) + xp.arange(*cutoffs.values[i:i + 2])
-        new, new_index = _largest(log_p, classes, k)
-        values[rows], index[rows] = _largest(xp.concatenate([values[rows], new], axis=1),
-                                             xp.concatenate([index[rows], new_index], axis=1), k)
+        new, place = _first(log_p, k)
+        new_index = place + cutoffs.values[i]
+        values[rows], index[rows] = _merged(xp.concatenate([values[rows], new], axis=1),
+                                            xp.concatenate([index[rows], new_index], axis=1), k)
     return values, index
 
 
-def _largest(values, index, k):
-    """The k largest of each row, nan first, by value and then by index."""
+def _first(values, k):
+    """The k largest of each row, nan first, equal ones by place: values and places, (R, k) each."""
+    xp = array_namespace(values)
+    key = _key(values)
+    chosen = _smallest(key, k) if is_host(xp) and 0 < 4 * k < key.shape[1] else None
+    if chosen is None:
+        chosen = xp.argsort(key, kind="stable")[:, :k]
+    return xp.take_along_axis(values, chosen, -1), chosen
+
+
+def _smallest(key, k):
+    """What a stable sort of each row puts first, (R, k), without the sort; None if it is tied.
+
+    On the host alone: it has to know how many are below the k-th value.
+    """
+    xp = array_namespace(key)
+    limit = xp.partition(key, k - 1, axis=-1)[:, k - 1, None]
+    below = key <= limit                                                    # (R, K)
+    if below.sum() != k * key.shape[0]:                 # equal values straddle the k-th place
+        return None
+    places = below.nonzero()[1].reshape(-1, k)          # by place
+    order = xp.argsort(xp.take_along_axis(key, places, -1), kind="stable")
+    return xp.take_along_axis(places, order, -1)
+
+
+def _merged(values, index, k):
+    """The k largest of few candidates in any order, by value and then by index."""
     xp = array_namespace(values)
     by_index = xp.argsort(index, kind="stable")
     values = xp.take_along_axis(values, by_index, -1)
     index = xp.take_along_axis(index, by_index, -1)
-    key = xp.where(xp.isnan(values.real), -float("inf"), -values.real)
-    chosen = xp.argsort(key, kind="stable")[:, :k]
+    chosen = xp.argsort(_key(values), kind="stable")[:, :k]
     return xp.take_along_axis(values, chosen, -1), xp.take_along_axis(index, chosen, -1)
+
+
+def _key(values):
+    """What to sort by: the largest first, nan before all."""
+    xp = array_namespace(values)
+    return xp.where(xp.isnan(values.real), -float("inf"), -values.real)
 
 
 def _rounds(columns, may_win, cutoffs):

@@ -1,6 +1,7 @@
 """The command `npadasoft`: help, version, dispatch."""
 import importlib
 import runpy
+import subprocess
 import sys
 from types import ModuleType
 
@@ -56,3 +57,13 @@ def test_importing_the_package_as_main_module_runs_nothing(capsys):
 def test_every_command_has_its_function(name):
     module, function = cli.COMMANDS[name][0].split(":")
     assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly():
+    code = "import sys; from npadasoft.cli import main; sys.exit(main(['vectors', 'list']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    process.stdout.close()                              # nobody reads: the pipe is broken
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1

@@ -338,3 +338,17 @@ def test_no_sample_is_drawn_from_a_row_that_is_not_a_number(Layer):
     x[4, 0] = x[6, 0] = np.nan
     with pytest.raises(ValueError, match="either `inf`, `nan` or element < 0, first in row 4"):
         layer.sample(x, 0)
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_first_k_of_a_wide_row_are_those_of_a_stable_sort(k, tied):
+    rng = np.random.default_rng(k)
+    values = -rng.random((7, 100))
+    if tied:
+        values = np.round(values, 1)                    # about ten equal values each
+        values[2, 5] = values[2, 77] = np.nan
+    expected = np.argsort(np.where(np.isnan(values), -np.inf, -values), kind="stable")[:, :k]
+    found, places = search._first(values, k)
+    assert (places == expected).all()
+    assert (found == np.take_along_axis(values, expected, -1))[~np.isnan(found)].all()
