@@ -36,6 +36,8 @@ def conform(argv):
         expected = read_expected(arguments.expect_fail)
         port, shown = _port(arguments, command)
         info = port.start()
+    except BrokenPipeError:                             # the reader has seen enough: see cli.py
+        raise
     except (ValueError, OSError, Unusable) as error:
         print(f"npadasoft conform: {error}", file=sys.stderr)
         return 2
@@ -194,6 +196,8 @@ def verify(argv):
     arguments = parser.parse_args(argv)
     try:
         port, ids, dtypes = offline.read(arguments.answers, arguments.requests)
+    except BrokenPipeError:                             # the reader has seen enough: see cli.py
+        raise
     except (ValueError, OSError) as error:
         print(f"npadasoft verify: {error}", file=sys.stderr)
         return 2

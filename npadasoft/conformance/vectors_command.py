@@ -15,6 +15,8 @@ def vectors(argv):
     arguments = _parser().parse_args(argv)
     try:
         return arguments.run(arguments)
+    except BrokenPipeError:                             # the reader has seen enough: see cli.py
+        raise
     except (ValueError, OSError) as error:
         print(f"npadasoft vectors: {error}", file=sys.stderr)
         return 2

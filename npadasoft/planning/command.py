@@ -55,6 +55,8 @@ def main(argv):
         if args.plot:
             draw(counts, found, args.plot)
             print(f"wrote {args.plot}")
+    except BrokenPipeError:                             # the reader has seen enough: see cli.py
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         print(f"npadasoft plan: {error}", file=sys.stderr)
         return 1

@@ -54,6 +54,8 @@ def train(argv):
     args = parser().parse_args(argv)
     try:
         return _train(args)
+    except BrokenPipeError:                             # the reader has seen enough: see cli.py
+        raise
     except (OSError, ValueError) as error:
         print(f"npadasoft train: {error}", file=sys.stderr)
         return 1
