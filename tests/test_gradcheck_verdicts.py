@@ -56,7 +56,11 @@ def test_and_wrong_ones_fail(name):
     assert verdict(f, X, lambda x: g(x) * (1 + 1e-4)) == "FAIL"
 
 
-@pytest.mark.parametrize("name", ["abs", "vdot", "norm", "std", "sign", "conj", "real", "var"])
+LIARS = ["abs", "vdot", "norm", "std", "conj", "real", "var"]
+LIARS += ["sign"] if np.sign(3 + 4j) != 1 else []       # NumPy 1 takes the sign of the real part
+
+
+@pytest.mark.parametrize("name", LIARS)
 def test_the_comparison_finds_a_complex_step_that_lies_without_a_warning(name):
     f, g = AWKWARD[name]
     report = gradcheck.check(f, X, g)
