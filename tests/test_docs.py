@@ -1,7 +1,7 @@
 """Nothing in prose is unexecuted: docstrings, and the code and commands of README.
 
-In README a `python` block runs in the namespace of those before it under the same heading, and a
-`text` block right after it is what it prints.  A `console` block holds commands after `$`; those of
+In README a `python` block runs in the namespace of those before it, and a `text` block right after
+it is what it prints.  A `console` block holds commands after `$`; those of
 npadasoft are run, and what stands below each is what it prints, where `...` stands for anything.
 """
 import contextlib
@@ -22,9 +22,10 @@ from npadasoft import cli
 README = (Path(__file__).parent.parent / "README.md").read_text()
 MODULES = ["npadasoft", *(m.name for m in pkgutil.walk_packages(npadasoft.__path__, "npadasoft.")
                           if not m.name.endswith("__main__") and ".templates" not in m.name)]
-FENCED = re.compile(r"^(#+ .*)$|^```(\w*)\n(.*?)^```$", re.M | re.S)
+SNIPPETS = Path(__file__).parent / "rule_snippets"
+FENCED = re.compile(r"^(#+ [^\n]*)$|^```(\w*)\n(.*?)^```$", re.M | re.S)
 SLOW = ("train", "bench", "ports", "conform --port", "gradcheck --port", "plan \"$(", "verify",
-        "vectors regenerate")     # run by hand or by tests of their own: minutes, or files of others
+        "vectors regenerate")     # minutes, or files of others: by hand, or in tests of their own
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -47,22 +48,13 @@ def blocks():
     return found
 
 
-def sections():
-    """{heading: its python blocks}"""
-    found = {}
-    for heading, language, text, printed in blocks():
-        if language == "python":
-            found.setdefault(heading, []).append((text, printed))
-    return found
-
-
 def commands():
     """(command, what it prints) of the console blocks that are npadasoft's."""
     for _, language, text, _ in blocks():
         if language == "console":
             for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
                 command, _, printed = part.partition("\n")
-                if command.startswith("npadasoft ") and not any(
+                if command.startswith("npadasoft ") and " -- " not in command and not any(
                         command.startswith(f"npadasoft {slow}") for slow in SLOW):
                     yield command, printed
 
@@ -78,14 +70,21 @@ def printing(folder):
         os.chdir(before)
 
 
-@pytest.mark.parametrize("heading", sections())
-def test_the_python_of_readme_runs_and_prints_what_it_says(heading, tmp_path):
+def test_the_python_of_readme_runs_and_prints_what_it_says(tmp_path):
     namespace = {"__name__": "readme"}
-    for code, expected in sections()[heading]:
-        with printing(tmp_path) as stream:
-            exec(compile(code, f"README: {heading}", "exec"), namespace)
-        if expected is not None:
-            assert stream.getvalue() == expected
+    for heading, language, code, expected in blocks():
+        if language == "python":
+            with printing(tmp_path) as stream:
+                exec(compile(code, f"README: {heading}", "exec"), namespace)
+            if expected is not None:
+                assert stream.getvalue() == expected, heading
+
+
+@pytest.mark.parametrize("language, file", [
+    ("javascript", "rule.js"), ("r", "rule.R"), ("cpp", "rule.hpp")])
+def test_the_rule_in_other_languages_is_the_one_that_is_tested(language, file):
+    found = [text for _, lang, text, _ in blocks() if lang == language]
+    assert found == [(SNIPPETS / file).read_text()]
 
 
 @pytest.mark.parametrize("command, expected", list(commands()), ids=lambda value: value[:40])
@@ -105,3 +104,8 @@ def test_readme_names_every_file_of_the_layer_and_every_command():
         assert f"`{name}.py`" in README
     for command in cli.COMMANDS:
         assert f"npadasoft {command}" in README
+
+
+def test_the_blocks_of_readme_are_found():
+    assert {"python", "text", "console", "javascript", "r", "cpp"} <= {b[1] for b in blocks()}
+    assert len(list(commands())) >= 3
