@@ -114,8 +114,10 @@ class AdaptiveLogSoftmaxWithLoss:
 
     Notes
     -----
-    Names, values and conventions are those of `torch.nn.AdaptiveLogSoftmaxWithLoss`.  Weights start
-    from U(-1/√fan_in, 1/√fan_in).  [Grave et al. 2017, arXiv 1609.04309]
+    On CuPy, what is complex goes through forward, `log_prob` and the searches, not through
+    backward. Names, values and conventions are those of
+    `torch.nn.AdaptiveLogSoftmaxWithLoss`.  Weights start from U(-1/√fan_in, 1/√fan_in).  [Grave et
+    al. 2017, arXiv 1609.04309]
 
     Examples
     --------
@@ -244,8 +246,9 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        1 - p[picked] is -expm1(log p[picked]): on a confident example 1 - p would cancel to 0 while
-        the true gradient is small but not zero.  Costs two matrix products per linear map.
+        No transfer from the device.  1 - p[picked] is -expm1(log p[picked]): on a confident example
+        1 - p would cancel to 0 while the true gradient is small but not zero.  Costs two matrix
+        products per linear map.
 
         Examples
         --------
@@ -278,6 +281,10 @@ class AdaptiveLogSoftmaxWithLoss:
         loss : scalar, nats; the shape of target with reduction "none"
         Gradients
             Of that loss, or of its sum with reduction "none".
+
+        Notes
+        -----
+        One transfer from the device.
 
         Raises
         ------
@@ -426,7 +433,8 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        All rows go through all clusters: it costs as much as a full softmax of these hidden sizes.
+        No transfer from the device.  All rows go through all clusters: it costs as much as a full
+        softmax of these hidden sizes.
         """
         x, parameters, dtype, shape = self._rows(input)
         xp = array_namespace(x)
@@ -467,7 +475,8 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        The forward is computed again; nothing of `log_prob` has to be kept.
+        No transfer from the device.  The forward is computed again; nothing of `log_prob` has to be
+        kept.
         """
         x, parameters, dtype, shape = self._rows(input)
         xp = array_namespace(x, grad_log_prob)
@@ -546,7 +555,8 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        A cluster is opened only for the rows in which it may hold one of the k best.
+        A cluster is opened only for the rows in which it may hold one of the k best.  One transfer
+        from the device a round of clusters opened, and one to learn that there is no more.
         """
         k = integer("k", k)
         if not 0 <= k <= self.n_classes:

@@ -58,6 +58,23 @@ def array_namespace(*values):
     return next(iter(found.values()), np)
 
 
+def gpu_library():
+    """CuPy, for those who ask for a GPU by name (`npadasoft bench --device gpu`).
+
+    Raises
+    ------
+    RuntimeError
+        If CuPy is not installed, or finds no device.
+    """
+    try:
+        import cupy
+    except ImportError:
+        raise RuntimeError("a GPU needs CuPy: pip install 'npadasoft[gpu]'") from None
+    if not cupy.cuda.runtime.getDeviceCount():
+        raise RuntimeError("CuPy finds no device")
+    return cupy
+
+
 def as_array(value, xp):
     """`value` as an array of `xp` in the machine's byte order; not copied if it already is one."""
     array = value if isinstance(value, xp.ndarray) else np.asarray(value)

@@ -89,7 +89,7 @@ def _code_words(source):
 def test_no_module_but_arrays_names_cupy():
     naming = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")
               if any("cupy" in word.lower() for word in _code_words(path.read_text()))}
-    assert naming - {"bench/command.py"} == {"arrays.py"}       # `bench --device gpu` asks by name
+    assert naming == {"arrays.py"}
 
 
 def test_someone_who_brings_numpy_arrays_never_imports_cupy(tmp_path):

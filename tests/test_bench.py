@@ -1,10 +1,13 @@
 """`bench` runs, its contestants compute the same numbers, and its counting of memory counts."""
 import json
+import sys
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from witnesses import witness
 
+from npadasoft import arrays
 from npadasoft.bench import command, contestants, tables, timing
 from npadasoft.bench.workloads import WORKLOADS, leaving
 
@@ -84,7 +87,7 @@ def test_the_command_prints_every_table_and_writes_every_figure(tmp_path, capsys
 
 
 def test_without_pytorch_it_is_left_out_and_said_so(monkeypatch, capsys):
-    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     assert command.main(["tiny", "--rounds", "1"]) == 0
     text = capsys.readouterr().out
     assert "torch: absent" in text and "tiny" in text
@@ -99,9 +102,21 @@ def test_a_wrong_call_is_refused(arguments, message, capsys):
 
 
 def test_a_device_that_is_not_there_is_said(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "cupy", None)
+    monkeypatch.setitem(sys.modules, "cupy", None)
     with pytest.raises(SystemExit, match="needs CuPy"):
         command.main(["tiny", "--device", "gpu"])
+
+
+@pytest.mark.parametrize("devices", [0, 1])
+def test_a_library_without_a_device_is_refused(monkeypatch, devices):
+    library = ModuleType("cupy")
+    library.cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: devices))
+    monkeypatch.setitem(sys.modules, "cupy", library)
+    if devices:
+        assert arrays.gpu_library() is library
+    else:
+        with pytest.raises(RuntimeError, match="finds no device"):
+            arrays.gpu_library()
 
 
 def test_a_device_runs_our_contestants(problem):

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from npadasoft.arrays import gpu_library
 from npadasoft.bench import tables
 from npadasoft.bench.timing import Progress
 from npadasoft.bench.workloads import WORKLOADS
@@ -103,14 +104,10 @@ def _threads(n):
 
 
 def _device(name):
-    """CuPy for "gpu", None for "cpu"."""
+    """The library of arrays on a GPU; None for "cpu"."""
     if name == "cpu":
         return None
     try:
-        import cupy
-        if not cupy.cuda.runtime.getDeviceCount():
-            raise SystemExit("npadasoft bench: CuPy finds no device")
-    except ImportError:
-        raise SystemExit("npadasoft bench: --device gpu needs CuPy: pip install 'npadasoft[gpu]'"
-                         ) from None
-    return cupy
+        return gpu_library()
+    except RuntimeError as error:
+        raise SystemExit(f"npadasoft bench: {error}") from None
