@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from contract import SORTED, refuses
+from contract import SORTED, refuses, shown
 
 from npadasoft import AdaptiveLogSoftmaxWithLoss
 
@@ -26,7 +26,7 @@ class Index:
     [2, 5], (2, 5), range(2, 6, 3), np.array([2, 5]), np.array([2, 5], dtype="uint8"),
     np.array([2, 5], dtype=">i4"), (c for c in (2, 5)), {2: "a", 5: "b"},
     np.array([2, 5], dtype=object), [np.int64(2), np.uint8(5)], [Index(2), Index(5)],
-    [np.array(2), 5]], ids=repr)
+    [np.array(2), 5]], ids=shown)
 def test_cutoffs_are_read_once_and_stored_as_python_ints(cutoffs):
     layer = AdaptiveLogSoftmaxWithLoss(4, 9, cutoffs, 2.0, rng=0)
     assert layer.cutoffs == (2, 5, 9) and type(layer.cutoffs) is tuple
@@ -41,7 +41,7 @@ def test_the_callers_cutoffs_are_not_changed_and_not_kept():
     assert layer.cutoffs == (2, 5, 9)
 
 
-@pytest.mark.parametrize("empty", [[], (), np.array([], dtype=int), iter([])], ids=repr)
+@pytest.mark.parametrize("empty", [[], (), np.array([], dtype=int), iter([])], ids=shown)
 def test_empty_cutoffs_are_refused(empty):
     with refuses(ValueError, "cutoffs should be a sequence of length larger than 0"):
         AdaptiveLogSoftmaxWithLoss(4, 9, empty)
@@ -51,7 +51,7 @@ def test_empty_cutoffs_are_refused(empty):
     ([5, 2], ""), ([2, 2], ""), ([0, 2], ""), ([-1, 2], ""), ([2, 10], ""), ([0], ""),
     ([2, 5, 5], ""),
     ([2, 9], ": n_classes itself is not a cutoff, leave it out"),
-    ([9], ": n_classes itself is not a cutoff, leave it out")], ids=repr)
+    ([9], ": n_classes itself is not a cutoff, leave it out")], ids=shown)
 def test_cutoffs_that_do_not_cut_are_refused_with_what_was_found(cutoffs, hint):
     with refuses(ValueError, f"{SORTED}, but found {cutoffs} with n_classes 9{hint}"):
         AdaptiveLogSoftmaxWithLoss(4, 9, cutoffs)
@@ -79,7 +79,7 @@ def test_a_last_cutoff_one_below_n_classes_makes_a_cluster_of_one_class_that_cos
     (np.array([2.0, 5.0]), np.float64(2), "float64"), ([[2, 5]], [2, 5], "list"),
     (np.array([[2, 5]]), np.array([2, 5]), "ndarray"), ([np.array([2])], np.array([2]), "ndarray"),
     ([np.array(2.0)], np.array(2.0), "ndarray"), ([np.array(True)], np.array(True), "ndarray")],
-    ids=repr)
+    ids=shown)
 def test_cutoffs_that_are_no_integers_are_refused_by_value_and_type(cutoffs, value, kind):
     with refuses(TypeError, f"cutoffs should hold integers, but found {value!r} of type {kind}"):
         AdaptiveLogSoftmaxWithLoss(4, 9, cutoffs)
@@ -87,14 +87,14 @@ def test_cutoffs_that_are_no_integers_are_refused_by_value_and_type(cutoffs, val
 
 @pytest.mark.parametrize("cutoffs, kind", [
     (5, "int"), (None, "NoneType"), (np.array(5), "ndarray"), ("25", "str"), (b"25", "bytes"),
-    (5.0, "float")], ids=repr)
+    (5.0, "float")], ids=shown)
 def test_cutoffs_that_are_no_sequence_are_refused_by_type(cutoffs, kind):
     with refuses(TypeError, f"cutoffs should be a sequence of integers, but found {kind}"):
         AdaptiveLogSoftmaxWithLoss(4, 9, cutoffs)
 
 
 @pytest.mark.parametrize("n_classes", [1, 0, -3])
-@pytest.mark.parametrize("cutoffs", [[1], [], None, [7, 3]], ids=repr)
+@pytest.mark.parametrize("cutoffs", [[1], [], None, [7, 3]], ids=shown)
 def test_fewer_than_two_classes_are_refused_before_the_cutoffs_are_looked_at(n_classes, cutoffs):
     with refuses(ValueError, f"n_classes should be at least 2, but found {n_classes}"):
         AdaptiveLogSoftmaxWithLoss(4, n_classes, cutoffs)
@@ -109,7 +109,7 @@ def test_fewer_than_one_feature_is_refused(in_features):
 @pytest.mark.parametrize("value, kind", [
     (True, "bool"), (np.True_, type(np.True_).__name__), (4.0, "float"), ("4", "str"),
     (None, "NoneType"), (np.float64(4), "float64"), (np.array(4.0), "ndarray"),
-    (np.array([4, 4]), "ndarray")], ids=repr)
+    (np.array([4, 4]), "ndarray")], ids=shown)
 @pytest.mark.parametrize("name", ["in_features", "n_classes"])
 def test_sizes_that_are_no_integers_are_refused_by_value_and_type(name, value, kind):
     sizes = {"in_features": 4, "n_classes": 9, name: value}
@@ -117,7 +117,7 @@ def test_sizes_that_are_no_integers_are_refused_by_value_and_type(name, value, k
         AdaptiveLogSoftmaxWithLoss(**sizes, cutoffs=[2])
 
 
-@pytest.mark.parametrize("size", [np.int16(8), np.uint64(8), Index(8), np.array(8)], ids=repr)
+@pytest.mark.parametrize("size", [np.int16(8), np.uint64(8), Index(8), np.array(8)], ids=shown)
 def test_sizes_with_an_index_are_stored_as_python_ints(size):
     layer = AdaptiveLogSoftmaxWithLoss(size, size, [2], 2.0)
     assert (layer.in_features, layer.n_classes) == (8, 8)
@@ -126,14 +126,14 @@ def test_sizes_with_an_index_are_stored_as_python_ints(size):
 
 @pytest.mark.parametrize("div_value", [
     2, 2.0, np.float32(2), np.float16(2), np.int8(2), np.uint64(2), np.longdouble(2), Fraction(2)],
-    ids=repr)
+    ids=shown)
 def test_a_real_div_value_is_kept_as_a_float(div_value):
     layer = AdaptiveLogSoftmaxWithLoss(8, 9, [2, 5], div_value)
     assert layer.div_value == 2.0 and type(layer.div_value) is float
     assert [c.projection.weight.shape for c in layer.parameters.tail] == [(4, 8), (2, 8)]
 
 
-@pytest.mark.parametrize("zero", [0, 0.0, -0.0, np.float32(-0.0)], ids=repr)
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0, np.float32(-0.0)], ids=shown)
 def test_a_div_value_of_zero_is_refused(zero):
     with refuses(ValueError, "div_value should not be equal to 0"):
         AdaptiveLogSoftmaxWithLoss(4, 9, [2], zero)
@@ -141,7 +141,7 @@ def test_a_div_value_of_zero_is_refused(zero):
 
 @pytest.mark.parametrize("value, shown", [
     (-2, "-2.0"), (-0.5, "-0.5"), (float("-inf"), "-inf"), (float("nan"), "nan"),
-    (np.float64("nan"), "nan")], ids=repr)
+    (np.float64("nan"), "nan")], ids=shown)
 def test_a_div_value_that_is_not_positive_is_refused(value, shown):
     with refuses(ValueError, f"div_value should be a positive number, but found {shown}"):
         AdaptiveLogSoftmaxWithLoss(4, 9, [2], value)
@@ -172,7 +172,7 @@ def test_a_hidden_size_that_overflows_is_refused(in_features, div_value, cluster
 @pytest.mark.parametrize("value, kind", [
     (True, "bool"), (np.True_, type(np.True_).__name__), ("2", "str"), (None, "NoneType"),
     (2j, "complex"), (np.complex64(2), "complex64"), (Decimal(2), "Decimal"), ([2.0], "list")],
-    ids=repr)
+    ids=shown)
 def test_a_div_value_that_is_no_real_number_is_refused_by_value_and_type(value, kind):
     message = f"div_value should be a real number, but found {value!r} of type {kind}"
     with refuses(TypeError, message):
@@ -310,7 +310,7 @@ def test_the_reductions_are_mean_sum_and_none(reduction):
     assert AdaptiveLogSoftmaxWithLoss(4, 9, [2], 2.0, reduction=reduction).reduction == reduction
 
 
-@pytest.mark.parametrize("value", [None, 0, -100, 10 ** 30, np.int8(-1), Index(4)], ids=repr)
+@pytest.mark.parametrize("value", [None, 0, -100, 10 ** 30, np.int8(-1), Index(4)], ids=shown)
 def test_ignore_index_may_be_none_or_any_integer(value):
     kept = AdaptiveLogSoftmaxWithLoss(4, 9, [2], 2.0, ignore_index=value).ignore_index
     assert kept is None if value is None else type(kept) is int and kept == value.__index__()

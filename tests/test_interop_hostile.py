@@ -184,7 +184,7 @@ def test_a_bomb_that_understates_its_size_is_refused(tmp_path):
     (npz_bytes([("a.npy", npy_bytes())])[:40], "the archive is damaged"),
     (npz_bytes([("a.npy", npy_bytes())]).replace(bytes(16), b"\1" + bytes(15)), "damaged: Bad CRC"),
     (npz_bytes([(f"{i:0200}.npy", b"") for i in range(6000)]), "directory has more than 1048576"),
-])
+], ids=lambda value: value if isinstance(value, str) else "file")
 def test_archives_that_are_no_archives_are_refused(tmp_path, data, message):
     refused(written(tmp_path, data), message, megabytes=16)
 
@@ -328,7 +328,7 @@ def test_a_tensor_that_lies_about_its_place_is_refused(tmp_path, tensors, option
     (npz_bytes([("a/data.pkl", b""), ("b/data.pkl", b"")]), "several data.pkl"),
     (pt_bytes(b"N." * 1000, compression=zipfile.ZIP_DEFLATED), "is compressed, which PyTorch"),
     (pt_bytes(b"N" * (2**23 + 1)), "data.pkl has 8388609 bytes"),
-])
+], ids=lambda value: value if isinstance(value, str) else "file")
 def test_an_archive_that_is_no_pt_file_is_refused(tmp_path, data, message):
     refused(written(tmp_path, data), message, megabytes=32)
 
