@@ -166,7 +166,7 @@ def write_rdb(folder, objects, version=3):
         data += part
     index = r_named({"variables": r_named(places), "compressed": r_integers(1)}, known=True)
     (folder / "x.rdb").write_bytes(data)
-    (folder / "x.rdx").write_bytes(gzip.compress(r_object(index, version), mtime=0, mtime=0))
+    (folder / "x.rdx").write_bytes(gzip.compress(r_object(index, version), mtime=0))
     return folder / "x.rdb"
 
 
@@ -206,8 +206,8 @@ def test_a_damaged_r_database_is_refused_or_read_never_anything_else(tmp_path):
             assert all(text == "some text\nsome text\nsome text" for text in texts.values())
 
 
-@pytest.mark.parametrize("index", [b"", b"plain", gzip.compress(b"A\n", mtime=0, mtime=0),
-                                   gzip.compress(b"X\n", mtime=0, mtime=0)])
+@pytest.mark.parametrize("index", [b"", b"plain", gzip.compress(b"A\n", mtime=0),
+                                   gzip.compress(b"X\n", mtime=0)])
 def test_a_foreign_r_index_is_refused(index, tmp_path):
     path = write_rdb(tmp_path, {"a": r_strings(["b"])})
     path.with_suffix(".rdx").write_bytes(index)
