@@ -1,0 +1,16 @@
+"""Every way we know to port the layer wrongly, and which of them a port's numbers speak of.
+
+    layer.py          the layer in steps, each of which a mistake can replace
+    construction.py routing.py forward.py backward.py answers.py      the mistakes, by stage
+    unseen.py         those of a reviewer who has not seen the cases
+    diagnosis.py      the mistake that gives a port's numbers
+    score.py          the suite's own test: is each caught, located, named?
+"""
+from npadasoft.conformance.mistakes import (answers, backward, construction, forward, routing,
+                                            unseen)
+from npadasoft.conformance.mistakes.diagnosis import diagnose
+from npadasoft.conformance.mistakes.known import MISTAKES
+from npadasoft.conformance.mistakes.score import score
+
+__all__ = ["MISTAKES", "diagnose", "score", "answers", "backward", "construction", "forward",
+           "routing", "unseen"]

@@ -1,0 +1,382 @@
+"""Scores, log-softmax, the sum of head and tail, and the loss."""
+import numpy as np
+
+from npadasoft.conformance.mistakes.known import (ACCURACY, AWD_LSTM, HF, PYTORCH, ROSINALITY,
+                                                  SCORES, SOSKEK, T_XL, Layer, known)
+from npadasoft.functional import log_softmax
+
+ALL = ("log_prob", "predict", "grad.*", "grad.head.*", "grad.tail.*.*.weight")
+HEAD = ("head_log_prob", *ALL, "grad.head_logits")
+TAIL = ("tail.*.log_prob", *ALL, "grad.tail.*.logits")
+EVERY = (*SCORES, *ALL, "grad.head_logits", "grad.tail.*.logits")
+JOINED = ("output", "loss", "log_prob", "predict")
+
+# ------------------------------------------------------------------ scores
+
+
+@known("the head's bias is left out", "head_logits", *ALL, link=PYTORCH + "37155")
+class no_head_bias(Layer):
+    def head_logits(self, x):
+        return x @ self.head_weight().T
+
+
+@known("the head's bias goes to the classes alone, not to the clusters", "head_logits", *ALL,
+       link=T_XL)
+class bias_on_classes_alone(Layer):
+    def head_logits(self, x):
+        bias = self.p.get("head.bias", np.zeros(self.s + self.J, x.dtype)).copy()
+        bias[self.s:] = 0
+        return x @ self.head_weight().T + bias
+
+
+@known("the head's bias is subtracted", "head_logits", *ALL)
+class bias_subtracted(Layer):
+    def head_logits(self, x):
+        return x @ self.head_weight().T - self.p.get("head.bias", x.dtype.type(0))
+
+
+@known("a ReLU stands between projection and classes of a tail", "tail.*.hidden", *ALL,
+       "grad.tail.*.hidden")
+class relu_in_the_tail(Layer):
+    def hidden(self, x, i):
+        return np.maximum(super().hidden(x, i), 0)
+
+
+@known("a tanh stands between projection and classes of a tail", "tail.*.hidden", *ALL,
+       "grad.tail.*.hidden")
+class tanh_in_the_tail(Layer):
+    def hidden(self, x, i):
+        return np.tanh(super().hidden(x, i))
+
+
+@known("tail scores are divided by the root of the hidden size", "tail.*.logits", *ALL)
+class tail_scores_scaled(Layer):
+    def tail_logits(self, hidden, i):
+        return super().tail_logits(hidden, i) / hidden.dtype.type(max(hidden.shape[1], 1) ** 0.5)
+
+
+@known("head scores are divided by the root of the number of features", "head_logits", *ALL)
+class head_scores_scaled(Layer):
+    def head_logits(self, x):
+        return super().head_logits(x) / x.dtype.type(x.shape[1] ** 0.5)
+
+
+@known("all tails of one hidden size share the first one's projection", "tail.*.hidden", *ALL,
+       "grad.tail.*.hidden", link=T_XL)
+class one_projection_for_all_tails(Layer):
+    def projection(self, i):
+        first, own = self.p["tail.0.0.weight"], self.p[f"tail.{i}.0.weight"]
+        return first if first.shape == own.shape else own
+
+
+@known("scores are clamped to ±50", "head_logits", "tail.*.logits", *ALL)
+class scores_clamped(Layer):
+    def head_logits(self, x):
+        return np.clip(super().head_logits(x), -50, 50)
+
+    def tail_logits(self, hidden, i):
+        return np.clip(super().tail_logits(hidden, i), -50, 50)
+
+
+# ------------------------------------------------------------------ log-softmax
+
+
+def softmax(function, name="log_softmax"):
+    """A method that replaces one log-softmax."""
+    def method(self, z, *rest):
+        return function(z) if z.size else z
+    method.__name__ = name
+    return method
+
+
+def textbook(z):
+    t = z - z.max(-1, keepdims=True)
+    return t - np.log(np.exp(t).sum(-1, keepdims=True))
+
+
+@known("log Σ exp instead of log1p: the loss of a confident row is 0", *EVERY, link=ACCURACY)
+class textbook_log_softmax(Layer):
+    log_softmax = softmax(textbook)
+
+
+def folded(z):
+    m = z.max(-1, keepdims=True)
+    return z - (m + np.log(np.exp(z - m).sum(-1, keepdims=True)))
+
+
+@known("z - logsumexp(z): large scores cost digits", *EVERY, link=ACCURACY)
+class folded_log_sum_exp(Layer):
+    log_softmax = softmax(folded)
+
+
+@known("nothing is subtracted from the scores before exp: it overflows", *EVERY, link=ACCURACY)
+class no_shift(Layer):
+    log_softmax = softmax(lambda z: z - np.log(np.exp(z).sum(-1, keepdims=True)))
+
+
+@known("the largest score of the whole batch is subtracted, not that of the row", *EVERY)
+class shift_of_the_batch(Layer):
+    log_softmax = softmax(
+        lambda z: (z - z.max()) - np.log(np.exp(z - z.max()).sum(-1, keepdims=True)))
+
+
+@known("a row's first score is subtracted, not its largest", *EVERY)
+class shift_by_the_first(Layer):
+    log_softmax = softmax(
+        lambda z: (z - z[:, :1]) - np.log(np.exp(z - z[:, :1]).sum(-1, keepdims=True)))
+
+
+@known("the shift is not put back: z - log Σ exp(z - max)", *EVERY)
+class shift_not_put_back(Layer):
+    log_softmax = softmax(
+        lambda z: z - np.log(np.exp(z - z.max(-1, keepdims=True)).sum(-1, keepdims=True)))
+
+
+def probabilities(z):
+    e = np.exp(z - z.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+@known("the logarithm of a softmax: log of 0 where a probability underflows", *EVERY,
+       link=ACCURACY)
+class log_of_softmax(Layer):
+    log_softmax = softmax(lambda z: np.log(probabilities(z)))
+
+
+@known("1e-12 is added to probabilities before the logarithm", *EVERY)
+class epsilon_in_the_logarithm(Layer):
+    log_softmax = softmax(lambda z: np.log(probabilities(z) + z.dtype.type(1e-12)))
+
+
+@known("probabilities are clipped to [1e-7, 1 - 1e-7]", *EVERY)
+class probabilities_clipped(Layer):
+    log_softmax = softmax(lambda z: np.log(np.clip(
+        probabilities(z), z.dtype.type(1e-7), z.dtype.type(1 - 1e-7))))
+
+
+@known("the softmax runs over the batch instead of the classes", *EVERY)
+class softmax_over_the_batch(Layer):
+    log_softmax = softmax(lambda z: log_softmax(np.ascontiguousarray(z.T)).T)
+
+
+@known("logarithms are to base 2", *EVERY)
+class logarithm_to_base_two(Layer):
+    log_softmax = softmax(lambda z: log_softmax(z) / z.dtype.type(np.log(2.0)))
+
+
+@known("probabilities stand where log-probabilities are due", *EVERY)
+class probabilities_for_logarithms(Layer):
+    log_softmax = softmax(probabilities)
+
+
+@known("sigmoids stand where a softmax is due", *EVERY)
+class sigmoids(Layer):
+    log_softmax = softmax(lambda z: -np.logaddexp(0, -z))
+
+
+@known("scores are not normalised", *EVERY)
+class not_normalised(Layer):
+    log_softmax = softmax(lambda z: z)
+
+
+def without_maxima(z):
+    t = z - z.max(-1, keepdims=True)
+    return t - np.log1p(np.where(t == 0, 0, np.exp(t)).sum(-1, keepdims=True))
+
+
+@known("every score that equals the largest is left out of the sum, not one", *EVERY)
+class ties_left_out_of_the_sum(Layer):
+    log_softmax = softmax(without_maxima)
+
+
+@known("sums of exponentials are kept in float32", *EVERY)
+class sums_of_single_precision(Layer):
+    def log_softmax(self, z):
+        t = z - z.max(-1, keepdims=True) if z.size else z
+        return t - np.log(np.exp(t).astype(np.float32).sum(-1, keepdims=True)).astype(z.dtype)
+
+
+@known("the shortlist is one softmax and the clusters are another", *HEAD)
+class clusters_beside_the_softmax(Layer):
+    def head_log_softmax(self, z):
+        return np.concatenate([self.log_softmax(z[:, :self.s]), self.log_softmax(z[:, self.s:])],
+                              axis=1)
+
+
+@known("the clusters' columns are left out of the head's softmax", *HEAD)
+class clusters_left_out_of_the_sum(Layer):
+    def head_log_softmax(self, z):
+        if not z.size:
+            return z
+        rest = self.log_softmax(z[:, :self.s])
+        return np.concatenate([rest, z[:, self.s:] + (rest - z[:, :self.s])[:, :1]], axis=1)
+
+
+@known("the head is not normalised", *HEAD, link=ROSINALITY)
+class head_not_normalised(Layer):
+    def head_log_softmax(self, z):
+        return z
+
+
+@known("tails are not normalised", *TAIL, link="https://github.com/facebookresearch/fairseq")
+class tails_not_normalised(Layer):
+    def tail_log_softmax(self, z, x, i):
+        return z
+
+
+@known("one softmax runs over all tails together", *TAIL)
+class one_softmax_over_all_tails(Layer):
+    def tail_log_softmax(self, z, x, i):
+        every = np.concatenate([self.tail_logits(self.hidden(x, j), j) for j in range(self.J)], 1)
+        low = self.edges[i] - self.s
+        return self.log_softmax(every)[:, low:low + z.shape[1]]
+
+
+# ------------------------------------------------------------------ the sum of head and tail
+
+
+@known("the cluster's log-probability is left out for classes of a tail", *JOINED)
+class no_cluster_term(Layer):
+    def join(self, head, tail):
+        return 0 * head + tail
+
+
+@known("the place within the cluster is left out: a class costs what its cluster costs", *JOINED)
+class no_tail_term(Layer):
+    def join(self, head, tail):
+        return head + 0 * tail
+
+
+@known("log-probabilities of cluster and class are multiplied", *JOINED)
+class logarithms_multiplied(Layer):
+    def join(self, head, tail):
+        return head * tail
+
+
+@known("the tail's log-probability is subtracted", *JOINED)
+class tail_subtracted(Layer):
+    def join(self, head, tail):
+        return head - tail
+
+
+@known("the cluster's term is counted twice", *JOINED)
+class cluster_term_twice(Layer):
+    def join(self, head, tail):
+        return 2 * head + tail
+
+
+@known("log-probabilities of cluster and class are averaged", *JOINED)
+class terms_averaged(Layer):
+    def join(self, head, tail):
+        return (head + tail) / 2
+
+
+@known("output is the negative log-probability", "output", "loss", link=T_XL)
+class output_is_a_loss(Layer):
+    def output(self, f):
+        return 0 - super().output(f)
+
+    def reduce(self, output, f):
+        return super().reduce(0 - output, f)
+
+
+@known("output is the probability", "output", "loss")
+class output_is_a_probability(Layer):
+    def output(self, f):
+        return np.exp(super().output(f))
+
+    def reduce(self, output, f):
+        return super().reduce(np.log(output), f)
+
+
+@known("a tail's class at the place ignore_index counts as ignored in its tail",
+       "tail.*.log_prob", *JOINED, link="https://github.com/facebookresearch/fairseq/pull/1629")
+class ignores_a_place_in_every_tail(Layer):
+    def through(self, f):
+        super().through(f)
+        for place, b in zip(f.place, f.b):
+            b[place == self.config.get("ignore_index"), :] *= 0
+
+
+# ------------------------------------------------------------------ the loss
+
+
+@known("the loss is a sum where a mean is due", "loss", link=PYTORCH + "89053")
+class loss_is_a_sum(Layer):
+    def reduce(self, output, f):
+        mean = self.config.get("reduction", "mean") == "mean"
+        return (0 - output).sum() if mean else super().reduce(output, f)
+
+
+@known("the loss is the mean of output, not negated", "loss", "output")
+class loss_not_negated(Layer):
+    def reduce(self, output, f):
+        return super().reduce(0 - output, f)
+
+
+@known("the loss is divided by the number of classes", "loss")
+class loss_over_classes(Layer):
+    def reduce(self, output, f):
+        return super().reduce(output, f) * len(f.kept) / self.config["n_classes"]
+
+
+@known("the loss is divided by the number of rows less one", "loss")
+class loss_over_rows_less_one(Layer):
+    def reduce(self, output, f):
+        return super().reduce(output, f) * len(f.kept) / max(len(f.kept) - 1, 1)
+
+
+@known("each tail's loss is the mean over its own rows, and the means are added", "loss",
+       link=SOSKEK)
+class tail_losses_averaged_apart(Layer):
+    def reduce(self, output, f):
+        if self.config.get("reduction", "mean") != "mean":
+            return super().reduce(output, f)
+        head = self.pick(f.a, f.column)
+        tails = [self.pick(b, place) for b, place in zip(f.b, f.place) if len(place)]
+        return 0 - head.mean() - sum(t.mean() for t in tails)
+
+
+@known("the loss is the mean of the clusters' means", "loss")
+class loss_averaged_over_clusters(Layer):
+    def reduce(self, output, f):
+        if self.config.get("reduction", "mean") != "mean":
+            return super().reduce(output, f)
+        kept = output[f.kept]
+        return 0 - np.mean([kept[f.cluster == c].mean() for c in np.unique(f.cluster)] or [np.nan])
+
+
+@known("the mean is taken over the rows whose loss is not 0", "loss",
+       link=HF + "/pull/16140")
+class mean_over_losses_that_are_not_zero(Layer):
+    def reduce(self, output, f):
+        if self.config.get("reduction", "mean") != "mean":
+            return super().reduce(output, f)
+        return (0 - output).sum() / np.count_nonzero(output)
+
+
+@known("padding counts in the mean's denominator", "loss", link=PYTORCH + "12675")
+class padding_counts_in_the_mean(Layer):
+    def reduce(self, output, f):
+        mean = self.config.get("reduction", "mean") == "mean"
+        return (0 - output).mean() if mean else super().reduce(output, f)
+
+
+@known("reduction is ignored: the loss is always the mean", "loss", link=PYTORCH + "89053")
+class reduction_ignored(Layer):
+    def reduce(self, output, f):
+        return (0 - output).sum() / len(f.kept)
+
+
+@known("the loss is a float32 number", "loss", link=AWD_LSTM)
+class loss_of_single_precision(Layer):
+    def reduce(self, output, f):
+        loss = np.asarray(super().reduce(output, f))
+        return loss.astype(np.float32).astype(loss.dtype)
+
+
+@known("the loss is the median of the rows' losses", "loss")
+class loss_is_a_median(Layer):
+    def reduce(self, output, f):
+        mean = self.config.get("reduction", "mean") == "mean" and len(f.kept)
+        return np.median(0 - output[f.kept]) if mean else super().reduce(output, f)

@@ -1,0 +1,147 @@
+"""The suite's own test: each known mistake must be caught, located and named.
+
+caught     some case fails; required, unless the mistake only shows elsewhere
+located    with a trace, the first wrong tensors are those with which the mistake begins
+named      from public outputs alone, `diagnose` finds it on the case that caught it
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from npadasoft.conformance.messages import matches
+from npadasoft.conformance.mistakes.diagnosis import (
+    candidates_of, contents, diagnose, requests)
+from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
+from npadasoft.conformance.mistakes.layer import Planted
+from npadasoft.conformance.mistakes.untold import ALIKE
+from npadasoft.conformance.plan import in_order, is_public, representable
+from npadasoft.conformance.session import Session
+from npadasoft.conformance.vectors_io import load
+from npadasoft.conformance.verdict import Result, judge, tensors
+
+FIRST = ("T03", "S27", "G02", "A13", "G23", "P03", "S29", "N21", "S25", "N03", "P05", "P13")
+DTYPES = ("float64", "float32")
+
+
+@dataclass
+class Caught:
+    """What the suite says of one planted mistake, on the first case that it fails."""
+
+    mistake: Mistake
+    result: Result | None = None        # None: not caught
+    shows_numbers: bool = False         # whether there are tensors from which to tell
+    located: bool | None = None         # None: there is no origin
+    names: tuple = ()
+
+    @property
+    def named(self):
+        """Whether the mistake, or one that gives the same numbers, is among the names shown."""
+        return bool(set(self.names[:4]) & {self.mistake.name, *ALIKE.get(self.mistake.name, ())})
+
+
+def ordered(cases):
+    """Those first that see most; of the tiers, the required one first."""
+    tiers = ("required", "extensions", "quality", "excellence")
+    return sorted(cases, key=lambda c: (FIRST.index(c["id"]) if c["id"] in FIRST else len(FIRST),
+                                        tiers.index(c["tier"])))
+
+
+def answer(port, case, dtype):
+    """Operation -> Answer of a port in this process."""
+    return {request.op: port.run(request) for request in requests(case, dtype)}
+
+
+def results_of(mistake, cases, dtypes=DTYPES):
+    """Yield (case, dtype, answers, Result) of the cases that a mistake fails."""
+    for dtype in dtypes:
+        for case in cases:
+            if representable(case, dtype) and visible(mistake, case, dtype):
+                answers = answer(Planted(mistake.layer_class), case, dtype)
+                if unchanged(answers, case, dtype):
+                    continue
+                result = judge(case, dtype, answers)
+                if result.verdict in ("fail", "error"):
+                    yield case, dtype, answers, result
+
+
+def unchanged(answers, case, dtype):
+    """Whether all answers are the right layer's, to the last bit."""
+    right = candidates_of(case, dtype).right
+    found = {op: contents(given) for op, given in answers.items()}
+    return all(found[op] is not None and mine is not None and all(
+        np.array_equal(found[op][name], a, equal_nan=True) for name, a in mine.items())
+        for op, mine in right.items())
+
+
+def visible(mistake, case, dtype):
+    """Whether the right layer takes a step on this case that the mistake replaces."""
+    there = candidates_of(case, dtype)
+    return any(there.touches(mistake.layer_class, op) for op in there.requests)
+
+
+def of_state(mistake, cases):
+    """Results of a mistake that shows after an earlier request, with the names it is given."""
+    def asked(case, dtype, got):
+        return diagnose(case, dtype, {name: a for name, a in got.items() if is_public(name)})
+    chosen = [c for c in in_order(cases) if "State" in c["flags"]]
+    results = Session(Planted(mistake.layer_class), chosen, diagnose=asked).run(("float64",))
+    return [r for r in results if r.verdict == "fail" and r.message is None]
+
+
+def located(mistake, result):
+    """Whether every first wrong tensor is one with which the mistake begins."""
+    if not mistake.origin or not result.origins:
+        return None
+    return all(any(matches(pattern, name) for pattern in mistake.origin)
+               for name in result.origins)
+
+
+def public(answers):
+    """What a port without a trace shows."""
+    found = {name: a for name, a in tensors(answers).items() if is_public(name)}
+    for given in answers.values():
+        found |= (contents(given) or {}) if given.shapes else {}
+    return found
+
+
+def examine(mistake, cases):
+    """A `Caught`: the first case that a mistake fails, where it begins there, what it is called."""
+    if mistake.state:
+        result = next(iter(of_state(mistake, cases)), None)
+        return Caught(mistake, result, True, result and located(mistake, result),
+                      tuple(result.mistakes) if result else ())
+    refused = None
+    for case, dtype, answers, result in results_of(mistake, cases):
+        seen = public(answers)
+        if seen:
+            return Caught(mistake, result, True, located(mistake, result),
+                          tuple(diagnose(case, dtype, seen)))
+        refused = refused or result     # an error, where another case may show numbers
+    return Caught(mistake, refused)
+
+
+def score():
+    """What `npadasoft conform` prints of the suite itself, and whether every mistake is caught."""
+    cases = ordered(load())
+    found = [examine(mistake, cases) for mistake in MISTAKES.values()]
+    return text(found), all(c.result is not None for c in found)
+
+
+def text(found):
+    """The score, and each mistake that the suite does not see whole."""
+    caught = [c for c in found if c.result is not None]
+    required = sum(c.result.tier == "required" for c in caught)
+    begins = [c for c in caught if c.located is not None]
+    shown = [c for c in caught if c.shows_numbers]
+    lines = [f"known mistakes: {len(found)} planted, {len(caught)} caught, {required} of them by a "
+             "required case",
+             f"with a trace, located at their origin: {sum(c.located for c in begins)} of "
+             f"{len(begins)}",
+             f"without one, named from public outputs: {sum(c.named for c in shown)} of "
+             f"{len(shown)}, {sum(c.names == (c.mistake.name,) for c in shown)} of them alone"]
+    lines += [f"  NOT CAUGHT: {c.mistake.name}" for c in found if c.result is None]
+    lines += [f"  not located: {c.mistake.name} ({c.result.id}: {', '.join(c.result.origins)})"
+              for c in begins if not c.located]
+    lines += [f"  not named: {c.mistake.name} ({c.result.id}: {', '.join(c.names[:4]) or 'none'})"
+              for c in shown if not c.named]
+    return "\n".join(lines)
