@@ -3,6 +3,7 @@
 A script lies in tests/ports/findings, needs the port's packages and nothing else, and fails once
 the finding is mended. Cases are named by their ids: `npadasoft vectors show ID` prints one.
 """
+import textwrap
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -15,16 +16,19 @@ class Finding:
     says: str
     cases: tuple[str, ...] = ()         # ids or patterns of them
     script: str = ""                    # name of a file in tests/ports/findings
+    dtypes: tuple[str, ...] = ("float64", "float32")    # in which the cases show it
 
-    def explains(self, port, case):
-        """Whether the failure of `port` on the case is this finding."""
-        return port in self.ports and any(fnmatchcase(case, pattern) for pattern in self.cases)
+    def explains(self, port, case, dtype):
+        """Whether the failure of `port` on the case in `dtype` is this finding."""
+        return (port in self.ports and dtype in self.dtypes
+                and any(fnmatchcase(case, pattern) for pattern in self.cases))
 
     def lines(self):
         """The sentence, wrapped, and where to see it."""
         shown = [f"cases {' '.join(self.cases)}"] if self.cases else []
         shown += [f"tests/ports/findings/{self.script}.py"] if self.script else []
-        return [f"  - {self.says}", f"    {'; '.join(shown)}"]
+        text = textwrap.wrap(self.says, 94, initial_indent="  - ", subsequent_indent="    ")
+        return [*text, f"    {'; '.join(shown)}"]
 
 
 TORCH = ("torch", "torch-compile", "libtorch")
@@ -133,7 +137,8 @@ FINDINGS = (
     Finding(("gluon-nlp",),
             "in float32 MXNet's log_softmax is seven times less accurate than the plain "
             "formula: most cases miss their bound, by a factor of 1 to 4",
-            cases=("[STNPGFA]*",), script="mxnet_float32_log_softmax"),
+            cases=("[STNPGFA]*",), script="mxnet_float32_log_softmax",
+            dtypes=("float32",)),
     Finding(("gluon-nlp",),
             "a target that is no class is clipped to one",
             cases=("E01", "E02", "E03", "E05"), script="gluon_nlp_labels_out_of_range"),

@@ -58,7 +58,10 @@ class Jax(Port):
 
     def forward(self, layer, input, target, want):
         config, weights = layer
-        return self._results(config, weights, self.jax.numpy.asarray(input), target)
+
+        def results(weights, x):
+            return self._results(config, weights, x, target)
+        return self.jax.jit(results)(weights, input)
 
     def backward(self, layer, input, target, cotangents, want):
         def total(weights, x):
@@ -68,7 +71,7 @@ class Jax(Port):
 
     def log_prob(self, layer, input):
         config, weights = layer
-        return self._log_prob(config, weights, self.jax.numpy.asarray(input))
+        return self.jax.jit(lambda weights, x: self._log_prob(config, weights, x))(weights, input)
 
     def log_prob_backward(self, layer, input, cotangent, want):
         def total(weights, x):
@@ -79,5 +82,5 @@ class Jax(Port):
         return self.log_prob(layer, input).argmax(-1)
 
     def _gradients(self, total, layer, input):
-        weights, x = self.jax.grad(total, (0, 1))(layer[1], self.jax.numpy.asarray(input))
+        weights, x = self.jax.jit(self.jax.grad(total, (0, 1)))(layer[1], input)
         return {"grad.input": x, **{f"grad.{name}": g for name, g in weights.items()}}

@@ -95,7 +95,7 @@ def lines(state):
     widths = [max([len(name) for name in PORTS]) + 2] + [19] * len(TIERS)
     head = ["port"] + list(TIERS)
     out = ["Cases passed of those that the port can be asked, float64 and float32; +: some of them",
-           "could be asked in part only, because the port lacks an operation", "",
+           "could be asked in part only, as the port lacks an operation, and passed in that", "",
            "".join(f"{text:<{width}}" for text, width in zip(head, widths)).rstrip()]
     for name, row in state.items():
         cells = [name] + [_cell(row["counts"].get(tier, {})) for tier in TIERS]

@@ -1,0 +1,195 @@
+"""The state of the ports: a finding for every failure, and a case or a script for every finding."""
+import json
+import runpy
+import sys
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from npadasoft.conformance import vectors_io
+from npadasoft.conformance.ports import READY, findings, foreign, table
+from npadasoft.conformance.ports.base import Skipped
+from npadasoft.conformance.ports.findings import FINDINGS
+from npadasoft.conformance.verdict import BAD
+
+SCRIPTS = Path(__file__).parent / "ports" / "findings"
+STATE = table.read()
+FAILURES = [(name, case, dtype) for name, row in STATE.items()
+            for case, by_dtype in row["wrong"].items() for dtype in by_dtype]
+IDS = {case["id"] for case in vectors_io.load()}
+SLOW = {"libtorch_loss_is_a_double", "torch_compile_fullgraph"}
+
+
+def test_every_failure_in_the_table_is_explained_by_a_finding():
+    left = [failure for failure in FAILURES
+            if not any(finding.explains(*failure) for finding in FINDINGS)]
+    assert not left and len(FAILURES) > 100
+
+
+def test_every_case_of_a_finding_fails_in_one_of_its_ports():
+    for finding in FINDINGS:
+        for pattern in finding.cases:
+            alone = findings.Finding(finding.ports, finding.says, (pattern,))
+            assert any(alone.explains(*failure) for failure in FAILURES), (finding, pattern)
+
+
+def test_every_port_of_a_finding_with_cases_shows_it():
+    for finding in FINDINGS:
+        for name in finding.ports if finding.cases else ():
+            if name in STATE:
+                shown = [f for f in FAILURES if f[0] == name and finding.explains(*f)]
+                assert shown, (finding, name)
+
+
+def test_every_finding_has_something_to_show_and_every_script_a_finding():
+    assert all(finding.cases or finding.script for finding in FINDINGS)
+    assert {f.script for f in FINDINGS} - {""} == {path.stem for path in SCRIPTS.glob("*.py")}
+    assert {name for f in FINDINGS for name in f.ports} <= set(READY)
+
+
+def test_rows_are_of_this_catalogue_and_of_both_dtypes():
+    assert {"ours", "torch", "libtorch", "paddle", "fairseq", "transfo-xl", "gluon-nlp", "jax",
+            "onnxruntime"} <= set(STATE)
+    sizes = {tier: sum(c["tier"] == tier for c in vectors_io.load()) for tier in table.TIERS}
+    for name, row in STATE.items():
+        assert row["suite"] == vectors_io.SUITE and set(row["wrong"]) <= IDS, name
+        for tier in table.TIERS:
+            assert sum(row["counts"][tier]["float64"].values()) == sizes[tier], (name, tier)
+            assert row["counts"][tier]["float32"], (name, tier)
+
+
+def test_the_layer_and_its_export_have_nothing_wrong():
+    for name in "ours", "onnxruntime", "onnx-reference":
+        assert not STATE[name]["wrong"]
+
+
+def test_the_table_prints_every_row_and_every_finding(capsys):
+    assert table.main([]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n{name} " in out and f"\n{name}: " in out for name in STATE)
+    words = " ".join(out.split())
+    assert all(finding.says in words for finding in FINDINGS if set(finding.ports) & set(STATE))
+    assert all(len(line) <= 140 for line in out.splitlines())
+
+
+def test_a_row_is_what_a_run_gave(tmp_path, monkeypatch, capsys):
+    some = vectors_io.select(vectors_io.load(), only=["T03", "X01", "E01", "A16"])
+    monkeypatch.setattr(vectors_io, "load", lambda: some)
+    path = tmp_path / "state.json"
+    assert table.main(["--record", "ours", "--state", str(path)]) == 0
+    row = json.loads(path.read_text())["ours"]
+    assert row["counts"]["required"]["float64"] == {"pass": 2} and row["wrong"] == {}
+    assert row["name"] == "npadasoft" and row["suite"] == vectors_io.SUITE
+    out = capsys.readouterr().out
+    assert "ours" in out and "2/2 2/2" in out and "1/1 1/1" in out
+
+
+def test_what_is_wrong_is_written_down(monkeypatch):
+    from npadasoft.conformance.ports.ours import Ours
+
+    class Wrong(Ours):
+        def forward(self, layer, input, target, want):
+            if target.size == 1:
+                raise ValueError("no row")
+            return {**super().forward(layer, input, target, want), "loss": 1.0}
+
+        def predict(self, layer, input):
+            raise Skipped("no")
+    monkeypatch.setattr(table.ports, "load", lambda name: Wrong())
+    row = table.record("ours", vectors_io.select(vectors_io.load(), only=["T03", "T17", "E01"]))
+    assert row["wrong"]["T03"]["float64"].startswith("fail: loss, ")
+    assert row["wrong"]["T03"]["float64"].endswith("x its bound")
+    assert "ValueError: no row" in row["wrong"]["T17"]["float64"]
+    bad = {v for counts in row["counts"]["required"].values() for v in counts}
+    assert bad & set(BAD)
+
+
+def test_an_absent_package_is_named_in_one_line(monkeypatch, capsys, tmp_path):
+    for name in "paddle", "mxnet", "jax", "onnxruntime", "torch":
+        monkeypatch.setitem(sys.modules, name, None)
+    for name, command in {"paddle": "pip install paddlepaddle", "gluon-nlp": "pip install mxnet",
+                          "jax": "pip install jax", "onnxruntime": "pip install onnx onnxruntime",
+                          "fairseq": "pip install torch"}.items():
+        assert table.main(["--record", name, "--state", str(tmp_path / "s.json")]) == 2
+        assert command in capsys.readouterr().err
+
+
+def test_an_absent_file_is_named_with_the_way_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(foreign, "PEERS", tmp_path)
+    with pytest.raises(ImportError, match="this port needs .*x.py; to get it:\npip download x"):
+        foreign.peer_file("x.py", "pip download x")
+
+
+def test_stand_ins_are_gone_once_the_file_is_loaded(tmp_path):
+    (tmp_path / "theirs.py").write_text("from absent_pack.age import a\nimport absent_pack, json\n")
+    stand_ins = {"absent_pack": {"__path__": []}, "absent_pack.age": {"a": 7}, "json": {"b": 1}}
+    module = foreign.module_of(tmp_path / "theirs.py", stand_ins)
+    assert module.a == 7 and module.json.b == 1
+    assert "absent_pack" not in sys.modules and sys.modules["json"] is json
+
+
+def test_what_takes_the_mean_skips_what_does_not():
+    foreign.mean_of_all({"reduction": "mean"})
+    for config in {"ignore_index": 0}, {"reduction": "sum"}:
+        with pytest.raises(Skipped):
+            foreign.mean_of_all(config)
+
+
+# ---------------------------------------------------------------- what can run here
+
+def needs(name):
+    """Skip unless the framework of a port or a script is here."""
+    peers = {"fairseq": "fairseq-0.12.2", "transfo": "transformers-4.35.2", "gluon": "gluon-nlp"}
+    packages = {"paddle": "paddle", "mxnet": "mxnet", "gluon": "mxnet", "jax": "jax"}
+    first = name.replace("-", "_").split("_")[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip(packages.get(first, "torch"))
+    if first in peers and not (foreign.PEERS / peers[first]).exists():
+        pytest.skip(f"build/peers has no {peers[first]}")
+
+
+@pytest.mark.parametrize("name", sorted(f.script for f in FINDINGS if f.script))
+def test_a_finding_is_still_to_be_seen(name, capsys):
+    if name in SLOW:
+        pytest.skip("takes its time: run it by hand")
+    needs(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+        except SystemExit as end:
+            assert not end.code
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["torch", "fairseq", "transfo-xl", "transfo-xl-default", "paddle",
+                                  "gluon-nlp", "jax"])
+def test_a_port_still_gives_what_its_row_says(name):
+    needs(name)
+    only = ["S08", "T03", "E01", "E12", "G04", "N09", "X01", "A07", "F06"]
+    cases = [c for c in vectors_io.select(vectors_io.load(), only=only)]
+    row = table.record(name, cases)
+    same = STATE[name]["version"] == row["version"]
+    wanted = {case for case in STATE[name]["wrong"] if case in only}
+    assert not same or set(row["wrong"]) == wanted
+
+
+def test_torch_compile_compiles_something():
+    needs("torch")
+    port = import_module("npadasoft.conformance.ports.torch_compile").TorchCompile()
+    before = port.graphs()
+    table.ports.load("torch-compile")
+    layer = port.build({"in_features": 4, "n_classes": 6, "cutoffs": [3], "div_value": 2.0,
+                        "head_bias": False},
+                       {"head.weight": _ones(4, 4), "tail.0.0.weight": _ones(2, 4),
+                        "tail.0.1.weight": _ones(3, 2)}, "float64")
+    port.log_prob(layer, _ones(2, 4))
+    assert port.graphs() > before
+
+
+def _ones(*shape):
+    import numpy as np
+    return np.ones(shape)
