@@ -9,11 +9,509 @@ Write them as in the modules beside this one.  `Layer` (layer.py) says what can 
 
 They are entered into the list, and judged, like all others; `UNSEEN` counts them apart.
 """
-from npadasoft.conformance.mistakes.known import MISTAKES, known
+import math
+
+import numpy as np
+
+from npadasoft.conformance.mistakes.known import (GRADIENTS, LOGIT_GRADIENTS, MISTAKES, SCORES,
+                                                  Layer, known)
+from npadasoft.conformance.ports.base import Refused
 
 _BEFORE = len(MISTAKES)
 
 # ------------------------------------------------------------------ the reviewer's, from here on
+
+BACKWARD = (*LOGIT_GRADIENTS, *GRADIENTS)
+ANSWERS = ("log_prob", "predict", "topk.log_prob", "topk.index", *GRADIENTS)
+HEAD_FIRST = ("grad.head_logits", "grad.head.weight", "grad.head.bias", "grad.input")
+BEST = ("predict", "topk.index", "topk.log_prob")
+
+
+# ---------------------------------------------------------------- what makes a layer
+
+@known("hidden sizes are quotients by exp((i + 1) log(div_value)), which is not quite the power")
+class hidden_size_by_logarithms(Layer):
+    @classmethod
+    def hidden_size(cls, D, div_value, i):
+        return int(D // math.exp((i + 1) * math.log(div_value)))
+
+
+@known("hidden sizes are computed in float32")
+class hidden_size_of_single_precision(Layer):
+    @classmethod
+    def hidden_size(cls, D, div_value, i):
+        return int(np.float32(D) // np.float32(div_value) ** np.float32(i + 1))
+
+
+@known("hidden sizes are rounded up")
+class hidden_size_rounded_up(Layer):
+    @classmethod
+    def hidden_size(cls, D, div_value, i):
+        return math.ceil(D / div_value ** (i + 1))
+
+
+@known("a hidden size of 0 is refused")
+class refuses_a_hidden_size_of_zero(Layer):
+    @classmethod
+    def shapes(cls, config):
+        found = super().shapes(config)
+        if any(0 in shape for shape in found.values()):
+            raise Refused("config", "a hidden size of 0")
+        return found
+
+    def read(self, params):
+        self.shapes(self.config)
+        return params
+
+
+@known("a div_value below 1, with tails wider than the input, is refused")
+class refuses_a_div_value_below_one(Layer):
+    @classmethod
+    def check(cls, config):
+        super().check(config)
+        if config["div_value"] < 1:
+            raise Refused("config", "div_value below 1")
+
+    def read(self, params):
+        self.check(self.config)
+        return params
+
+
+@known("a last cluster of one class is refused: the cutoffs' bound is one too low")
+class refuses_a_last_cluster_of_one_class(Layer):
+    @classmethod
+    def check(cls, config):
+        super().check(config)
+        if config["cutoffs"][-1] >= config["n_classes"] - 1:
+            raise Refused("cutoffs", "the last cutoff is too large")
+
+    def read(self, params):
+        self.check(self.config)
+        return params
+
+
+@known("the head has a column too many: n_classes closes a cluster and is counted as one")
+class head_with_a_column_too_many(Layer):
+    @classmethod
+    def shapes(cls, config):
+        found = super().shapes(config)
+        rows, D = found["head.weight"]
+        found["head.weight"] = (rows + 1, D)
+        return found | ({"head.bias": (rows + 1,)} if "head.bias" in found else {})
+
+
+@known("head_bias is taken for a bias everywhere: tails have one too")
+class head_bias_on_tails_too(Layer):
+    @classmethod
+    def shapes(cls, config):
+        found = super().shapes(config)
+        tails = [name for name in found if name.endswith(".1.weight") and config["head_bias"]]
+        return found | {f"{name[:-6]}bias": found[name][:1] for name in tails}
+
+
+@known("the head has a bias among its weights whether it is asked for or not")
+class head_bias_unasked(Layer):
+    @classmethod
+    def shapes(cls, config):
+        found = super().shapes(config)
+        return found | {"head.bias": found["head.weight"][:1]}
+
+
+# ---------------------------------------------------------------- what is taken and refused
+
+@known("features beyond in_features are dropped in silence")
+class drops_surplus_features(Layer):
+    def read_input(self, x):
+        return x[..., :self.config["in_features"]]
+
+
+@known("rows and targets are counted, not compared axis by axis")
+class batch_axes_not_compared(Layer):
+    def check_batch(self, x, y):
+        if x[..., 0].size == y.size:
+            y = y.reshape(x.shape[:-1])
+        return super().check_batch(x, y)
+
+
+@known("one target serves all rows: it is broadcast in silence")
+class one_target_for_all_rows(Layer):
+    def check_batch(self, x, y):
+        if y.size == 1 and x[..., 0].size > 1:
+            y = np.broadcast_to(y.reshape(-1), x.shape[:-1])
+        return super().check_batch(x, y)
+
+
+@known("an empty batch is refused")
+class refuses_an_empty_batch(Layer):
+    def check_batch(self, x, y):
+        if not y.size:
+            raise Refused("shape", "there are no rows")
+        return super().check_batch(x, y)
+
+
+@known("targets are checked before those to ignore are taken out")
+class targets_checked_before_ignored(Layer):
+    def kept(self, y):
+        self.check_targets(y)
+        return super().kept(y)
+
+
+@known("an ignore_index of 0 counts as none: it is tested for truth",
+       "cluster", "head_column", *SCORES, "head_logits", "output", "loss", *BACKWARD)
+class ignore_index_of_zero_is_none(Layer):
+    def kept(self, y):
+        return super().kept(y) if self.config.get("ignore_index") else np.ones(y.shape, bool)
+
+
+@known("an ignore_index that is a class is not honoured: padding is taken to lie outside",
+       "cluster", "head_column", *SCORES, "head_logits", "output", "loss", *BACKWARD)
+class ignore_index_that_is_a_class(Layer):
+    def kept(self, y):
+        ignored = self.config.get("ignore_index")
+        inside = ignored is not None and 0 <= ignored < self.config["n_classes"]
+        return np.ones(y.shape, bool) if inside else super().kept(y)
+
+
+@known("an ignore_index of n_classes or more is refused: targets are checked against it from above")
+class refuses_padding_above_the_classes(Layer):
+    def kept(self, y):
+        if y.size and y.max() >= self.config["n_classes"]:
+            raise Refused("target", f"{y.max()}")
+        return super().kept(y)
+
+
+@known("with a negative ignore_index every negative target is ignored")
+class ignores_every_negative_target(Layer):
+    def kept(self, y):
+        ignored = self.config.get("ignore_index")
+        return super().kept(y) if ignored is None or ignored >= 0 else y >= 0
+
+
+# ---------------------------------------------------------------- forward
+
+@known("a tail's rows are numbered among those that count, and so are looked up in the batch",
+       "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "output", "loss", *BACKWARD)
+class rows_numbered_without_the_ignored(Layer):
+    def through(self, f):
+        everything, f.x = f.x, f.x.copy()
+        places = np.flatnonzero(self.cluster(f.y) > 0)
+        moved = f.kept[places]
+        f.x[moved] = everything[places]
+        kept = everything[f.kept]
+        z = self.head_logits(kept)
+        super().through(f)
+        f.x, f.z, f.a = everything, z, self.head_log_softmax(z)
+
+
+@known("a tail of one class loses its axis: its softmax runs over the rows", "tail.*.log_prob",
+       "log_prob", "predict", "topk.log_prob", "topk.index", *GRADIENTS)
+class tail_of_one_class_squeezed(Layer):
+    def tail_log_softmax(self, z, x, i):
+        return self.log_softmax(z.T).T if z.shape[1] == 1 else self.log_softmax(z)
+
+
+@known("a tail without hidden units is left out: its classes do not share the cluster",
+       "tail.*.log_prob", "log_prob", "predict", "topk.log_prob", "topk.index", *GRADIENTS)
+class tail_without_hidden_units_left_out(Layer):
+    def tail_log_softmax(self, z, x, i):
+        return super().tail_log_softmax(z, x, i) * bool(self.projection(i).shape[0])
+
+
+@known("a tail with a single row is skipped: more than one is asked for instead of at least one",
+       "output", "loss", "grad.tail.*.logits", "grad.tail.*.hidden", *GRADIENTS)
+class tail_with_a_single_row_skipped(Layer):
+    def output(self, f):
+        found = super().output(f)
+        for rows, b, place in zip(f.rows, f.b, f.place):
+            if len(rows) == 1:
+                found[rows] = self.pick(f.a, f.column)[f.kept == rows]
+        return found
+
+    def tail_logit_gradient(self, f, q, i):
+        return super().tail_logit_gradient(f, q, i) * (len(f.rows[i]) != 1)
+
+
+@known("nan among the scores of the head becomes 0", "head_logits", *SCORES, "output", "loss",
+       "log_prob", "predict", *BACKWARD)
+class nan_made_zero(Layer):
+    def head_logits(self, x):
+        z = super().head_logits(x)
+        return np.where(np.isnan(z), z.dtype.type(0), z)
+
+
+@known("scores of -inf in the head become the lowest finite number", "head_logits", *SCORES,
+       "output", "loss", "log_prob", "topk.log_prob", *BACKWARD)
+class minus_infinity_made_finite(Layer):
+    def head_logits(self, x):
+        z = super().head_logits(x)
+        return np.maximum(z, np.finfo(z.dtype).min)
+
+
+@known("a tail as wide as the input has no projection", "tail.*.hidden", "tail.*.logits", *SCORES,
+       "output", "loss", *ANSWERS)
+class no_projection_where_sizes_agree(Layer):
+    def hidden(self, x, i):
+        H, D = self.projection(i).shape
+        return x if H == D else super().hidden(x, i)
+
+    def tail_to_input(self, ds, i):
+        H, D = self.projection(i).shape
+        return ds if H == D else super().tail_to_input(ds, i)
+
+
+@known("ignored rows have the output of class 0: only their loss is masked", "output")
+class output_of_ignored_rows(Layer):
+    def output(self, f):
+        found = super().output(f)
+        ignored = np.setdiff1d(np.arange(f.n), f.kept)
+        if len(ignored):
+            found[ignored] = self.head_log_softmax(self.head_logits(f.x[ignored]))[:, 0]
+        return found
+
+    def reduce(self, output, f):
+        masked = np.zeros_like(output)
+        masked[f.kept] = output[f.kept]
+        return super().reduce(masked, f)
+
+
+@known("the mean over no rows is 0: its denominator is at least 1", "loss")
+class mean_of_nothing_is_zero(Layer):
+    def reduce(self, output, f):
+        return super().reduce(output, f) if len(f.kept) else output.sum()
+
+
+# ---------------------------------------------------------------- layouts
+
+@known("the input is read column by column", "head_logits", "tail.*.hidden", *SCORES, "output",
+       "loss", "cluster", *ANSWERS, *BACKWARD)
+class input_read_by_columns(Layer):
+    def read_input(self, x):
+        return x.ravel().reshape(x.shape, order="F")
+
+
+@known("batch axes of the input are flattened column by column, those of targets row by row",
+       "head_logits", "tail.*.hidden", *SCORES, "output", "loss", *ANSWERS, *BACKWARD)
+class batch_axes_flattened_by_columns(Layer):
+    def read_input(self, x):
+        return x.reshape((-1, x.shape[-1]), order="F").reshape(x.shape)
+
+
+@known("log_prob is laid out column by column", "log_prob")
+class log_prob_laid_out_by_columns(Layer):
+    def log_prob(self, x):
+        found = super().log_prob(x)
+        return found.ravel(order="F").reshape(found.shape)
+
+
+@known("cotangents of log_prob are read column by column", *GRADIENTS)
+class cotangents_of_log_prob_read_by_columns(Layer):
+    def log_prob_backward(self, x, grad):
+        return super().log_prob_backward(x, grad.ravel().reshape(grad.shape, order="F"))
+
+
+# ---------------------------------------------------------------- backward
+
+@known("the gradient of the mean is divided by all rows, padding too", *BACKWARD)
+class gradient_counts_padding(Layer):
+    def of_loss(self, grad_loss, f):
+        q = super().of_loss(grad_loss, f)
+        mean = self.config.get("reduction", "mean") == "mean"
+        return q * f.x.dtype.type(len(f.kept) / max(f.n, 1)) if mean else q
+
+
+@known("gradients are those of the mean, whatever the reduction", *BACKWARD)
+class gradient_of_the_mean_always(Layer):
+    def of_loss(self, grad_loss, f):
+        mean = self.config.get("reduction", "mean") == "mean"
+        return super().of_loss(grad_loss, f) / (1 if mean else max(len(f.kept), 1))
+
+
+@known("cotangents of rows' losses go, one after the other, to the rows that count", *BACKWARD)
+class loss_cotangents_not_gathered(Layer):
+    def of_loss(self, grad_loss, f):
+        q = np.array(super().of_loss(grad_loss, f))
+        q[f.kept] = q[:len(f.kept)].copy()
+        return q
+
+
+@known("what arrives at output reaches the head alone", "grad.tail.*.logits",
+       "grad.tail.*.hidden", "grad.tail.*.0.weight", "grad.tail.*.1.weight", "grad.input")
+class cotangent_of_output_reaches_the_head_alone(Layer):
+    def upstream(self, grad_output, grad_loss, f):
+        f.to_tails = self.of_loss(grad_loss, f)
+        return super().upstream(grad_output, grad_loss, f)
+
+    def tail_logit_gradient(self, f, q, i):
+        return super().tail_logit_gradient(f, f.to_tails, i)
+
+
+@known("where something arrives at output, what arrives at the loss is not added", *BACKWARD)
+class cotangents_not_added(Layer):
+    def backward(self, x, y, cotangents):
+        return super().backward(x, y, {n: g for n, g in cotangents.items()
+                                       if n == "output" or "output" not in cotangents})
+
+
+@known("what arrives at the output of an ignored row teaches the head class 0", *HEAD_FIRST)
+class ignored_rows_teach_class_zero(Layer):
+    def upstream(self, grad_output, grad_loss, f):
+        f.q = np.array(super().upstream(grad_output, grad_loss, f))
+        f.leak = np.reshape(grad_output, -1)
+        return f.q
+
+    def pull_back(self, f, dz, dt):
+        found = super().pull_back(f, dz, dt)
+        if not hasattr(f, "leak"):
+            return found
+        ignored = np.setdiff1d(np.arange(f.n), f.kept)
+        a = self.head_log_softmax(self.head_logits(f.x[ignored]))
+        extra = self.pick_backward(a, np.zeros(len(ignored), int), f.leak[ignored])
+        found["grad.head.weight"] = found["grad.head.weight"] + extra.T @ f.x[ignored]
+        if "grad.head.bias" in found:
+            found["grad.head.bias"] = found["grad.head.bias"] + extra.sum(0)
+        flat = found["grad.input"].reshape(f.x.shape).copy()
+        flat[ignored] += self.head_to_input(extra)
+        return found | {"grad.input": flat.reshape(found["grad.input"].shape)}
+
+
+@known("backward computes the softmax anew, and subtracts nothing before exp", *BACKWARD)
+class backward_without_shift(Layer):
+    def anew(self, z, index, q):
+        p = np.exp(z)
+        p = p / p.sum(-1, keepdims=True)
+        p[np.arange(len(p)), index] -= 1
+        return -q[:, None] * p
+
+    def head_logit_gradient(self, f, q):
+        return self.anew(f.z, f.column, q[f.kept])
+
+    def tail_logit_gradient(self, f, q, i):
+        return self.anew(f.t[i], f.place[i], q[f.rows[i]])
+
+
+@known("a cluster's column receives its classes' cotangents times their probabilities",
+       *GRADIENTS)
+class column_receives_what_is_expected(Layer):
+    def log_prob_backward(self, x, grad):
+        f = self.everywhere(self.read_input(x))
+        self.tails = [np.exp(b) for b in f.b]
+        self.next = 0
+        return super().log_prob_backward(x, grad)
+
+    def column_cotangent(self, g):
+        p, self.next = self.tails[self.next], self.next + 1
+        return (g * p).sum(-1)
+
+
+@known("the head receives nothing from the shortlist's cotangents of log_prob", *GRADIENTS)
+class shortlist_cotangents_dropped(Layer):
+    def log_prob_backward(self, x, grad):
+        grad = grad.copy()
+        grad[..., :self.s] = 0
+        return super().log_prob_backward(x, grad)
+
+
+# ---------------------------------------------------------------- all classes, and the best
+
+@known("the head's bias is left out where all classes are asked for", *ANSWERS)
+class no_head_bias_in_evaluation(Layer):
+    bare = False
+
+    def everywhere(self, x):
+        self.bare = True
+        return super().everywhere(x)
+
+    def head_logits(self, x):
+        return x @ self.head_weight().T if self.bare else super().head_logits(x)
+
+
+@known("predict takes the first cluster's column for the class of the same number", *BEST)
+class predict_takes_the_first_cluster_for_a_class(Layer):
+    def best(self, f):
+        top = f.z.argmax(-1)
+        return np.where(top <= self.s, top, self.all_classes(f).argmax(-1))
+
+
+@known("rows that need the tails receive, in predict, the answers of the first rows", *BEST)
+class predict_not_scattered(Layer):
+    def best(self, f):
+        top = f.z.argmax(-1)
+        far = np.flatnonzero(top >= self.s)
+        top[far] = self.all_classes(f)[:len(far)].argmax(-1)
+        return top
+
+
+@known("predict looks at no tail as soon as one row's best is in the shortlist", *BEST)
+class predict_decided_for_the_batch(Layer):
+    def best(self, f):
+        near = (f.z.argmax(-1) < self.s).any()
+        return f.z[:, :self.s].argmax(-1) if near else super().best(f)
+
+
+@known("an empty batch is refused where all classes are asked for")
+class refuses_an_empty_batch_in_evaluation(Layer):
+    def everywhere(self, x):
+        if not x.size:
+            raise Refused("shape", "there are no rows")
+        return super().everywhere(x)
+
+
+@known("features are not counted where all classes are asked for: surplus ones are dropped")
+class surplus_features_in_evaluation(Layer):
+    def everywhere(self, x):
+        return super().everywhere(x[..., :self.config["in_features"]])
+
+
+@known("the k best are given in ascending order", "topk.log_prob", "topk.index")
+class topk_ascending(Layer):
+    def topk(self, x, k):
+        return {name: a[..., ::-1] for name, a in super().topk(x, k).items()}
+
+
+@known("the k best are numbered from 1", "topk.index")
+class topk_from_one(Layer):
+    def topk(self, x, k):
+        found = super().topk(x, k)
+        return found | {"topk.index": found["topk.index"] + 1}
+
+
+# ---------------------------------------------------------------- what an earlier call left
+
+@known("backward keeps the matrices, transposed, of the first layer of this shape",
+       "grad.tail.*.hidden", "grad.tail.*.0.weight", "grad.input", state=True)
+class transposed_matrices_cached(Layer):
+    def cached(self, name, a):
+        return self.memory.setdefault(str([name, self.config, a.dtype]), a)
+
+    def hidden_gradient(self, dt, i):
+        return dt @ self.cached(f"output {i}", self.output_weight(i))
+
+    def head_to_input(self, dz):
+        return dz @ self.cached("head", self.head_weight())
+
+    def tail_to_input(self, ds, i):
+        return ds @ self.cached(f"projection {i}", self.projection(i))
+
+
+@known("log_prob and predict keep the weights that they saw first", *ANSWERS, state=True)
+class weights_cached_for_evaluation(Layer):
+    def everywhere(self, x):
+        mark = str(["evaluation", self.config, x.dtype])
+        self.p = self.memory.setdefault(mark, self.p)
+        return super().everywhere(x)
+
+
+@known("the cluster of each row is that of the first batch of this shape", "cluster",
+       state=True)
+class routing_cached_by_shape(Layer):
+    def cluster(self, y):
+        return self.memory.setdefault(str([self.config, y.shape]), super().cluster(y))
+
+    def head_column(self, y, cluster):
+        return np.minimum(super().head_column(y, cluster), self.s + self.J - 1)
+
+    def place(self, y, i):
+        return np.clip(super().place(y, i), 0, self.edges[i + 1] - self.edges[i] - 1)
 
 
 # ------------------------------------------------------------------ and no further
