@@ -1,8 +1,15 @@
-"""The noise of the gradient under test: measured from its fourth differences along a line."""
+"""The noise of the gradient under test: measured from its fourth differences along a line.
+
+The cotangent moves along, in which a gradient is linear: else the rounding of a sum over it, as of
+a bias, is the same at every point.  And because the first rounding in a backward pass is as good
+as one of its input, the gradient is asked for at two points one rounding away: where it is
+ill-conditioned (a saturated softmax of large logits) that is more than all other noise.
+"""
 from dataclasses import dataclass
 
 import numpy as np
 
+from npadasoft.gradcheck import tree
 from npadasoft.gradcheck.problem import UNDEFINED, quiet, rms, signs
 
 SPACING = {2: 2.0 ** -6, 4: 2.0 ** -14}     # by item size of the parameter; else 2^-30
@@ -12,6 +19,8 @@ HALF_LINE = 4                               # 9 points
 SAFETY = 16.0       # the worst true error seen was 6.6 sigma
 ROUNDING = 0.5      # of eps, at least: a sum that never changes along the line is still rounded
 ASSUMED = 4.0       # of eps, if gradients are given as arrays and nothing can be measured
+ROUNDINGS = 2       # points one rounding away
+CONDITION = 0.25    # of the change there, as sigma
 FAR_NOISIER = 2.0 ** 16
 
 
@@ -59,11 +68,13 @@ def analyse(problem, pair):
     lines = [lines] if lines else []
     if lines and any(line_sigma(line)[1].mean() > JUMPY for line in lines[0].values() if line.size):
         lines += [_lines(problem, COARSE)]
-    return {path: _analytic(first, pair[1][path], [line[path] for line in lines if line])
+    rounded = _rounded(problem) if lines else []
+    return {path: _analytic(first, pair[1][path], [line[path] for line in lines if line],
+                            [point[path] for point in rounded])
             for path, first in pair[0].items()}
 
 
-def _analytic(first, second, lines):
+def _analytic(first, second, lines, rounded):
     info = np.finfo(first.dtype)
     eps = max(float(info.eps), 2.0 ** -52)
     gradient = np.array(first, float)
@@ -78,6 +89,9 @@ def _analytic(first, second, lines):
         common = max(rms(sigma[~jumps]), ROUNDING * eps * size)
         sigma = np.maximum(np.where(jumps, common, sigma), ROUNDING * eps * np.abs(gradient))
     spread = np.abs(gradient - np.asarray(second, float))
+    for point in rounded:
+        change = np.abs(np.asarray(point, float) - gradient)
+        sigma = np.maximum(sigma, CONDITION * np.where(np.isfinite(change), change, 0))
     return Analytic(gradient, eps, sigma + spread, common,
                     "measured" if lines else "assumed", float(info.smallest_subnormal))
 
@@ -89,7 +103,8 @@ def _lines(problem, least=0.0):
     for relative_to_element in (False, True):       # the second never crosses 0
         try:
             with quiet():
-                points = [problem.call_grads(_displaced(problem, j, least, relative_to_element))
+                points = [problem.call_grads(_displaced(problem, j, least, relative_to_element),
+                                             _moved_cotangent(problem, j, least))
                           for j in range(-HALF_LINE, HALF_LINE + 1)]
         except UNDEFINED:
             continue
@@ -109,3 +124,33 @@ def _displaced(problem, j, least, relative_to_element):
         moved[path] = (own + step * signs(problem.rng("line", path), own.shape)).astype(
             leaf.own.dtype)
     return moved
+
+
+def _moved_cotangent(problem, j, least):
+    """The cotangent along its own line; None for a scalar f."""
+    if problem.cotangent_weights is None:
+        return None
+    ends = dict(tree.ends(problem.cotangent))
+    for path in problem.cotangent_weights:
+        own = np.asarray(ends[path])
+        step = j * max(SPACING.get(own.dtype.itemsize, 2.0 ** -30), least)
+        u = signs(problem.rng("cotangent line", path), own.shape)
+        ends[path] = np.asarray(own * (1 + step * u)).astype(own.dtype)
+    return tree.rebuild(problem.cotangent, ends)
+
+
+def _rounded(problem):
+    """Gradients where each parameter is a rounding away."""
+    points = []
+    for k in range(ROUNDINGS):
+        moved = {}
+        for path, leaf in problem.leaves.items():
+            eps = float(np.finfo(leaf.own.dtype).eps)
+            sign = problem.rng("rounding", k, path).choice([-eps, eps], leaf.own.shape)
+            moved[path] = (leaf.own * (1 + sign)).astype(leaf.own.dtype)
+        try:
+            with quiet():
+                points.append(problem.call_grads(moved))
+        except UNDEFINED:
+            continue
+    return points

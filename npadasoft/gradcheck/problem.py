@@ -109,7 +109,7 @@ class Problem:
                     total += 1j * float(np.sum(weight * end.imag))
         return total
 
-    def call_grads(self, moved=None):
+    def call_grads(self, moved=None, cotangent=None):
         """Gradients by path, checked for structure; leaves in their own precision."""
         if not callable(self.grads):
             return self.check_structure(self.grads)
@@ -117,7 +117,8 @@ class Problem:
         for path, array in (moved or {}).items():
             arrays[path] = self.leaves[path].trial(array)
         self.grads_calls += 1
-        args = () if self.cotangent_weights is None else (self.cotangent,)
+        cotangent = self.cotangent if cotangent is None else cotangent
+        args = () if self.cotangent_weights is None else (cotangent,)
         return self.check_structure(self.grads(tree.rebuild(self.params, arrays), *args))
 
     def check_structure(self, gradients, paths=None):
