@@ -64,8 +64,19 @@ def _top():
         _case("A16", "the five best of ten classes, over shortlist and tails", ["TopK"], [0, 0, 0],
               ops=("topk",)),
         _case("A17", "all classes in order", ["TopK"], [0], ops=("topk",)),
+        _wide("A18", "the two best of forty: they lie in the shortlist, in one tail, in both",
+              12, numbers=lambda draw, shape: draw.dyadic(shape, 8, 6)),
+        _wide("A19", "the best of forty classes, many of which are equally probable", 4,
+              numbers=lambda draw, shape: draw.dyadic(shape, 2, 2)),
+        _wide("A20", "the best none of forty classes", 2),
+        _wide("A21", "the sixteen best of forty: more than the shortlist holds", 4),
     ]
-    for recipe, k in zip(recipes, (5, 10)):
+    for recipe, k in zip(recipes, (5, 10, 2, 3, 0, 16)):
         del recipe.inputs["target"]
         recipe.inputs["k"] = tensor([], [k])
     return recipes
+
+
+def _wide(id, comment, rows, **more):
+    return build(id, comment, ["TopK"], config(4, 40, [12, 27], 2.0, True), [0] * rows,
+                 ops=("topk",), tier="extensions", **more)
