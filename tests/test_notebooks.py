@@ -7,6 +7,7 @@ shown.
 import importlib.util
 import json
 import re
+import runpy
 import warnings
 from pathlib import Path
 
@@ -153,3 +154,10 @@ def routing(notebook):
     text = "".join(output.text for cell in notebook.cells for output in cell.get("outputs", ())
                    if output.output_type == "stream")
     return re.findall(r"^(?:target|cluster|column) +\[.*$", text, re.M)
+
+
+def test_the_picture_of_the_layer_is_what_its_script_draws():
+    from xml.etree import ElementTree
+    drawn = runpy.run_path(str(FOLDER / "figures" / "draw_layer.py"))["picture"]()
+    assert (FOLDER / "figures" / "layer.svg").read_text("utf-8") == drawn
+    ElementTree.fromstring(drawn)

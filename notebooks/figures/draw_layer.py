@@ -11,8 +11,6 @@ WIDTH, HEIGHT = 860, 400
 HEAD = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" \
 font-family="Helvetica, Arial, sans-serif" font-size="15" role="img" aria-labelledby="title">
 <title id="title">The adaptive log-softmax: a head for all rows, a cluster for its own rows</title>
-<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" \
-orient="auto"><path d="M0 0 L10 5 L0 10 z"/></marker></defs>
 <rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>"""
 
 
@@ -27,8 +25,13 @@ def words(x, y, text, anchor="middle", weight="normal", fill="black"):
 
 
 def arrow(*points):
+    """A line through the points, with a tip at the last one; it runs along an axis there."""
     path = " L".join(f"{x} {y}" for x, y in points)
-    return f'<path d="M{path}" fill="none" stroke="black" marker-end="url(#tip)"/>'
+    (x0, y0), (x, y) = points[-2:]
+    dx, dy = (x > x0) - (x < x0), (y > y0) - (y < y0)
+    tip = " L".join(f"{x - 9 * dx + side * 4 * dy} {y - 9 * dy + side * 4 * dx}"
+                    for side in (-1, 1))
+    return f'<path d="M{path}" fill="none" stroke="black"/><path d="M{x} {y} L{tip} z"/>'
 
 
 def batch(x, y, rows, pitch=16):
