@@ -1,5 +1,6 @@
 """gradcheck against the adaptive softmax: 16 rows, 12 features, 40 classes, cutoffs 8 and 20."""
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -87,7 +88,10 @@ def test_the_complex_step_agrees_with_backward_to_1e_15_of_the_largest(h):
 def drawn_layer(rng):
     d, c = int(rng.integers(2, 65)), int(rng.integers(3, 2001))
     cutoffs = sorted(set(rng.integers(1, c, int(rng.integers(0, 4)) + 1).tolist()))
-    layer = AdaptiveLogSoftmaxWithLoss(d, c, cutoffs, div_value=2.0, head_bias=bool(d % 2), rng=rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)        # a hidden size of 0 is among them
+        layer = AdaptiveLogSoftmaxWithLoss(d, c, cutoffs, div_value=2.0, head_bias=bool(d % 2),
+                                           rng=rng)
     return layer, rng.normal(size=(7, d)), rng.integers(0, c, 7)
 
 

@@ -172,13 +172,13 @@ def test_figure_of_an_honest_resolution():
 
 @pytest.mark.figures
 def test_figure_of_probes_that_miss():
-    print("\ndraws of 8 probes in which all miss an error of d = 2 would_catch, of 1000; and for "
+    print("\ndraws of 8 probes in which all miss an error of d = 2 would_catch, of 10 000; and for "
           "Rademacher")
     rng = np.random.default_rng(1)
     for error in ((1,), (1, -1), (2, -1, -1)):
         missed = []
         for rademacher in (False, True):
-            u = signs(rng, (len(error), 1000, 8))
+            u = signs(rng, (len(error), 10_000, 8))
             u = np.sign(u) if rademacher else u
             seen = np.abs(np.tensordot(np.array(error) * 16.0, u, 1)) > 4
             missed.append(int((~seen.any(axis=1)).sum()))
