@@ -6,6 +6,7 @@ The files, in reading order:
     cutoffs.py       which class lives where, which row goes where
     functional.py    linear map, log-softmax, choice; and the backward of each
     adaptive.py      the layer: forward, backward, log_prob and its backward
+    fused.py         the training path: loss and gradients in blocks
     search.py        predict, topk, sample
     parameters.py    weights, gradients and directions are one typed tree
     arrays.py        which library owns these arrays (NumPy or CuPy)

@@ -7,9 +7,9 @@
 `forward` computes, and `backward` pulls back through, for rows X and targets y
 
     Z = X Wᵀ + b            A = log_softmax(Z)          (M, K)       the head
-    S_i = X[rows] P_iᵀ      T_i = S_i U_iᵀ              (N_i, O_i)   cluster i, for its own rows
-    only B_i = log_softmax(T_i) output[n] = A[n, y]                                 if y is in the
-    short-list
+    S_i = X[rows] P_iᵀ      T_i = S_i U_iᵀ              (N_i, O_i)   cluster i, its own rows only
+    B_i = log_softmax(T_i)
+    output[n] = A[n, y]                                 if y is in the short-list
               = A[n, s + i] + B_i[n, y - cutoffs[i]]    if y is in cluster i
     loss = -Σ output / M
 
@@ -114,10 +114,9 @@ class AdaptiveLogSoftmaxWithLoss:
 
     Notes
     -----
-    On CuPy, what is complex goes through forward, `log_prob` and the searches, not through
-    backward. Names, values and conventions are those of
-    `torch.nn.AdaptiveLogSoftmaxWithLoss`.  Weights start from U(-1/√fan_in, 1/√fan_in).  [Grave et
-    al. 2017, arXiv 1609.04309]
+    Names, values and conventions are those of `torch.nn.AdaptiveLogSoftmaxWithLoss`.  Weights start
+    from U(-1/√fan_in, 1/√fan_in).  [Grave et al. 2017, arXiv 1609.04309]  On CuPy, complex numbers
+    go through forward, `log_prob` and the searches, not through backward.
 
     Examples
     --------
@@ -274,7 +273,8 @@ class AdaptiveLogSoftmaxWithLoss:
         memory : int, default 2**28
             Bytes to use beyond input, weights and result, and 64 bytes a row, whatever the batch
             and the number of classes.  Less memory means smaller blocks; where not a few rows of a
-            softmax fit, its logits are computed twice.  (float16 is widened whole, beside this.)
+            softmax fit, its logits are computed twice.  Beside this come some tens of kilobytes of
+            Python's; float16 and a foreign byte order are converted whole; complex needs more.
 
         Returns
         -------
@@ -296,10 +296,12 @@ class AdaptiveLogSoftmaxWithLoss:
         xp = array_namespace(x)
         wide = working_type(dtype)
         scale = max(routing.n_kept, 1) if self.reduction == "mean" else 1
-        q = xp.zeros(x.shape[0], dtype=wide) - 1 / scale                    # (N,)
+        q = (xp.zeros(x.shape[0], dtype=wide) - 1) / scale                  # (N,)
         output, dx = xp.zeros(x.shape[0], dtype=wide), xp.zeros(x.shape, dtype=wide)
-        memory, leaves = integer("memory", memory, minimum=1), {}
-        for path, part in _parts(routing, parameters):
+        parts, leaves = list(_parts(routing, parameters)), {}
+        memory = integer("memory", memory, minimum=1)
+        fused.check_memory([part for _, part in parts], x.shape[1], wide.itemsize, memory)
+        for path, part in parts:
             projection, weight, bias = fused.backpropagate(part, x, q, output, dx, memory)
             if path == "head":
                 leaves["head.weight"], leaves["head.bias"] = weight, bias

@@ -11,7 +11,6 @@ The classes are cut at c₁ < ... < c_J, and C closes the last cluster:
 import operator
 import warnings
 from dataclasses import dataclass
-from fractions import Fraction
 from numbers import Real
 from typing import Any
 
@@ -152,10 +151,13 @@ def hidden_sizes(in_features, div_value, cutoffs):
 
 def divisor(div_value):
     """`div_value` as a positive float."""
-    if isinstance(div_value, (bool, np.bool_)) or not isinstance(div_value, (Real, Fraction)):
+    if isinstance(div_value, (bool, np.bool_)) or not isinstance(div_value, Real):
         raise TypeError(f"div_value should be a real number, but found {div_value!r} "
                         f"of type {type(div_value).__name__}")
-    div_value = float(div_value)
+    try:
+        div_value = float(div_value)
+    except OverflowError:
+        raise ValueError(f"div_value should be a finite number, but found {div_value}") from None
     if div_value == 0:
         raise ValueError("div_value should not be equal to 0")
     if not div_value > 0:
@@ -167,7 +169,7 @@ def divisor(div_value):
 class Routing:
     """Which row goes where.  Each row belongs to exactly one cluster, so no index below repeats.
 
-    A row index counts in the batch; `kept` is `slice(None)` if no row is ignored.
+    Row indices are places in the batch; `kept` is `slice(None)` if no row is ignored.
     """
 
     cluster: Array           # (N,) 0 for the short-list, i + 1 for cluster i, -1 for an ignored row
@@ -201,7 +203,7 @@ def route(target, cutoffs, ignore_index=None):
         If a target that counts is not a class: [0, n_classes).
     """
     xp = array_namespace(target)
-    y, kept = _plain_targets(target, cutoffs.n_classes, ignore_index, xp)
+    y, kept = _plain_targets(target, ignore_index, xp)
     first = xp.asarray(cutoffs.values[:-1], dtype=xp.int64)                 # (J,)
     cluster = xp.searchsorted(first, y, side="right")                       # (N,)
     if kept is not None:
@@ -237,7 +239,7 @@ def group(key, n_groups, extra=()):
     return order, host[:n_groups + 1], host[n_groups + 1:]
 
 
-def _plain_targets(target, n_classes, ignore_index, xp):
+def _plain_targets(target, ignore_index, xp):
     """Targets as int64, ignored ones as 0, and the mask of those that count (None for all)."""
     limits = np.iinfo(target.dtype)
     y = target.astype(xp.int64)         # a uint64 that wraps is negative: no class either way

@@ -91,7 +91,7 @@ def normalise(z):
     rows, top = xp.arange(z.shape[0]), z.real.argmax(-1)
     z -= z[rows, top][:, None]                          # 0 at j*
     exps = xp.exp(z)                                    # (N, K)
-    exps[rows, top] = 0
+    exps[rows, top] *= 0                                # and not = 0: nan stays
     z -= log1p(exps.sum(-1))[:, None]
 
 

@@ -52,23 +52,20 @@ def backpropagate(part, x, q, output, dx, memory):
     output, dx : (N,), (N, D) arrays
         Added to.
     memory : int
-        Bytes to use beside them.
+        Bytes to use beside them, as much as `check_memory` asks for.
 
     Returns
     -------
     dprojection, dweight, dbias : (H, D), (K, H), (K,) arrays
         None for what the part does not have.
-
-    Raises
-    ------
-    ValueError
-        If not even one row and one class fit into `memory`.
     """
     xp = array_namespace(x, part.weight)
     n_rows, k = part.index.shape[0], part.weight.shape[0]
     like = xp.empty if n_rows else xp.zeros             # the first block writes, others add
     leaves = (part.projection, part.weight, part.bias)
     gradients = [None if leaf is None else like(leaf.shape, dtype=dx.dtype) for leaf in leaves]
+    if part.bias is not None:
+        gradients[2] = xp.zeros(k, dtype=dx.dtype)      # this one is added to from the start
     if not n_rows:
         return gradients
     dprojection, dweight, dbias = gradients
@@ -91,17 +88,48 @@ def backpropagate(part, x, q, output, dx, memory):
     return gradients
 
 
-def _cut(part, d, itemsize, memory):
-    """Rows and classes of a block, and the numbers that a slice of a gradient may take."""
-    n_rows, (k, h) = part.index.shape[0], part.weight.shape
-    budget = memory // itemsize
-    beside = (3 * d if part.projection is None else 2 * d + 3 * h) + 8     # numbers a row, beside z
-    one_block = n_rows * (k + beside)
-    least = min(one_block, max(4 * max(d, h), -(-4 * (beside + 1) // 3)))
-    if budget < least:
+def check_memory(parts, d, itemsize, memory):
+    """Refuse a `memory` in which not one row and one class of each part fit.
+
+    Parameters
+    ----------
+    parts : list of SubSoftmax
+    d : int
+        in_features.
+    itemsize, memory : int
+        Bytes of a number, and bytes to be used.
+
+    Raises
+    ------
+    ValueError
+        With the least that is enough.
+    """
+    least = 0
+    for part in parts:
+        n_rows, (k, h) = part.index.shape[0], part.weight.shape
+        beside = _beside(part, d)
+        least = max(least, min(n_rows * (k + beside),
+                               max(4 * max(d, h), -(-4 * (beside + 1) // 3))))
+    if memory // itemsize < least:
         raise ValueError(f"memory should be at least {least * itemsize} bytes for one row and one "
                          f"class, but found {memory}")
-    if budget >= one_block:                             # nothing is added up
+
+
+def _beside(part, d):
+    """Numbers of a row of a block beside its logits, at the most at one time.
+
+    x, hidden, c · hidden and dh; then, of a cluster, x, hidden, dh P and the rows of dx.
+    """
+    h = part.weight.shape[1]
+    return 8 + (3 * d if part.projection is None else max(d + 3 * h, 3 * d + h))
+
+
+def _cut(part, d, itemsize, memory):
+    """Rows and classes of a block, and the numbers that a slice of a gradient may take."""
+    n_rows, k = part.index.shape[0], part.weight.shape[0]
+    budget = memory // itemsize
+    beside = _beside(part, d)
+    if budget >= n_rows * (k + beside):                 # one block: nothing is added up
         return n_rows, k, budget
     room = budget // 4
     r, c = (budget - room) // (k + beside), k
@@ -126,7 +154,7 @@ def _whole(part, h, index, q, work, c, room, first, dweight, dbias):
     dh *= factor[:, None]
     _add_product(dweight, e, factor[:, None] * h, room, first)
     if part.bias is not None:
-        _add_product(dbias, e, factor, room, first)
+        _add_columns(dbias, e, factor)
     return log_p, dh
 
 
@@ -141,7 +169,7 @@ def _exponentials(z, index, ones, log_p, factor):
         m = m - shift
     picked = z[rows, index] - m
     xp.exp(z, out=z)
-    z[rows, top] = 0
+    z[rows, top] *= 0                                   # and not = 0: nan stays
     down, up = xp.exp(-m), xp.exp(m)
     s = (z @ ones) * down                               # as a product: a third of the time of sum
     z[rows, top] = up
@@ -166,7 +194,7 @@ def _tiled(part, h, index, q, work, c, room, first, dweight, dbias):
         m_tile = z[rows, top]
         z -= xp.where(m_tile.real == -float("inf"), 0, m_tile)[:, None]     # all -inf: exp gives 0
         xp.exp(z, out=z)
-        z[rows, top] = 0
+        z[rows, top] *= 0
         m, s = _merge(m, s, m_tile, z.sum(-1))
     log_p = (picked - m) - log1p(s)                                         # (R,)
     factor = -q / (1 + s)
@@ -180,7 +208,7 @@ def _tiled(part, h, index, q, work, c, room, first, dweight, dbias):
         dh += e @ part.weight[tile]
         _add_product(dweight[tile], e, scaled, room, first)
         if part.bias is not None:
-            _add_product(dbias[tile], e, factor, room, first)
+            _add_columns(dbias[tile], e, factor)
     dh *= factor[:, None]
     return log_p, dh
 
@@ -205,6 +233,12 @@ def _merge(m1, s1, m2, s2):
     nothing = low.real == -float("inf")                 # an empty tile adds nothing
     gap = xp.where(nothing, 0, low) - xp.where(nothing, 0, m)
     return m, s + xp.where(nothing, 0, (1 + s_low) * xp.exp(gap))
+
+
+def _add_columns(total, e, factor):
+    """total += eᵀ factor, 512 rows at a time: in one product digits are lost over many rows."""
+    for a in range(0, e.shape[0], 512):
+        total += factor[a:a + 512] @ e[a:a + 512]
 
 
 def _add_product(total, a, b, room, first):

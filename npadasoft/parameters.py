@@ -1,7 +1,6 @@
 """Weights, gradients and directions are one typed tree: `Parameters`.
 
-    D in_features   K columns of the head   H a cluster's hidden size   O a cluster's number of
-    classes
+    D in_features   K columns of the head   H a cluster's hidden size   O its number of classes
 
 The paths of its leaves are the keys of PyTorch's `state_dict`.
 """

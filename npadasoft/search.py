@@ -1,7 +1,7 @@
 """Which class: the best, the k best, a random one, without looking where the answer cannot be.
 
-    N rows   R rows of one round   K columns of the head   s shortlist_size   O_i classes of cluster
-    i
+    N rows   R rows of one round   K columns of the head   s shortlist_size
+    O_i classes of cluster i
 
 All rest on one inequality.  Class w of cluster i has log p(w) = A[s + i] + B[w] <= A[s + i], the
 log-probability of the cluster's column, since B <= 0; it holds for the computed numbers too, for

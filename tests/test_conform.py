@@ -476,12 +476,6 @@ def test_a_port_that_has_nothing_answers_errors():
     assert [r.verdict for r in results] == ["error", "error"]
 
 
-def test_every_ready_port_is_listed():
-    _, out, _ = call(command.ports)
-    for name in ports.READY:
-        assert f"--port {name}" in out
-
-
 @pytest.mark.parametrize("name", [name for name in ports.READY if name.startswith("ours-")])
 def test_the_blocked_pass_is_judged_in_blocks_of_every_kind(name):
     status, out, _ = call(command.conform, "--port", name, "--quiet")

@@ -84,7 +84,7 @@ def test_the_python_of_readme_runs_and_prints_what_it_says(tmp_path):
     ("javascript", "rule.js"), ("r", "rule.R"), ("cpp", "rule.hpp")])
 def test_the_rule_in_other_languages_is_the_one_that_is_tested(language, file):
     found = [text for _, lang, text, _ in blocks() if lang == language]
-    assert found == [(SNIPPETS / file).read_text()]
+    assert (SNIPPETS / file).read_text() in found
 
 
 @pytest.mark.parametrize("command, expected", list(commands()), ids=lambda value: value[:40])

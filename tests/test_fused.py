@@ -78,11 +78,11 @@ def test_blocks_of_any_size_give_the_numbers_of_forward_and_backward(
 def test_one_row_and_one_class_at_a_time_is_the_same(monkeypatch):
     layer, x, y = problem(1, 7, 5, 30, [6, 17])
     monkeypatch.setattr(fused, "_cut", lambda part, *_: (1, 1, 1))
-    assert_same(layer, x, y, 1)
+    assert_same(layer, x, y, 2**28)
     monkeypatch.setattr(fused, "_cut", lambda part, *_: (3, part.weight.shape[0], 1))
-    assert_same(layer, x, y, 1)
+    assert_same(layer, x, y, 2**28)
     monkeypatch.setattr(fused, "_cut", lambda part, *_: (7, 4, 1))
-    assert_same(layer, x, y, 1)
+    assert_same(layer, x, y, 2**28)
 
 
 @pytest.mark.parametrize("cut", [(7, 13, 100), (2, 4, 1), (1, 1, 1)])
@@ -146,3 +146,56 @@ def test_the_memory_that_a_refusal_asks_for_is_enough():
     with pytest.raises(ValueError) as refused:
         layer.loss_and_gradients(x, y, memory=1)
     assert_same(layer, x, y, int(str(refused.value).split()[5]))
+
+
+def test_no_part_asks_for_more_memory_than_the_first_refusal_named():
+    layer, x, y = problem(0, 9, 16, 50, [10, 20], div_value=1.0)        # a cluster needs the most
+    with pytest.raises(ValueError) as refused:
+        layer.loss_and_gradients(x, y, memory=1)
+    least = int(str(refused.value).split()[5])
+    assert_same(layer, x, y, least)
+    with pytest.raises(ValueError, match=f"at least {least} bytes"):
+        layer.loss_and_gradients(x, y, memory=least - 8)
+
+
+def test_a_narrow_cluster_of_wide_inputs_stays_within_its_memory():
+    layer, x, _ = problem(0, 4_000, 512, 22, [2], 32.0, dtype="float32")
+    y = np.full(4_000, 7)
+    for memory in (17_600_000, 2**20):
+        layer.loss_and_gradients(x, y, memory=memory)
+        extra, _ = numpy_peak(lambda: layer.loss_and_gradients(x, y, memory=memory))
+        assert extra <= memory + 64 * 4_000 + 40_000
+
+
+@pytest.mark.parametrize("n", [3, 7])
+def test_long_double_gradients_have_its_digits(n):
+    layer, x, y = problem(0, n, 4, 30, [6, 17], dtype="longdouble")
+    expected = layer.backward(layer.forward(x, y)[1])
+    _, found = layer.loss_and_gradients(x, y)
+    bound = 200 * np.finfo(np.longdouble).eps           # sums of at most 30 terms, a few units each
+    for (_, a), (_, b) in zip(found.parameters.items(), expected.parameters.items()):
+        assert np.abs(a - b).max() <= bound * np.abs(b).max()
+
+
+def test_a_bias_gradient_keeps_its_digits_over_many_rows():
+    layer, x, y = problem(0, 100_000, 1, 12, [8], dtype="float32")
+    expected = layer.backward(layer.forward(x, y)[1]).parameters.head.bias
+    found = layer.loss_and_gradients(x, y)[1].parameters.head.bias
+    # sums of positive p and of picked entries, each 1 / n: 512 rows at a time and 200 of those
+    assert np.abs(found - expected).max() <= (512 + 200) * U["float32"]
+
+
+@pytest.mark.parametrize("cut", [(1, 9, 100), (1, 2, 1)])
+def test_a_row_with_one_infinite_logit_is_nan_in_every_cut(monkeypatch, cut):
+    rows, classes, room = cut
+    layer = AdaptiveLogSoftmaxWithLoss(1, 3, [2], 1.0, rng=0)
+    tree = layer.parameters.map(np.copy)
+    tree.head.weight[:] = [[1], [-1], [-1]]
+    layer = layer.with_parameters(tree)
+    x, y = np.array([[np.inf]]), np.array([1])
+    monkeypatch.setattr(fused, "_cut",
+                        lambda part, *_: (rows, min(classes, len(part.weight)), room))
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(layer(x, y).loss) and np.isnan(layer.log_prob(x)[0, :2]).all()
+        assert np.isnan(layer.loss_and_gradients(x, y)[0])
+        assert layer.predict(x)[0] == layer.topk(x, 1).index[0, 0] == 0

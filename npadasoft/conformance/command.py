@@ -221,12 +221,6 @@ def port_template(argv):
 
 
 def ports(argv):
-    """List the ready ports."""
-    parser = argparse.ArgumentParser(prog="npadasoft ports",
-                                     description="Ports that are ready to be judged.")
-    parser.parse_args(argv)
-    for name, (_, text) in ready.READY.items():
-        print(f"{name:<20}{text:<36}npadasoft conform --port {name}")
-    print(f"\ntemplates for a new one: {', '.join(sorted(TEMPLATES))} "
-          "(npadasoft port-template LANGUAGE)")
-    return 0
+    """Print the state of the ports that were run, or run them anew."""
+    from npadasoft.conformance.ports import table
+    return table.main(argv)
