@@ -14,7 +14,7 @@ from npadasoft.conformance.mistakes.layer import TRACE, Layer, Planted
 from npadasoft.conformance.mistakes.score import (Caught, examine, located, ordered, public,
                                                   results_of, text)
 from npadasoft.conformance.mistakes.unseen import UNSEEN
-from npadasoft.conformance.mistakes.untold import ALIKE, UNTOLD
+from npadasoft.conformance.mistakes.untold import ALIKE, UNASKED, UNTOLD
 from npadasoft.conformance.plan import is_public
 from npadasoft.conformance.ports.ours import Ours
 from npadasoft.conformance.report import describe
@@ -44,11 +44,11 @@ def test_there_are_at_least_sixty_mistakes_each_with_a_sentence_that_goes_on():
 
 
 def test_every_mistake_is_caught(found):
-    assert [name for name, c in found.items() if c.result is None] == []
+    assert {name for name, c in found.items() if c.result is None} == set(UNASKED)
 
 
 def test_a_mistake_is_caught_by_a_required_case_unless_it_shows_only_elsewhere(found):
-    elsewhere = {name for name, c in found.items() if c.result.tier != "required"}
+    elsewhere = {name for name, c in found.items() if c.result and c.result.tier != "required"}
     for name in elsewhere:
         required = [c for c in ORDERED if c["tier"] == "required"]
         assert not list(results_of(MISTAKES[name], required, ("float64",))), name
@@ -66,7 +66,8 @@ def test_at_least_90_of_100_mistakes_are_named_from_public_outputs_alone(found):
 
 def test_the_score_says_so_in_a_few_lines(found):
     lines = text(list(found.values()))
-    assert lines.startswith(f"known mistakes: {len(MISTAKES)} planted, {len(MISTAKES)} caught")
+    assert lines.startswith(f"known mistakes: {len(MISTAKES)} planted, ")
+    assert "NOT CAUGHT" not in lines and "no request asks for it: head-bias-unasked" in lines
     lost = Caught(MISTAKES["boundary"])
     assert "NOT CAUGHT: boundary" in text([lost])
     wrong = Caught(MISTAKES["boundary"], SimpleNamespace(tier="required", id="T03",
@@ -80,7 +81,7 @@ def test_the_command_prints_the_score(monkeypatch, found):
     module = sys.modules["npadasoft.conformance.mistakes.score"]
     monkeypatch.setattr(module, "examine", lambda mistake, cases: found[mistake.name])
     lines, all_caught = score()
-    assert all_caught and f"{len(MISTAKES)} caught" in lines
+    assert all_caught and f"{len(MISTAKES)} planted" in lines
 
 
 # ------------------------------------------------------------------ what a mistake is

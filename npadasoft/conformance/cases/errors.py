@@ -34,7 +34,14 @@ def _targets():
                  "target", [0, -100, 4]),
         _refused("E05", "an illegal target in the last row, all others in the shortlist", "target",
                  [0, 1, 2, 0, 9]),
+        _padded("E26", "a target of -1 where -100 is ignored: that one alone is"),
     ]
+
+
+def _padded(id, comment):
+    recipe = _refused(id, comment, "target", [0, -1, -100, 4], tier="extensions")
+    recipe.config = {**LAYER, "ignore_index": -100}
+    return recipe
 
 
 def _batches():
@@ -42,9 +49,18 @@ def _batches():
         _refused("E06", "three targets for four rows: libtorch takes them, and answers three",
                  "shape", [0, 4, 8], rows=[4]),
         _refused("E07", "five targets for four rows", "shape", [0, 4, 8, 1, 2], rows=[4]),
+        _refused("E24", "one target for four rows: it must not be stretched", "shape", [4],
+                 rows=[4]),
+        _axes("E25", "targets of 3 by 2 for rows of 2 by 3: as many, in another shape"),
         _refused("E09", "rows of five features for a layer of four", "shape", [0, 4], rows=[2],
                  features=5, tier="quality"),
     ]
+
+
+def _axes(id, comment):
+    recipe = _refused(id, comment, "shape", [[0, 4], [8, 1], [5, 2]], tier="extensions")
+    recipe.inputs["input"] = tensor([2, 3, 4], [0.25 * (k % 5 - 2) for k in range(24)])
+    return recipe
 
 
 def _cutoffs():

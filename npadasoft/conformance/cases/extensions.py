@@ -35,6 +35,10 @@ def _ignored():
               [4, 7, 9, 1, 7], ignore_index=7),
         _case("A07", "an ignored index of 1, and tail classes that are second in their clusters, "
               "which count", ["IgnoreIndex"], [4, 1, 7, 1, 0], ignore_index=1),
+        _case("A22", "an ignored index of 0: it is no absent one", ["IgnoreIndex"],
+              [4, 0, 9, 0, 2], ignore_index=0),
+        _case("A23", "an ignored index far above the classes", ["IgnoreIndex"], [4, 255, 9, 1],
+              ignore_index=255),
         _case("A08", "all rows are ignored: a loss of nan, gradients of 0", ["IgnoreIndex"],
               [-100, -100], ignore_index=-100),
         _case("A09", "an ignored row of nan touches nothing", ["IgnoreIndex"], [2, -100, 8],

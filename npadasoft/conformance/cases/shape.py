@@ -36,6 +36,8 @@ def _hidden_sizes():
         hidden_sizes("S09", "11 // 1.1 is 9, where 11 / 1.1 rounds to 10",
                      config(11, 30, [10], 1.1)),
         hidden_sizes("S10", "1 // 0.1 is 9, where 1 / 0.1 is 10", config(1, 30, [10], 0.1)),
+        hidden_sizes("S30", "9 // 3 and 9 // 9 are 3 and 1, where a power by logarithms is a "
+                     "little too large", config(9, 20, [5, 10], 3.0)),
         hidden_sizes("S11", "the default div_value of 4: 100, 25, 6, 1, not 100 in the first tail",
                      config(100, 60, [10, 20, 40], 4.0)),
         hidden_sizes("S13", "a div_value below 1: hidden sizes grow, 16 and 32",

@@ -1,6 +1,7 @@
 """What no output can tell apart.
 
 ALIKE     mistakes that give the same numbers on every case that shows either
+UNASKED   mistakes that show only in what no request asks for, with what it would take
 UNTOLD    wrong habits that change nothing that a port answers; they are no mistakes of the layer
 """
 
@@ -20,4 +21,10 @@ UNTOLD = {
     "scores are kept for backward in a buffer that forward overwrites": "it shows where two "
     "forwards come before one backward, and a request is one operation",
     "weights start from another distribution": "a case brings its weights",
+}
+
+UNASKED = {
+    "head-bias-on-tails-too": "a port may name more weights than are asked for",
+    "head-bias-unasked": "a port may name more weights than are asked for",
+    "surplus-features-in-evaluation": "a refusal is asked of forward alone, not of log_prob",
 }
