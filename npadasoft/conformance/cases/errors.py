@@ -51,16 +51,9 @@ def _batches():
         _refused("E07", "five targets for four rows", "shape", [0, 4, 8, 1, 2], rows=[4]),
         _refused("E24", "one target for four rows: it must not be stretched", "shape", [4],
                  rows=[4]),
-        _axes("E25", "targets of 3 by 2 for rows of 2 by 3: as many, in another shape"),
         _refused("E09", "rows of five features for a layer of four", "shape", [0, 4], rows=[2],
                  features=5, tier="quality"),
     ]
-
-
-def _axes(id, comment):
-    recipe = _refused(id, comment, "shape", [[0, 4], [8, 1], [5, 2]], tier="extensions")
-    recipe.inputs["input"] = tensor([2, 3, 4], [0.25 * (k % 5 - 2) for k in range(24)])
-    return recipe
 
 
 def _cutoffs():
