@@ -22,7 +22,8 @@ FUNCTIONS = frozenset("""
     log1p matmul ndarray ones partition searchsorted sort stack take_along_axis where zeros
     """.split())
 METHODS = frozenset("""
-    T any argmax astype copy dtype imag itemsize max min ndim nonzero ravel real reshape shape size sum
+    T any argmax astype copy dtype imag itemsize max min ndim nonzero ravel real reshape shape
+    size sum
     """.split())
 
 
