@@ -67,7 +67,7 @@ def test_at_least_90_of_100_mistakes_are_named_from_public_outputs_alone(found):
 def test_the_score_says_so_in_a_few_lines(found):
     lines = text(list(found.values()))
     assert lines.startswith(f"known mistakes: {len(MISTAKES)} planted, ")
-    assert "NOT CAUGHT" not in lines and "no request asks for it: head-bias-unasked" in lines
+    assert "NOT CAUGHT" not in lines and "no request asks for it: batch-axes-not-compared" in lines
     lost = Caught(MISTAKES["boundary"])
     assert "NOT CAUGHT: boundary" in text([lost])
     wrong = Caught(MISTAKES["boundary"], SimpleNamespace(tier="required", id="T03",

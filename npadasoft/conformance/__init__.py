@@ -1,1 +1,1 @@
-"""How a port of the layer is judged, in any language: golden vectors, and the judge that reads them."""
+"""How a port of the layer is judged, in any language: golden vectors, and their judge."""

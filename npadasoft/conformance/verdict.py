@@ -143,10 +143,11 @@ def _judge_shapes(result, answer):
     want = result.case["expected"].get("shapes", {})
     if answer is None or answer.shapes is None:
         return
-    for name, shape in want.items():
-        got = answer.shapes.get(name)
-        if got != tuple(shape):
-            text = f"got {'nothing' if got is None else list(got)}, want {list(shape)}"
+    for name in dict.fromkeys([*want, *answer.shapes] if want else []):     # none too many, either
+        got, due = answer.shapes.get(name), want.get(name)
+        if due is None or got != tuple(due):
+            text = (f"got {'nothing' if got is None else list(got)}, "
+                    f"want {'nothing' if due is None else list(due)}")
             result.comparisons[name] = Comparison(name, True, message=text)
             result.origins.append(name)
             result.verdict = "fail"

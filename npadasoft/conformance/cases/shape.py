@@ -38,6 +38,8 @@ def _hidden_sizes():
         hidden_sizes("S10", "1 // 0.1 is 9, where 1 / 0.1 is 10", config(1, 30, [10], 0.1)),
         hidden_sizes("S30", "9 // 3 and 9 // 9 are 3 and 1, where a power by logarithms is a "
                      "little too large", config(9, 20, [5, 10], 3.0)),
+        hidden_sizes("S31", "36 // 1.2 is 30, where a power or a quotient in float32 gives 29; the "
+                     "head alone has a bias", config(36, 20, [5, 10], 1.2, True)),
         hidden_sizes("S11", "the default div_value of 4: 100, 25, 6, 1, not 100 in the first tail",
                      config(100, 60, [10, 20, 40], 4.0)),
         hidden_sizes("S13", "a div_value below 1: hidden sizes grow, 16 and 32",

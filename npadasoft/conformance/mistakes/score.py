@@ -68,9 +68,10 @@ def unchanged(answers, case, dtype):
     """Whether all answers are the right layer's, to the last bit."""
     right = candidates_of(case, dtype).right
     found = {op: contents(given) for op, given in answers.items()}
-    return all(found[op] is not None and mine is not None and all(
-        np.array_equal(found[op][name], a, equal_nan=True) for name, a in mine.items())
-        for op, mine in right.items())
+    return all(found[op] is not None and mine is not None and found[op].keys() == mine.keys()
+               and all(np.array_equal(found[op][name], a, equal_nan=True)
+                       for name, a in mine.items())
+               for op, mine in right.items())
 
 
 def visible(mistake, case, dtype):

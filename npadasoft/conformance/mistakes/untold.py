@@ -26,7 +26,5 @@ UNTOLD = {
 UNASKED = {
     "batch-axes-not-compared": "the templates flatten batch axes before a port sees them, so that "
     "its author cannot compare them",
-    "head-bias-on-tails-too": "a port may name more weights than are asked for",
-    "head-bias-unasked": "a port may name more weights than are asked for",
     "surplus-features-in-evaluation": "a refusal is asked of forward alone, not of log_prob",
 }

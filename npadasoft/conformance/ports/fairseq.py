@@ -77,6 +77,8 @@ class Fairseq(Torch):
         return x.requires_grad_()
 
     def shapes(self, config):
+        if config["head_bias"]:
+            raise Skipped("its head has no bias; for numbers a constant feature stands in")
         state = self._layer(config).state_dict()
         del state["version"]
         return {_renamed(name): weight.shape for name, weight in state.items()}
