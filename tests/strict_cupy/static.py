@@ -14,6 +14,7 @@ from .signatures import bind
 HOST = {"bool_", "dtype", "finfo", "float16", "float32", "float64", "generic", "iinfo", "int64",
         "ndarray", "random", "result_type"}         # numpy.* that touches no array
 _ARRAY_NAMES = {name for name in dir(np.ndarray) if not name.startswith("_")}
+_ARRAY_NAMES.discard("newbyteorder")                    # of dtypes; of arrays in NumPy 1 alone
 _MODULES = {"copy", "np", "operator", "math", "sys", "warnings"}
 
 
