@@ -297,12 +297,11 @@ class AdaptiveLogSoftmaxWithLoss:
         wide = working_type(dtype)
         scale = max(routing.n_kept, 1) if self.reduction == "mean" else 1
         q = (xp.zeros(x.shape[0], dtype=wide) - 1) / scale                  # (N,)
-        output, dx = xp.zeros(x.shape[0], dtype=wide), xp.zeros(x.shape, dtype=wide)
-        parts, leaves = list(_parts(routing, parameters)), {}
+        paths, parts = zip(*_parts(routing, parameters))
         memory = integer("memory", memory, minimum=1)
-        fused.check_memory([part for _, part in parts], x.shape[1], wide.itemsize, memory)
-        for path, part in parts:
-            projection, weight, bias = fused.backpropagate(part, x, q, output, dx, memory)
+        output, dx, found = fused.backpropagate(parts, x, q, memory)
+        leaves = {}
+        for path, (projection, weight, bias) in zip(paths, found):
             if path == "head":
                 leaves["head.weight"], leaves["head.bias"] = weight, bias
             else:

@@ -28,6 +28,7 @@ from npadasoft.functional import chunks, log1p
 
 FEW_ROWS = 32       # blocks of fewer rows are cut in classes instead: products of few rows are slow
 SAFE = 40           # exp(±40) times anything sane is far from overflow and underflow in float32
+KEPT = 2**22        # bytes of the least buffer: glibc keeps twice what was freed last for the next
 
 
 class SubSoftmax(NamedTuple):
@@ -40,37 +41,53 @@ class SubSoftmax(NamedTuple):
     bias: Array | None              # (K,)
 
 
-def backpropagate(part, x, q, output, dx, memory):
-    """Add log p of the picked entries to `output`, and dL/dx of L = Σ q · output to `dx`.
+def backpropagate(parts, x, q, memory):
+    """Log p of the entries that each row picks, and the gradients of L = Σ q · output.
 
     Parameters
     ----------
-    part : SubSoftmax
+    parts : list of SubSoftmax
     x : (N, D) array
     q : (N,) array
         dL/d output.
-    output, dx : (N,), (N, D) arrays
-        Added to.
     memory : int
-        Bytes to use beside them, as much as `check_memory` asks for.
+        Bytes to use beside the result.
 
     Returns
     -------
-    dprojection, dweight, dbias : (H, D), (K, H), (K,) arrays
-        None for what the part does not have.
+    output : (N,) array
+        Of each row the sum over the parts that it goes through; 0 for a row of none.
+    dx : (N, D) array
+    gradients : list of [dprojection, dweight, dbias], (H, D), (K, H), (K,) arrays
+        Of each part; None for what it does not have.
+
+    Raises
+    ------
+    ValueError
+        If `memory` does not hold one row and one class of each part, with the least that is enough.
     """
-    xp = array_namespace(x, part.weight)
+    xp = array_namespace(x, parts[0].weight)
+    _check_memory(parts, x.shape[1], q.dtype.itemsize, memory)
+    output, dx = xp.zeros(x.shape[0], dtype=q.dtype), xp.zeros(x.shape, dtype=q.dtype)
+    return output, dx, [_add(part, x, q, output, dx, memory, part is parts[0]) for part in parts]
+
+
+def _add(part, x, q, output, dx, memory, first):
+    """Add one part to `output` and `dx`, of which the first part finds zeros; its gradients."""
+    xp = array_namespace(x)
     n_rows, k = part.index.shape[0], part.weight.shape[0]
     like = xp.empty if n_rows else xp.zeros             # the first block writes, others add
     leaves = (part.projection, part.weight, part.bias)
-    gradients = [None if leaf is None else like(leaf.shape, dtype=dx.dtype) for leaf in leaves]
+    gradients = [None if leaf is None else like(leaf.shape, dtype=q.dtype) for leaf in leaves]
     if part.bias is not None:
-        gradients[2] = xp.zeros(k, dtype=dx.dtype)      # this one is added to from the start
+        gradients[2] = xp.zeros(k, dtype=q.dtype)       # this one is added to from the start
     if not n_rows:
         return gradients
     dprojection, dweight, dbias = gradients
-    r, c, room = _cut(part, x.shape[1], dx.dtype.itemsize, memory)
-    work = xp.empty(r * c, dtype=dx.dtype)
+    r, c, room = _cut(part, x.shape[1], q.dtype.itemsize, memory)
+    spare = (memory // q.dtype.itemsize - n_rows * _beside(part, x.shape[1])) * (r * c == n_rows * k)
+    work = xp.empty(max(r * c, min(KEPT // q.dtype.itemsize, spare)), dtype=q.dtype)
+    written = first and part.projection is None and isinstance(part.rows, slice)
     for a in range(0, n_rows, r):
         rows = slice(a, min(a + r, n_rows))
         index = part.index[rows]
@@ -78,32 +95,20 @@ def backpropagate(part, x, q, output, dx, memory):
             rows = part.rows[rows]
         x_rows, q_rows = x[rows], q[rows]                                   # (R, D), (R,)
         hidden = x_rows if part.projection is None else x_rows @ part.projection.T
-        log_p, dh = (_whole if c == k else _tiled)(
-            part, hidden, index, q_rows, work, c, room, a == 0, dweight, dbias)
+        dh = dx[rows] if written else xp.empty(hidden.shape, dtype=q.dtype)
+        log_p = (_whole if c == k else _tiled)(
+            part, hidden, index, q_rows, work, c, room, a == 0, dh, dweight, dbias)
         output[rows] += log_p                           # rows of a sub-softmax: no index repeats
         if part.projection is not None:
             _add_product(dprojection, dh, x_rows, room, a == 0)
             dh = dh @ part.projection
-        dx[rows] += dh
+        if not written:
+            dx[rows] += dh
     return gradients
 
 
-def check_memory(parts, d, itemsize, memory):
-    """Refuse a `memory` in which not one row and one class of each part fit.
-
-    Parameters
-    ----------
-    parts : list of SubSoftmax
-    d : int
-        in_features.
-    itemsize, memory : int
-        Bytes of a number, and bytes to be used.
-
-    Raises
-    ------
-    ValueError
-        With the least that is enough.
-    """
+def _check_memory(parts, d, itemsize, memory):
+    """Refuse a `memory` in which not one row and one class of each part fit."""
     least = 0
     for part in parts:
         n_rows, (k, h) = part.index.shape[0], part.weight.shape
@@ -139,8 +144,8 @@ def _cut(part, d, itemsize, memory):
     return min(r, n_rows), c, room
 
 
-def _whole(part, h, index, q, work, c, room, first, dweight, dbias):
-    """A block of whole rows: log p of the picked entries (R,) and dL/dh (R, H)."""
+def _whole(part, h, index, q, work, c, room, first, dh, dweight, dbias):
+    """A block of whole rows: log p of the picked entries (R,); dL/dh (R, H) goes to `dh`."""
     xp = array_namespace(h)
     e = xp.matmul(h, part.weight.T, out=work[:h.shape[0] * c].reshape(-1, c))           # (R, K)
     log_p, factor = xp.empty(h.shape[0], dtype=e.dtype), xp.empty(h.shape[0], dtype=e.dtype)
@@ -150,12 +155,12 @@ def _whole(part, h, index, q, work, c, room, first, dweight, dbias):
             e[rows] += part.bias
         _exponentials(e[rows], index[rows], ones, log_p[rows], factor[rows])
     factor *= -q
-    dh = e @ part.weight
+    xp.matmul(e, part.weight, out=dh)
     dh *= factor[:, None]
     _add_product(dweight, e, factor[:, None] * h, room, first)
     if part.bias is not None:
         _add_columns(dbias, e, factor)
-    return log_p, dh
+    return log_p
 
 
 def _exponentials(z, index, ones, log_p, factor):
@@ -178,7 +183,7 @@ def _exponentials(z, index, ones, log_p, factor):
     factor[:] = down / (1 + s)
 
 
-def _tiled(part, h, index, q, work, c, room, first, dweight, dbias):
+def _tiled(part, h, index, q, work, c, room, first, dh, dweight, dbias):
     """As `_whole`, but with c classes at a time, in two passes."""
     xp = array_namespace(h)
     k = part.weight.shape[0]
@@ -198,7 +203,8 @@ def _tiled(part, h, index, q, work, c, room, first, dweight, dbias):
         m, s = _merge(m, s, m_tile, z.sum(-1))
     log_p = (picked - m) - log1p(s)                                         # (R,)
     factor = -q / (1 + s)
-    scaled, dh = factor[:, None] * h, xp.zeros(h.shape, dtype=work.dtype)
+    scaled = factor[:, None] * h
+    dh[...] = 0
     for a in range(0, k, c):
         tile = slice(a, min(a + c, k))
         e, inside, place = _tile_logits(part, h, index, work, tile)
@@ -210,7 +216,7 @@ def _tiled(part, h, index, q, work, c, room, first, dweight, dbias):
         if part.bias is not None:
             _add_columns(dbias[tile], e, factor)
     dh *= factor[:, None]
-    return log_p, dh
+    return log_p
 
 
 def _tile_logits(part, h, index, work, tile):

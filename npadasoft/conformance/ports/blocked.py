@@ -42,15 +42,14 @@ class Blocked(Ours):
         """Log-probability of each target, and the gradients of Σ q · output, in blocks."""
         x, y, parameters, dtype = layer._examples(input, target)
         routing = route(y.reshape(-1), layer._cutoffs, layer.ignore_index)
-        q, output = q.astype(x.dtype), np.zeros(x.shape[0], x.dtype)
-        dx = np.zeros(x.shape, x.dtype)
-        leaves: dict[str, np.ndarray] = {}
+        paths, parts = zip(*adaptive._parts(routing, parameters))
         with _blocks(self.rows, self.classes):
-            for path, part in adaptive._parts(routing, parameters):
-                found = fused.backpropagate(part, x, q, output, dx, _least(layer))
-                names = ("head.?", "head.weight", "head.bias") if path == "head" else (
-                    f"{path}.0.weight", f"{path}.1.weight", f"{path}.?")
-                leaves |= {name: a for name, a in zip(names, found) if a is not None}
+            output, dx, found = fused.backpropagate(parts, x, q.astype(x.dtype), _least(layer))
+        leaves: dict[str, np.ndarray] = {}
+        for path, gradients in zip(paths, found):
+            names = ("head.?", "head.weight", "head.bias") if path == "head" else (
+                f"{path}.0.weight", f"{path}.1.weight", f"{path}.?")
+            leaves |= {name: a for name, a in zip(names, gradients) if a is not None}
         return output, layer._result(dx, Parameters.from_items(leaves), y.shape, dtype)
 
 
