@@ -22,7 +22,8 @@ from npadasoft.interop import WeightFileError, pickle_subset, safetensors_file, 
 
 DATA = Path(__file__).parent / "data"
 SAMPLES = ["torch_float32.pt", "torch_checkpoint.pt", "torch_strided.pt", "fairseq.pt",
-           "torch_module.pt", "torch_bits.npz", "torch_script.pt", "torch_old.pt"]
+           "torch_module.pt", "torch_bits.npz", "torch_script.pt", "torch_old.pt",
+           "libtorch.pt"]
 
 
 def refused(path, message, *, megabytes=8, **options):
@@ -270,6 +271,8 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path, call, pro
     (b"\x80\x02ccollections\nOrderedDict\nK\1R.", "calls what is no name"),
     (b"\x80\x02ctorch\nFloatStorage\n)R.", "calls torch.FloatStorage; nothing was called"),
     (b"\x80\x02ccollections\nOrderedDict\nK\1\x85R.", "no sound pickle"),
+    (b"\x80\x02ctorch.jit._pickle\nrestore_type_tag\n)R.", "no sound pickle"),
+    (b"\x80\x02ctorch.jit._pickle\nrestore_type_tag\nK\1K\2\x86R.", "holds no state dict"),
     (b"\x80\x02K\1Q.", "no sound pickle"),
     (b"\x80\x02(X\1\0\0\0aK\1K\1K\1K\1tQ.", "outside that is no storage"),
     (b"\x80\x02(X\7\0\0\0storageK\1K\1K\1K\1tQ.", "outside that is no storage"),

@@ -86,6 +86,17 @@ def test_paddles_state_dict_without_tails_is_refused_with_the_place_where_they_a
         layouts.from_paddle({name: weights[name] for name in ("head_weight", "head_bias")})
 
 
+def test_a_file_that_libtorch_wrote_is_read_bit_for_bit_and_gives_its_numbers():
+    weights, found = parted("libtorch_numbers")
+    state = files.read(DATA / "libtorch.pt")
+    assert_same_bits(state, weights)
+    asm = AdaptiveLogSoftmaxWithLoss.from_state_dict(state, div_value=2.0)
+    layouts.check_libtorch(asm)
+    assert_agrees(asm, found["input"], found)
+    assert abs(asm(found["input"], found["target"]).loss - found["loss"]) <= bound(
+        asm, found["input"])
+
+
 def test_fairseqs_weights_give_fairseqs_numbers_and_go_back_bit_for_bit():
     weights, found = files.read(DATA / "fairseq.pt"), numbers("fairseq_numbers")
     state = layouts.from_fairseq(weights)

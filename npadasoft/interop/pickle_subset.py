@@ -3,10 +3,9 @@
 This is not an unpickler with a guard in front: nothing here can import a module or call what a file
 names.  The instructions listed below are carried out on dicts, lists, tuples, strings and numbers
 (the standard library's disassembler knows how their arguments are written), and any other one ends
-the reading.  A global name
-becomes a `Global`, a mere label, and "calling" one looks its label up in a table of three
-entries.  The memo is a dict: in CPython's unpickler one instruction of five bytes makes an array of
-gigabytes.
+the reading.  A global name becomes a `Global`, a mere label, and "calling" one looks its label up
+in a table of four entries.  The memo is a dict: in CPython's unpickler one instruction of five
+bytes makes an array of gigabytes.
 """
 import io
 import pickletools
@@ -208,6 +207,7 @@ _CALLS: dict[str, Callable] = {
     "collections.OrderedDict": lambda: {},
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_parameter": lambda data, _requires_grad=False, _hooks=None: data,
+    "torch.jit._pickle.restore_type_tag": lambda value, _type: value,       # libtorch's dicts
 }
 STORAGES = {
     "DoubleStorage": "f8", "FloatStorage": "f4", "HalfStorage": "f2", "BFloat16Storage": "u2",

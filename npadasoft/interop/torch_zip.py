@@ -49,7 +49,8 @@ def _records(archive, size):
     pickles = [info.filename for info in infos if info.filename.endswith("data.pkl")]
     if any(info.filename.endswith("constants.pkl") for info in infos):
         raise WeightFileError("this is a TorchScript archive, a program with its weights: "
-                              "save the state_dict() of the module instead")
+                              "save the state_dict() of the module instead (in C++ a dict of its "
+                              "named_parameters(), by torch::pickle_save)")
     if len(pickles) != 1:
         raise WeightFileError("the archive is no .pt file: it has no data.pkl" if not pickles
                               else "the archive has several data.pkl")
