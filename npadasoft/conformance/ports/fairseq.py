@@ -14,7 +14,7 @@ from npadasoft.conformance.ports.base import Skipped
 from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, module_of, peer_file
 from npadasoft.conformance.ports.torch import Torch
 
-HOW = ("pip download fairseq==0.12.2 --no-deps --no-binary :all: -d build/peers\n"
+HOW = ("pip download fairseq==0.12.2 --no-deps --no-binary fairseq -d build/peers\n"
        "tar xzf build/peers/fairseq-0.12.2.tar.gz -C build/peers")
 FOLDER = "fairseq-0.12.2/fairseq/"
 NO_PADDING = -1

@@ -1,9 +1,10 @@
 """gluon-nlp's ProjectedAdaptiveLogSoftmaxWithLoss on MXNet 1.9.1: `--port gluon-nlp`.
 
-The class is taken, without the rest of the package, from the file
-build/peers/gluon-nlp/layers.py. It projects the input of the head too (here by an identity), has
-a bias for every class (here zeros in tails), and its cluster columns descend. What it calls a
-loss is the log-probability. The row of the table was run with the class of commit 01122db.
+gluon-nlp 1.0 never came to PyPI under its name; its state of February 2022 did, as
+autogluon-contrib-nlp, with the class of commit 01122db. The class is taken from there without the
+rest of the package. It projects the input of the head too (here by an identity), has a bias for
+every class (here zeros in tails), and its cluster columns descend. What it calls a loss is the
+log-probability.
 """
 import ast
 from collections import OrderedDict
@@ -14,8 +15,11 @@ from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Port, Skipped
 from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, peer_file
 
-HOW = ("save src/gluonnlp/layers.py of github.com/dmlc/gluon-nlp there; "
-       "pip install mxnet==1.9.1 'numpy<1.24'")
+PACKAGE, VERSION = "autogluon-contrib-nlp", "0.0.1b20220208"
+HOW = (f"pip download {PACKAGE}=={VERSION} --no-deps -d build/peers\n"
+       f"python -m zipfile -e build/peers/autogluon_contrib_nlp-{VERSION}-py3-none-any.whl "
+       "build/peers/gluon-nlp")
+FILE = "gluon-nlp/autogluon_contrib_nlp/layers.py"
 CLASS = "ProjectedAdaptiveLogSoftmaxWithLoss"
 NEEDED = (CLASS, "_fmt_and_check_cutoffs")
 
@@ -31,9 +35,9 @@ class GluonNLP(Port):
                               "pip install mxnet==1.9.1 'numpy<1.24'") from None
         mxnet.npx.set_np()
         self.mx = mxnet
-        self.layer_class = self._class(peer_file("gluon-nlp/layers.py", HOW))
-        self.info = PortInfo("gluon-nlp", f"on MXNet {mxnet.__version__}", "python",
-                             DTYPES, TRAINS)
+        self.layer_class = self._class(peer_file(FILE, HOW))
+        version = f"as {PACKAGE} {VERSION} on MXNet {mxnet.__version__}"
+        self.info = PortInfo("gluon-nlp", version, "python", DTYPES, TRAINS)
 
     def _class(self, path):
         """The class, and the function that checks its cutoffs, in the names they need."""

@@ -13,8 +13,9 @@ from npadasoft.conformance.ports.foreign import DTYPES, PEERS, PREDICTS, mean_of
 from npadasoft.conformance.ports.torch import Torch
 
 SOURCE = r"""
-#include <torch/torch.h>
+#include <torch/autograd.h>
 #include <torch/library.h>
+#include <torch/nn/modules/adaptive.h>
 using torch::Tensor;
 using Layer = torch::nn::AdaptiveLogSoftmaxWithLoss;
 
@@ -159,6 +160,7 @@ def compiled(torch):
                    for flag in (f"-L{path}", f"-Wl,-rpath,{path}")]
         abi = f"-D_GLIBCXX_USE_CXX11_ABI={int(torch._C._GLIBCXX_USE_CXX11_ABI)}"
         flags = ["-std=c++20", "-O1", "-w", "-fPIC", "-shared", abi, *paths, str(source), *folders,
-                 "-ltorch", "-ltorch_cpu", "-lc10", "-o", str(library)]
+                 "-ltorch", "-ltorch_cpu", "-lc10", "-o", str(library.with_suffix(".part"))]
         subprocess.run(["g++", *flags], check=True)
+        library.with_suffix(".part").rename(library)        # whole, or not there
     return library

@@ -101,11 +101,16 @@ def lines(state):
         cells = [name] + [_cell(row["counts"].get(tier, {})) for tier in TIERS]
         out.append("".join(f"{text:<{width}}" for text, width in zip(cells, widths)).rstrip())
     for name, row in state.items():
-        out += ["", f"{name}: {row['name']} {row['version']} (Python {row['python']}, NumPy "
-                f"{row['numpy']}, suite {row['suite']}, {row['date']})"]
+        out += ["", ran(name, row)]
         out += [line for finding in FINDINGS if name in finding.ports
                 for line in finding.lines()]
     return out
+
+
+def ran(name, row):
+    """What was run, with which versions, and when."""
+    return (f"{name}: {row['name']} {row['version']} (Python {row['python']}, NumPy "
+            f"{row['numpy']}, suite {row['suite']}, {row['date']})")
 
 
 def _cell(by_dtype):
