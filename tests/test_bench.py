@@ -1,4 +1,5 @@
 """`bench` runs, its contestants compute the same numbers, and its counting of memory counts."""
+import functools
 import json
 import sys
 from types import ModuleType, SimpleNamespace
@@ -71,6 +72,14 @@ def test_peak_memory_counts_what_is_beyond_the_result():
     assert 1_600_000 <= extra < 1_700_000 and result < 10_000
 
 
+def test_the_growth_of_a_process_counts_what_is_given_back_too():
+    prepared = functools.partial, np.ones, 10_000_000
+    grown = timing.resident_peak(*prepared)
+    if grown is None:
+        pytest.skip("this system does not tell the size of a process")
+    assert abs(grown - 80e6) < 4e6                      # the system counts in pages, and a few late
+
+
 def test_the_command_prints_every_table_and_writes_every_figure(tmp_path, capsys):
     witness("torch")
     witness("matplotlib")
@@ -83,6 +92,7 @@ def test_the_command_prints_every_table_and_writes_every_figure(tmp_path, capsys
         assert word in text
     found = json.loads(file.read_text())
     assert found["step"]["tiny"]["blocked"] > 0 and found["machine"]["numpy"] == np.__version__
+    assert set(found["memory"]["tiny"]["resident"]) == {"blocked", "torch"}
     assert picture.stat().st_size > 10_000
 
 

@@ -3,6 +3,7 @@ import numpy as np
 
 from npadasoft import fused
 from npadasoft.arrays import array_namespace
+from npadasoft.bench.workloads import WORKLOADS
 
 
 def ours(layer, x, y):
@@ -84,6 +85,17 @@ def torch_floor(sizes, dtype):
             torch.mm(z, w, out=dx)
             torch.mm(z.T, x, out=dw)
     return {"torch floor": step}
+
+
+def prepared(name, workload, dtype):
+    """The step "blocked", "full softmax" or "torch" of a workload, after one of a tiny workload."""
+    for w in (WORKLOADS["tiny"], workload):
+        layer, (x, y) = w.layer(dtype), w.examples(dtype)
+        step = (torch_step(torch_layer(layer), x, y) if name == "torch" else
+                {**ours(layer, x, y), **full_softmax(w.n_classes, x, y)})[name]
+        if w is not workload:
+            step()
+    return step
 
 
 def queries(layer, x, k=10):

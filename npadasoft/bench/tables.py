@@ -7,6 +7,7 @@ from npadasoft.bench import contestants as who
 from npadasoft.bench.timing import medians, numpy_peak, resident_peak
 from npadasoft.bench.workloads import Workload, leaving
 
+_STEPS = {"adaptive": "blocked", "full softmax": "full softmax", "torch": "torch"}
 CLASSES = (10_000, 30_000, 100_000, 300_000, 1_000_000)     # of the plot
 PAPER = "paper: full / adaptive 2.8 on Text8 (44k), 3.2 to 7.3 on Europarl (50k to 143k)"
 
@@ -91,17 +92,13 @@ def query_seconds(workload, dtype, rounds, progress):
 
 
 def step_memory(workload, dtype, progress):
-    """Bytes of a blocked step beyond input, weights and result, and growth of the process."""
+    """Bytes of a blocked step beyond input, weights and result, and growth of a fresh process."""
     progress.step(f"{workload.name}: memory")
     layer, (x, y) = workload.layer(dtype), workload.examples(dtype)
     extra, result = numpy_peak(lambda: layer.loss_and_gradients(x, y))
-    found = {"extra": extra, "result": result,
-             "resident": resident_peak(lambda: layer.loss_and_gradients(x, y))}
-    if has_torch():
-        step = who.torch_step(who.torch_layer(layer), x, y)["torch"]
-        grown = resident_peak(step)
-        found["torch extra"] = None if grown is None else grown - result
-    return found
+    grown = {name: resident_peak(who.prepared, name, workload, dtype)
+             for name in ("blocked", *["torch"] * has_torch())}
+    return {"extra": extra, "result": result, "resident": grown}
 
 
 def by_classes(dtype, rounds, progress, sizes=CLASSES, in_features=128, batch=512):
@@ -111,12 +108,12 @@ def by_classes(dtype, rounds, progress, sizes=CLASSES, in_features=128, batch=51
         cutoffs = (n // 50, n // 5)
         workload = Workload(f"{n} classes", in_features, n, cutoffs, batch, "the plot")
         layer, (x, y) = workload.layer(dtype), workload.examples(dtype)
-        contest = {"adaptive": lambda: layer.loss_and_gradients(x, y),
-                   **who.full_softmax(n, x, y)}
+        contest = {"adaptive": who.ours(layer, x, y)["blocked"], **who.full_softmax(n, x, y)}
         if has_torch():
             contest |= who.torch_step(who.torch_layer(layer), x, y)
         rows.append({"classes": n, "seconds": medians(contest, rounds, progress, workload.name),
-                     "bytes": {name: resident_peak(call) for name, call in contest.items()}})
+                     "bytes": {name: resident_peak(who.prepared, _STEPS[name], workload, dtype)
+                               for name in contest}})
     return rows
 
 
@@ -163,10 +160,12 @@ def query_table(found):
 
 def memory_table(found):
     """{workload: bytes of a step} as text."""
-    def mib(n):
-        return "-" if n is None else f"{n / 2**20:.0f}"
-    return table(["memory of a step, MiB", "beyond the result", "result", "torch beyond it"],
-                 [[name, mib(m["extra"]), mib(m["result"]), mib(m.get("torch extra"))]
+    def mib(n, less=0):
+        return "-" if n is None else f"{(n - less) / 2**20:.0f}"
+    return table(["memory of a step, MiB", "result", "beyond it", "process beyond it",
+                  "torch's process beyond it"],
+                 [[name, mib(m["result"]), mib(m["extra"]),
+                   *(mib(m["resident"].get(who), m["result"]) for who in ("blocked", "torch"))]
                   for name, m in found.items()])
 
 

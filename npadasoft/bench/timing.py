@@ -4,6 +4,7 @@ Each timed call comes after a pause and a call that is not counted.  The pause l
 threads of the previous contestant's library fall asleep: OpenMP's and OpenBLAS's spin on for a
 while after a call and would steal the next contestant's core.
 """
+import multiprocessing
 import os
 import statistics
 import sys
@@ -11,6 +12,7 @@ import time
 import tracemalloc
 
 PAUSE = 0.03        # seconds
+_MAPPED = "MALLOC_MMAP_THRESHOLD_"
 
 
 class Progress:
@@ -76,8 +78,36 @@ def numpy_peak(call):
     return peak - now, now - before
 
 
-def resident_peak(call):
-    """Bytes by which the process grows during `call` at its peak; None where that is not told."""
+def resident_peak(prepare, *arguments):
+    """Bytes by which a fresh process grows at its peak during `prepare(*arguments)()`.
+
+    In a process that has run before, memory that was given back to its heap would be used again and
+    not be seen.  In the fresh one every block of some size is mapped on its own.
+
+    Parameters
+    ----------
+    prepare : function of a module
+        Answers what is to be called.
+    *arguments : picklable
+
+    Returns
+    -------
+    int
+        None where the system does not tell.
+    """
+    before = os.environ.get(_MAPPED)
+    os.environ[_MAPPED] = "65536"
+    try:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            return pool.apply(_grown, (prepare, arguments))
+    finally:
+        del os.environ[_MAPPED]
+        if before is not None:
+            os.environ[_MAPPED] = before
+
+
+def _grown(prepare, arguments):
+    call = prepare(*arguments)
     try:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")                             # the high-water mark starts again from here
