@@ -85,7 +85,8 @@ def _add(part, x, q, output, dx, memory, first):
         return gradients
     dprojection, dweight, dbias = gradients
     r, c, room = _cut(part, x.shape[1], q.dtype.itemsize, memory)
-    spare = (memory // q.dtype.itemsize - n_rows * _beside(part, x.shape[1])) * (r * c == n_rows * k)
+    beside = n_rows * _beside(part, x.shape[1])
+    spare = memory // q.dtype.itemsize - beside if r * c == n_rows * k else 0
     work = xp.empty(max(r * c, min(KEPT // q.dtype.itemsize, spare)), dtype=q.dtype)
     written = first and part.projection is None and isinstance(part.rows, slice)
     for a in range(0, n_rows, r):

@@ -43,8 +43,9 @@ def conform(argv):
         return 2
     try:
         dtypes = _dtypes(arguments.dtype, info)
-        _print_head(info, dtypes, len(cases), arguments)
-        results = _echoes(port, dtypes, arguments)
+        numbers_too = hasattr(port, "echo") and _wants_echo(arguments)
+        _print_head(info, dtypes, cases, numbers_too, arguments)
+        results = _echoes(port, dtypes) if numbers_too else []
         results += Session(port, cases, diagnose=getattr(_mistakes(), "diagnose", None),
                            expected_failures=expected, give_up=arguments.give_up).run(dtypes)
     except ValueError as error:
@@ -144,20 +145,23 @@ def _dtypes(asked, info):
     return dtypes
 
 
-def _echoes(port, dtypes, arguments):
-    """The self-test of numbers, which a port in this process needs not."""
+def _wants_echo(arguments):
+    """Whether the self-test of numbers is among what is asked for."""
     asked = not arguments.only or echo.CASE["id"] in arguments.only
-    asked = asked and (not arguments.tier or echo.CASE["tier"] in arguments.tier)
-    if not asked or not hasattr(port, "echo"):
-        return []
+    return asked and (not arguments.tier or echo.CASE["tier"] in arguments.tier)
+
+
+def _echoes(port, dtypes):
+    """The self-test of numbers, which a port in this process needs not."""
     numbers = vectors_io.load_numbers()
     return [echo.self_test(port, d, numbers[d]["data"]) for d in dtypes if d in numbers]
 
 
-def _print_head(info, dtypes, n_cases, arguments):
+def _print_head(info, dtypes, cases, numbers_too, arguments):
     if not arguments.quiet:
         language = f" ({info.language})" if info.language else ""
-        print(f"{info.name} {info.version}{language}, suite {SUITE}: {n_cases} cases in "
+        also = f" and {echo.CASE['id']}, how it reads numbers," if numbers_too else ""
+        print(f"{info.name} {info.version}{language}, suite {SUITE}: {len(cases)} cases{also} in "
               f"{' and '.join(dtypes)}\n")
 
 
@@ -165,10 +169,12 @@ def _conclude(results, info, shown, arguments, command):
     """Print and write the reports; the exit status."""
     known = getattr(_mistakes(), "MISTAKES", {})
     sentences = {name: mistake.sentence for name, mistake in known.items()}
-    for result in results if not arguments.quiet else ():
-        if arguments.all or result.counts or not _goes_without_saying(result):
-            print(report.describe(result, shown, arguments.all, sentences) + "\n")
-    print(report.conclusion(results))
+    listed = results if arguments.all else sorted(          # what has a name first
+        (r for r in results if r.counts or not _goes_without_saying(r)),
+        key=lambda r: not r.mistakes)
+    for result in listed if not arguments.quiet else ():
+        print(report.describe(result, shown, arguments.all, sentences) + "\n")
+    print(report.conclusion(results, info.trace))
     for path in arguments.report:
         machine.write(path, results, info, command, SUITE)
     return exit_status(results)
@@ -202,8 +208,8 @@ def verify(argv):
         print(f"npadasoft verify: {error}", file=sys.stderr)
         return 2
     cases = vectors_io.select(vectors_io.load(), ids) if ids else []
-    _print_head(port.info, dtypes, len(cases), arguments)
     results = offline.echo_results(port)
+    _print_head(port.info, dtypes, cases, bool(results), arguments)
     results += offline.session(port, cases, dtypes, diagnose=getattr(_mistakes(), "diagnose", None))
     return _conclude(results, port.info, "", arguments, ["npadasoft", "verify", *argv])
 

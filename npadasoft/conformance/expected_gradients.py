@@ -46,10 +46,11 @@ def of_log_prob(case: Expected) -> None:
         parts = [row[a:b] for a, b in zip(ends, ends[1:])]
         a = row[:ends[0]] + [bounds.total(part) for part in parts]
         ea = [ZERO] * ends[0] + [(len(part) - 1) * bounds.total(map(abs, part)) for part in parts]
-        head.append(bounds.logit_gradient(a, s.z, s.log_p, s.error, ea))
+        head.append(bounds.logit_gradient(a, s.z, s.log_p, s.error, ea, case.sheet.sharp))
     tails = []
     for i, tail in enumerate(all_tails):
-        found = [bounds.logit_gradient(row[ends[i]:ends[i + 1]], s.z, s.log_p, s.error)
+        found = [bounds.logit_gradient(row[ends[i]:ends[i + 1]], s.z, s.log_p, s.error,
+                                       sharp=case.sheet.sharp)
                  for row, s in zip(seeds, tail.softmax)]
         tails.append(_tail_bounds(tail, found))
     limits = bounds.pull_back(([v for v, _ in head], [e for _, e in head]), tails, everyone.xs,

@@ -27,10 +27,11 @@ def op_of(name, case):
 def wanted(case):
     """Operation -> names of the tensors that it should answer, public ones and trace."""
     if case["result"] == "error":
-        kind = case["expected"]["error"]["kind"]
-        if kind in BAD_CONFIGURATION:
+        error = case["expected"]["error"]
+        if error["kind"] in BAD_CONFIGURATION:
             return {"shapes": []}
-        return {"forward": ["output", "loss"]}
+        op = error.get("op", "forward")
+        return {op: ["output", "loss"] if op == "forward" else [op]}
     names: dict[str, list] = {}
     for name in itertools.chain.from_iterable(blocks(case)):
         group = names.setdefault(op_of(name, case), [])

@@ -4,6 +4,7 @@ from collections import Counter
 import numpy as np
 
 from npadasoft.conformance.compare import ancestors, blocks
+from npadasoft.conformance.messages import matches
 from npadasoft.conformance.verdict import BAD, VERDICTS, exit_status, worst_ratio
 
 TIERS = ("required", "quality", "excellence", "extensions")
@@ -171,8 +172,19 @@ def summary(results):
             for tier, row in table.items()}
 
 
-def conclusion(results):
-    """The last lines: how many of each verdict, and what follows."""
+def conclusion(results, trace=()):
+    """The last lines: how many of each verdict, and what follows.
+
+    Parameters
+    ----------
+    results : list of Result
+    trace : sequence of str
+        Patterns of the intermediate tensors that the port announced.
+
+    Returns
+    -------
+    str
+    """
     lines = []
     for tier, row in summary(results).items():
         for dtype, counts in row.items():
@@ -181,10 +193,14 @@ def conclusion(results):
     ratio = worst_ratio(results)
     if ratio is not None:
         lines.append(f"largest error among what passed: {ratio:.3g} of its bound")
-    lacking = Counter(op for r in results for op in r.lacking)
+    lacking = Counter(op for op, _ in dict.fromkeys(
+        (op, r.id) for r in results for op in r.lacking))
     lines += [f"not announced by the port: {op}, {n} times skipped" for op, n in lacking.items()]
-    skipped = Counter(r.skipped for r in results if r.skipped and not r.lacking)
-    lines += [f"skipped by the port: {n} cases, {reason}" for reason, n in skipped.items()]
+    skipped = Counter(reason for reason, _ in dict.fromkeys(
+        (r.skipped, r.id) for r in results if r.skipped and not r.lacking))
+    lines += [f"skipped by the port: {n} case{'s' * (n > 1)}, {reason}"
+              for reason, n in skipped.items()]
+    lines += _unseen_trace(results, trace)
     notes = sum(len(r.notes) for r in results)
     lines += [f"{notes} note{'s' * (notes > 1)} (--all lists them)"] if notes else []
     surprises = sorted({r.id for r in results if r.expected_fail and r.counts})
@@ -197,8 +213,32 @@ def conclusion(results):
     return "\n".join([*lines, _last_line(results)])
 
 
+def _unseen_trace(results, trace):
+    """What was announced and never came: a name that is misspelt, or was forgotten."""
+    stored = {name for r in results for block in _blocks(r.case) for name in block}
+    came = {name for r in results for name in r.comparisons}
+    for pattern in trace:
+        due = {name for name in stored if matches(pattern, name)}
+        if not due & came:
+            yield f"announced, but never shown: {pattern}" + (
+                "" if due else ", and no case that was put has such a tensor")
+
+
+def _blocks(case):
+    return blocks(case) if case["result"] == "valid" else []
+
+
 def _last_line(results):
-    failed = list(dict.fromkeys(r.id for r in results if r.counts and r.tier == "required"))
-    shown = f": {', '.join(failed[:8])}{', ...' * (len(failed) > 8)}" if failed else ""
+    failed = _failed(results, "required")
     number_of = f", {len(failed)} required cases" if len(failed) > 8 else ""
-    return _STATUS[exit_status(results)] + number_of + shown
+    others = [f"{len(ids)} of tier {tier}" for tier in TIERS[1:] if (ids := _failed(results, tier))]
+    beside = f"; not required, and failed: {', '.join(others)}" if others else ""
+    return _STATUS[exit_status(results)] + number_of + _listed(failed) + beside
+
+
+def _failed(results, tier):
+    return list(dict.fromkeys(r.id for r in results if r.counts and r.tier == tier))
+
+
+def _listed(ids):
+    return f": {', '.join(ids[:8])}{', ...' * (len(ids) > 8)}" if ids else ""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from npadasoft.conformance.messages import Answer
 from npadasoft.conformance.plan import in_order, repeated, representable, requests_of
 from npadasoft.conformance.process import Fault
-from npadasoft.conformance.verdict import BAD, Result, judge, tensors
+from npadasoft.conformance.verdict import BAD, Result, judge, shown
 
 GIVE_UP = 10            # faults in a row after which the rest is not asked any more
 
@@ -19,7 +19,7 @@ class Session:
         With `info`, `run(request)` and `restart()`; already started.
     cases : sequence of mappings
     diagnose : callable, optional
-        (case, dtype, tensors) -> names of the known mistakes that give these numbers.
+        (case, dtype, name -> array) -> names of the known mistakes that give these numbers.
     expected_failures : collection of (id, dtype or None)
     give_up : int
         Faults in a row after which the remaining cases are not put any more.
@@ -69,8 +69,8 @@ class Session:
                 return self._after(fault, request, case, dtype, start)
             self._faults = 0
         result = judge(case, dtype, answers, lacking)
-        if result.verdict == "fail" and self.diagnose and tensors(answers):
-            result.mistakes = list(self.diagnose(case, dtype, tensors(answers)))
+        if result.verdict == "fail" and self.diagnose and shown(answers):
+            result.mistakes = list(self.diagnose(case, dtype, shown(answers)))
         result.seconds = time.perf_counter() - start
         return result
 

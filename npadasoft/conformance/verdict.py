@@ -112,6 +112,13 @@ def tensors(answers):
     return {name: a for answer in answers.values() for name, a in answer.results.items()}
 
 
+def shown(answers):
+    """All that the answers of one case show: tensors, and shapes as arrays under weights' names."""
+    shapes = {name: np.array(shape) for answer in answers.values()
+              for name, shape in (answer.shapes or {}).items()}
+    return tensors(answers) | shapes
+
+
 def _judge_refusal(result, answers, errors):
     want = result.case["expected"]["error"]["kind"]
     skips = [a.skipped for a in answers.values() if a.skipped]

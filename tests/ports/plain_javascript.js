@@ -18,7 +18,9 @@
 //     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
 //
 // Tensors come as nested arrays: input[n][d], params["head.weight"][k][d], target[n]; give results back alike.
-// An input of one row, without a batch, comes as a batch of one, and goes back as it came.
+// Batch axes come as one: a batch of 2 by 3 rows as six rows, one row without a batch as a batch of one; they go
+// back as they came.  An axis of 0 hides the axes behind it ([] may be 0 by 4): take sizes from config.  Without a
+// row the loss is the mean of nothing, NaN, and gradients are 0.
 'use strict';
 
 const NAME = 'plain-javascript', VERSION = '1';
@@ -188,11 +190,11 @@ function shapes(config) {
   const {in_features: features, n_classes: classes, cutoffs, div_value: divValue} = config;
   const edges = [...cutoffs, classes];
   const increase = edges.every((edge, i) => Number.isInteger(edge) && (i === 0 ? edge >= 1 : edge > edges[i - 1]));
-  if (cutoffs.length === 0 || !increase) {
-    throw new Refused('cutoffs', `cutoffs should increase within 1 .. ${classes - 1}, but found [${cutoffs}]`);
-  }
   if (!(features >= 1 && classes >= 2 && divValue > 0)) {
     throw new Refused('config', `no layer: ${features} features, ${classes} classes, div_value ${divValue}`);
+  }
+  if (cutoffs.length === 0 || !increase) {
+    throw new Refused('cutoffs', `cutoffs should increase within 1 .. ${classes - 1}, but found [${cutoffs}]`);
   }
   const head = cutoffs[0] + cutoffs.length;
   const found = {'head.weight': [head, features]};
@@ -243,6 +245,14 @@ function tensor(value, shape) {
   return {shape, data: data.map(writeNumber)};
 }
 
+// Targets have the batch axes of the input, seen here because they are flattened below.
+function checkBatch({input, target}) {
+  const rows = input.shape.slice(0, -1);
+  if (target && String(target.shape) !== String(rows)) {
+    throw new Refused('shape', `target should have shape [${rows}], but found [${target.shape}]`);
+  }
+}
+
 // The shape of a tensor, known from the request; undefined where the value itself must tell.
 function shapeOf(message, name) {
   const rows = message.inputs.input.shape.slice(0, -1);
@@ -263,6 +273,7 @@ function run(message) {
   const [params, inputs, cotangents] = ['params', 'inputs', 'cotangents'].map((group) => Object.fromEntries(
     Object.entries(message[group]).map(([name, t]) => [name, rowsOf(t, depth[name] || t.shape.length)])));
   const {input, target} = inputs;
+  checkBatch(message.inputs);
   const operations = {
     forward: () => forward(config, params, input, target, want),
     backward: () => backward(config, params, input, target, cotangents, want),

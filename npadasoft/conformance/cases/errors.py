@@ -53,7 +53,26 @@ def _batches():
                  rows=[4]),
         _refused("E09", "rows of five features for a layer of four", "shape", [0, 4], rows=[2],
                  features=5, tier="quality"),
+        _asked("log_prob", _refused(
+            "E27", "all log-probabilities of rows of five features: the fifth must not be dropped",
+            "shape", [0, 4], rows=[2], features=5, tier="quality")),
+        _asked("predict", _refused(
+            "E28", "the best class of rows of three features, where the layer has four", "shape",
+            [0, 4], rows=[2], features=3, tier="quality")),
+        _axes("E29", "targets of 3 by 2 for rows of 2 by 3: as many, in another shape"),
     ]
+
+
+def _asked(op, recipe):
+    """A refusal that another operation than forward must give."""
+    recipe.given["error"]["op"] = op
+    return recipe
+
+
+def _axes(id, comment):
+    recipe = _refused(id, comment, "shape", [[0, 4], [8, 1], [5, 2]], tier="extensions")
+    recipe.inputs["input"] = tensor([2, 3, 4], [0.25 * (k % 5 - 2) for k in range(24)])
+    return recipe
 
 
 def _cutoffs():

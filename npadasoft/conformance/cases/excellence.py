@@ -4,7 +4,7 @@ log1p do not.
 All scores are exact here, so that what is judged is the softmax alone.
 """
 from npadasoft.conformance.cases.scores import given, nonzero_loss
-from npadasoft.conformance.recipe import ALL, BACKWARD, build, config
+from npadasoft.conformance.recipe import ALL, BACKWARD, build, config, tensor
 
 TWO_COLUMNS = config(1, 3, [1], 1.0)
 PAIR = config(2, 5, [2], 1.0)
@@ -30,4 +30,8 @@ def recipes():
              ops=("forward",)),
         case("X08", "a gap of 17: in float32 the textbook's loss is exactly 0 from here on", PAIR,
              [0, 4], [[17, 0, 0], [0, 0, 17]], [[0, 0, 0], [0, -1, 17]], ops=ALL),
+        build("X09", "one log-probability of each confident row goes back, out of all of them",
+              ["Confident", "ExactGemm"], PAIR, [0, 3], tier="excellence",
+              change=given([[48, 0, 0], [0, 1, 30]], [[0, 0, 0], [0, 40, 1]]), ops=("log_prob",),
+              cotangents={"log_prob": tensor([2, 5], [1, 0, 0, 0, 0, 0, 0, 0, 1, 0])}),
     ]

@@ -13,11 +13,11 @@ from npadasoft.conformance.mistakes.diagnosis import (
     candidates_of, contents, diagnose, requests)
 from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
 from npadasoft.conformance.mistakes.layer import Planted
-from npadasoft.conformance.mistakes.untold import ALIKE, UNASKED
+from npadasoft.conformance.mistakes.untold import ALIKE
 from npadasoft.conformance.plan import in_order, is_public, representable
 from npadasoft.conformance.session import Session
 from npadasoft.conformance.vectors_io import load
-from npadasoft.conformance.verdict import Result, judge, tensors
+from npadasoft.conformance.verdict import Result, judge, shown, tensors
 
 FIRST = ("T03", "S27", "G02", "A13", "G23", "P03", "S29", "N21", "S25", "N03", "P05", "P13")
 DTYPES = ("float64", "float32")
@@ -99,10 +99,8 @@ def located(mistake, result):
 
 def public(answers):
     """What a port without a trace shows."""
-    found = {name: a for name, a in tensors(answers).items() if is_public(name)}
-    for given in answers.values():
-        found |= (contents(given) or {}) if given.shapes else {}
-    return found
+    traced = {name for name in tensors(answers) if not is_public(name)}
+    return {name: a for name, a in shown(answers).items() if name not in traced}
 
 
 def examine(mistake, cases):
@@ -129,8 +127,8 @@ def score():
 
 
 def missed(found):
-    """Mistakes that no case catches, though it could."""
-    return [c for c in found if c.result is None and c.mistake.name not in UNASKED]
+    """Mistakes that no case catches."""
+    return [c for c in found if c.result is None]
 
 
 def text(found):
@@ -146,8 +144,6 @@ def text(found):
              f"without one, named from public outputs: {sum(c.named for c in shown)} of "
              f"{len(shown)}, {sum(c.names == (c.mistake.name,) for c in shown)} of them alone"]
     lines += [f"  NOT CAUGHT: {c.mistake.name}" for c in missed(found)]
-    lines += [f"  no request asks for it: {c.mistake.name} ({UNASKED[c.mistake.name]})"
-              for c in found if c.result is None and c.mistake.name in UNASKED]
     lines += [f"  not located: {c.mistake.name} ({c.result.id}: {', '.join(c.result.origins)})"
               for c in begins if not c.located]
     lines += [f"  not named: {c.mistake.name} ({c.result.id}: {', '.join(c.names[:4]) or 'none'})"

@@ -1,8 +1,7 @@
 """What no output can tell apart.
 
-ALIKE     mistakes that give the same numbers on every case that shows either
-UNASKED   mistakes that show only in what no request asks for, with what it would take
-UNTOLD    wrong habits that change nothing that a port answers; they are no mistakes of the layer
+ALIKE    mistakes that give the same numbers on every case that shows either
+UNTOLD   wrong habits that change nothing that a port answers; they are no mistakes of the layer
 """
 
 ALIKE: dict[str, tuple[str, ...]] = {}
@@ -21,10 +20,4 @@ UNTOLD = {
     "scores are kept for backward in a buffer that forward overwrites": "it shows where two "
     "forwards come before one backward, and a request is one operation",
     "weights start from another distribution": "a case brings its weights",
-}
-
-UNASKED = {
-    "batch-axes-not-compared": "the templates flatten batch axes before a port sees them, so that "
-    "its author cannot compare them",
-    "surplus-features-in-evaluation": "a refusal is asked of forward alone, not of log_prob",
 }

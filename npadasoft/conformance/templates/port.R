@@ -19,14 +19,18 @@
 #
 # The judge counts classes from 1 for this port (INDEX_BASE), as R does; cutoffs are numbers of classes and
 # stay what they are.  Weights and inputs come as matrices, a tensor of one axis as a vector; give results back
-# alike.  An input of one row, without a batch, comes as a batch of one, and goes back as it came.
+# alike.  Batch axes come as one: a batch of 2 by 3 rows as six rows, one row without a batch as a batch of one;
+# they go back as they came.  Without a row the loss is the mean of nothing, NaN, and gradients are 0.
 suppressPackageStartupMessages(library(jsonlite))
 
 NAME <- "my port"
 VERSION <- "0.1"
 DTYPES <- list("float64")       # R's double
 OPS <- list("shapes")           # then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
-# intermediate tensors that you show, for example "head_logits", "tail.*.hidden"; all: npadasoft vectors show T03
+# intermediate tensors that you show, for a mistake to be found where it begins, of
+#   "cluster" (0 is the short-list, i + 1 is tail i), "head_column", "head_logits", "head_log_prob",
+#   "tail.*.relative_target", "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits",
+#   "grad.tail.*.hidden", "grad.tail.*.logits"        (their numbers: npadasoft vectors show T03)
 TRACE <- list()
 INDEX_BASE <- 1
 
@@ -43,8 +47,10 @@ skip <- function(reason) {
 # ---------------------------------------------------------------- the mathematics: yours to write
 
 # list(output = ..., loss = ...), and what TRACE announces.
-# A target outside 1 .. n_classes: refuse("target", ...).  As many targets as rows, or refuse("shape", ...).
-# In a few cases config has ignore_index or reduction: heed them, or skip.
+# A target outside 1 .. n_classes: refuse("target", ...).  Rows without in_features numbers: refuse("shape", ...),
+# here and below.  A few cases go beyond the layer, so that you may skip: where config has ignore_index, rows with
+# that target have output 0 and do not count in the loss; where it has reduction, "sum" makes the loss a sum,
+# "none" a number a row.
 forward <- function(config, params, input, target, want) {
   skip("forward is not written yet")
 }
@@ -77,13 +83,13 @@ predict_class <- function(config, params, input) {
 shapes <- function(config) {
   cutoffs <- config$cutoffs
   edges <- c(cutoffs, config$n_classes)
-  if (length(cutoffs) == 0 || cutoffs[1] < 1 || any(diff(edges) <= 0) || any(cutoffs != floor(cutoffs))) {
-    refuse("cutoffs", "cutoffs should increase within 1 .. ", config$n_classes - 1,
-           ", but found ", paste(cutoffs, collapse = " "))
-  }
   if (config$in_features < 1 || config$n_classes < 2 || !(config$div_value > 0)) {
     refuse("config", "no layer: ", config$in_features, " features, ", config$n_classes,
            " classes, div_value ", config$div_value)
+  }
+  if (length(cutoffs) == 0 || cutoffs[1] < 1 || any(diff(edges) <= 0) || any(cutoffs != floor(cutoffs))) {
+    refuse("cutoffs", "cutoffs should increase within 1 .. ", config$n_classes - 1,
+           ", but found ", paste(cutoffs, collapse = " "))
   }
   head <- cutoffs[1] + length(cutoffs)
   found <- list(head.weight = c(head, config$in_features))
@@ -146,6 +152,16 @@ write_tensor <- function(value, shape) {
   sprintf("{\"shape\":%s,\"data\":%s}", write_numbers(as.numeric(shape)), write_numbers(as.numeric(flat)))
 }
 
+# Targets have the batch axes of the input, seen here because they are flattened below.
+check_batch <- function(inputs) {
+  rows <- unlist(inputs$input$shape[-length(inputs$input$shape)])
+  found <- unlist(inputs$target$shape)
+  if (!is.null(inputs$target) && !identical(as.numeric(rows), as.numeric(found))) {
+    refuse("shape", "target should have shape (", paste(rows, collapse = ", "), "), but found (",
+           paste(found, collapse = ", "), ")")
+  }
+}
+
 # The shape of a public tensor, known from the request; NULL for the others.
 shape_of <- function(message, name) {
   input <- vapply(message$inputs$input$shape, as.numeric, numeric(1))
@@ -168,6 +184,7 @@ run <- function(message) {
   for (name in names(message$cotangents)) {
     cotangents[[name]] <- read_tensor(message$cotangents[[name]], if (name == "log_prob") 2 else 1)
   }
+  check_batch(message$inputs)
   want <- unlist(message$want)
   found <- switch(message$op,
     forward = forward(config, params, input, target, want),

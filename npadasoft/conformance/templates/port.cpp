@@ -18,7 +18,8 @@
 //     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
 //
 // Number is float or double, as the judge asks.  A Tensor is its shape and its numbers, last axis fastest.
-// An input of one row, without a batch, comes as a batch of one, and goes back as it came.
+// Batch axes come as one: a batch of 2 by 3 rows as six rows, one row without a batch as a batch of one; they go
+// back as they came.  Without a row the loss is the mean of nothing, nan, and gradients are 0.
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -41,7 +42,10 @@ const char *NAME = "my port", *VERSION = "0.1";
 const std::vector<std::string> DTYPES = {"float64", "float32"};
 // then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
 const std::vector<std::string> OPS = {"shapes"};
-// intermediate tensors that you show, for example "head_logits", "tail.*.hidden"; all: npadasoft vectors show T03
+// intermediate tensors that you show, for a mistake to be found where it begins, of
+//   "cluster" (0 is the short-list, i + 1 is tail i), "head_column", "head_logits", "head_log_prob",
+//   "tail.*.relative_target", "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits",
+//   "grad.tail.*.hidden", "grad.tail.*.logits"        (their numbers: npadasoft vectors show T03)
 const std::vector<std::string> TRACE = {};
 
 // An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
@@ -77,15 +81,16 @@ struct Config {
   std::vector<double> cutoffs;          // as they came; `shapes` has refused what is no integer
   double div_value;
   bool head_bias;
-  std::optional<int64_t> ignore_index;  // extensions, in a few cases: heed them, or throw Skip
-  std::string reduction;                // "mean", "sum" or "none"
+  // beyond the layer, in a few cases, so that you may throw Skip:
+  std::optional<int64_t> ignore_index;  // rows with this target have output 0 and do not count in the loss
+  std::string reduction;                // "mean"; "sum" makes the loss a sum, "none" a number a row
 };
 
 // ---------------------------------------------------------------- the mathematics: yours to write
 
 // "output" and "loss", and what TRACE announces.
-// A target outside 0 .. n_classes-1: throw Refused("target", ...).  As many targets as rows, or
-// throw Refused("shape", ...).
+// A target outside 0 .. n_classes-1: throw Refused("target", ...).  Rows without in_features numbers:
+// throw Refused("shape", ...), here and below.
 template <class Number>
 Tensors<Number> forward(const Config &, const Tensors<Number> &, const Tensor<Number> &, const Targets &) {
   throw Skip("forward is not written yet");
@@ -131,9 +136,9 @@ json shapes(const Config &config) {
   bool increase = !config.cutoffs.empty() && edges[0] >= 1;
   for (size_t i = 0; i + 1 < edges.size(); ++i)
     increase = increase && edges[i] < edges[i + 1] && edges[i] == std::floor(edges[i]);
-  if (!increase) throw Refused("cutoffs", "cutoffs should increase within 1 .. n_classes - 1");
   if (config.in_features < 1 || config.n_classes < 2 || !(config.div_value > 0))
     throw Refused("config", "in_features, n_classes or div_value makes no layer");
+  if (!increase) throw Refused("cutoffs", "cutoffs should increase within 1 .. n_classes - 1");
   const long head = long(config.cutoffs[0]) + long(config.cutoffs.size());
   json found = {{"head.weight", {head, config.in_features}}};
   if (config.head_bias) found["head.bias"] = std::vector<long>{head};
@@ -218,6 +223,15 @@ Config read_config(const json &value) {
           value.value("reduction", "mean")};
 }
 
+// Targets have the batch axes of the input, seen here because they are flattened below.
+void check_batch(const json &inputs) {
+  json rows = inputs.at("input").at("shape");
+  rows.erase(rows.size() - 1);
+  if (inputs.contains("target") && inputs.at("target").at("shape") != rows)
+    throw Refused("shape", "target should have shape " + rows.dump() + ", but found " +
+                               inputs.at("target").at("shape").dump());
+}
+
 template <class Number>
 json run(const json &message) {
   const Config config = read_config(message.at("config"));
@@ -226,6 +240,7 @@ json run(const json &message) {
   for (auto &[name, tensor] : cotangents)
     if (name != "loss") tensor = rows_of(tensor, name == "log_prob" ? 2 : 1);
   const json &inputs = message.at("inputs");
+  check_batch(inputs);
   const auto input = rows_of(read_tensor<Number>(inputs.at("input")), 2);
   const Targets target = inputs.contains("target") ? inputs.at("target").at("data").get<Targets>() : Targets();
   const std::string op = message.at("op");

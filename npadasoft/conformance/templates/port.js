@@ -18,13 +18,18 @@
 //     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
 //
 // Tensors come as nested arrays: input[n][d], params["head.weight"][k][d], target[n]; give results back alike.
-// An input of one row, without a batch, comes as a batch of one, and goes back as it came.
+// Batch axes come as one: a batch of 2 by 3 rows as six rows, one row without a batch as a batch of one; they go
+// back as they came.  An axis of 0 hides the axes behind it ([] may be 0 by 4): take sizes from config.  Without a
+// row the loss is the mean of nothing, NaN, and gradients are 0.
 'use strict';
 
 const NAME = 'my port', VERSION = '0.1';
 const DTYPES = ['float64'];     // JavaScript's number; 'float32' too if every step is rounded with `round`
 const OPS = ['shapes'];         // then: 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'
-// intermediate tensors that you show, for example 'head_logits', 'tail.*.hidden'; all: npadasoft vectors show T03
+// intermediate tensors that you show, for a mistake to be found where it begins, of
+//   'cluster' (0 is the short-list, i + 1 is tail i), 'head_column', 'head_logits', 'head_log_prob',
+//   'tail.*.relative_target', 'tail.*.hidden', 'tail.*.logits', 'tail.*.log_prob', 'grad.head_logits',
+//   'grad.tail.*.hidden', 'grad.tail.*.logits'        (their numbers: npadasoft vectors show T03)
 const TRACE = [];
 
 // An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
@@ -41,8 +46,10 @@ class Skip extends Error {}
 // ---------------------------------------------------------------- the mathematics: yours to write
 
 // {output: [...], loss: number}, and what TRACE announces.
-// A target outside 0 .. n_classes-1: throw new Refused('target', ...).  As many targets as rows, or
-// throw new Refused('shape', ...).  In a few cases config has ignore_index or reduction: heed them, or Skip.
+// A target outside 0 .. n_classes-1: throw new Refused('target', ...).  Rows without in_features numbers:
+// throw new Refused('shape', ...), here and below.  A few cases go beyond the layer, so that you may Skip: where
+// config has ignore_index, rows with that target have output 0 and do not count in the loss; where it has
+// reduction, 'sum' makes the loss a sum, 'none' a number a row.
 function forward(config, params, input, target, want) {
   throw new Skip('forward is not written yet');
 }
@@ -82,11 +89,11 @@ function shapes(config) {
   const {in_features: features, n_classes: classes, cutoffs, div_value: divValue} = config;
   const edges = [...cutoffs, classes];
   const increase = edges.every((edge, i) => Number.isInteger(edge) && (i === 0 ? edge >= 1 : edge > edges[i - 1]));
-  if (cutoffs.length === 0 || !increase) {
-    throw new Refused('cutoffs', `cutoffs should increase within 1 .. ${classes - 1}, but found [${cutoffs}]`);
-  }
   if (!(features >= 1 && classes >= 2 && divValue > 0)) {
     throw new Refused('config', `no layer: ${features} features, ${classes} classes, div_value ${divValue}`);
+  }
+  if (cutoffs.length === 0 || !increase) {
+    throw new Refused('cutoffs', `cutoffs should increase within 1 .. ${classes - 1}, but found [${cutoffs}]`);
   }
   const head = cutoffs[0] + cutoffs.length;
   const found = {'head.weight': [head, features]};
@@ -137,6 +144,14 @@ function tensor(value, shape) {
   return {shape, data: data.map(writeNumber)};
 }
 
+// Targets have the batch axes of the input, seen here because they are flattened below.
+function checkBatch({input, target}) {
+  const rows = input.shape.slice(0, -1);
+  if (target && String(target.shape) !== String(rows)) {
+    throw new Refused('shape', `target should have shape [${rows}], but found [${target.shape}]`);
+  }
+}
+
 // The shape of a tensor, known from the request; undefined where the value itself must tell.
 function shapeOf(message, name) {
   const rows = message.inputs.input.shape.slice(0, -1);
@@ -157,6 +172,7 @@ function run(message) {
   const [params, inputs, cotangents] = ['params', 'inputs', 'cotangents'].map((group) => Object.fromEntries(
     Object.entries(message[group]).map(([name, t]) => [name, rowsOf(t, depth[name] || t.shape.length)])));
   const {input, target} = inputs;
+  checkBatch(message.inputs);
   const operations = {
     forward: () => forward(config, params, input, target, want),
     backward: () => backward(config, params, input, target, cotangents, want),

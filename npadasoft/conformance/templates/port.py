@@ -19,20 +19,26 @@ tail.i.0.weight, U = tail.i.1.weight, all stored (out, in):
     predict = argmax of log_prob
 
 Tensors come as nested lists: input[n][d], params["head.weight"][k][d], target[n]; give results
-back alike. An input of one row, without a batch, comes as a batch of one, and goes back as it
-came.
+back alike.  Batch axes come as one: a batch of 2 by 3 rows as six rows, one row without a batch as
+a batch of one; they go back as they came.  An axis of 0 hides the axes behind it ([] may be 0 by
+4): take sizes from config.  Without a row the loss is the mean of nothing, nan, and all gradients
+are 0.
 """
 import json
 import math
 import struct
 import sys
+import traceback
 
 NAME, VERSION = "my port", "0.1"
 DTYPES = ["float64"]            # Python's float; add "float32" if you compute in it
 # then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
 OPS = ["shapes"]
-# intermediate tensors that you show, for example "head_logits", "tail.*.hidden"
-# (all of them: npadasoft vectors show T03)
+# intermediate tensors that you show, for a mistake to be found where it begins, of
+#   "cluster" (0 is the short-list, i + 1 is tail i), "head_column", "head_logits", "head_log_prob",
+#   "tail.*.relative_target", "tail.*.hidden", "tail.*.logits", "tail.*.log_prob",
+#   "grad.head_logits", "grad.tail.*.hidden", "grad.tail.*.logits"
+# (their numbers: npadasoft vectors show T03)
 TRACE: list[str] = []
 
 
@@ -53,9 +59,11 @@ class Skip(Exception):
 def forward(config, params, input, target, want):
     """{"output": [...], "loss": number}, and what TRACE announces.
 
-    A target outside 0 .. n_classes-1: raise Refused("target", ...).  As many targets as rows, or
-    raise Refused("shape", ...).  In a few cases config has ignore_index or reduction: heed them,
-    or raise Skip.
+    A target outside 0 .. n_classes-1: raise Refused("target", ...).  Rows without in_features
+    numbers: raise Refused("shape", ...), here and below.  A few cases go beyond the layer, so that
+    you may raise Skip: where config has ignore_index, rows with that target have output 0 and do
+    not count in the loss; where it has reduction, the loss is a "sum", or with "none" a number a
+    row.
     """
     raise Skip("forward is not written yet")
 
@@ -91,13 +99,13 @@ def shapes(config):
     features, classes, cutoffs = config["in_features"], config["n_classes"], config["cutoffs"]
     div_value = config["div_value"]
     edges = [*cutoffs, classes]
+    if features < 1 or classes < 2 or not 0 < div_value:
+        raise Refused("config", f"no layer: {features} features, {classes} classes, "
+                      f"div_value {div_value}")
     if not cutoffs or cutoffs[0] < 1 or any(a >= b for a, b in zip(edges, edges[1:])) or \
             any(c != int(c) for c in cutoffs):
         raise Refused("cutoffs", f"cutoffs should increase within 1 .. {classes - 1}, "
                       f"but found {cutoffs}")
-    if features < 1 or classes < 2 or not 0 < div_value:
-        raise Refused("config", f"no layer: {features} features, {classes} classes, "
-                      f"div_value {div_value}")
     head = cutoffs[0] + len(cutoffs)
     found = {"head.weight": [head, features]}
     if config["head_bias"]:
@@ -166,6 +174,7 @@ def run(message):
                            for name, t in message[group].items()}
                           for group in ("inputs", "cotangents"))
     x, y = inputs["input"], inputs.get("target")
+    check_batch(message["inputs"])
     if op == "forward":
         found = forward(config, params, x, y, want)
     elif op == "backward":
@@ -180,6 +189,14 @@ def run(message):
         raise Skip(f"{op} is not written")
     return {"results": {name: tensor(found[name], shape_of(message, name))
                         for name in want if name in found}}
+
+
+def check_batch(inputs):
+    """Targets have the batch axes of the input, seen here because they are flattened below."""
+    rows = inputs["input"]["shape"][:-1]
+    if "target" in inputs and inputs["target"]["shape"] != rows:
+        raise Refused("shape", f"target should have shape {rows}, "
+                      f"but found {inputs['target']['shape']}")
 
 
 def shape_of(message, name):
@@ -220,7 +237,9 @@ def answer(message):
     except Skip as skip:
         return {"skipped": True, "reason": str(skip)}
     except Exception as error:              # an uncaught one would end the process
-        return {"error": {"kind": "other", "message": f"{type(error).__name__}: {error}"}}
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        return {"error": {"kind": "other", "message": f"{type(error).__name__}: {error} "
+                          f"(line {at.lineno}, in {at.name})"}}
 
 
 def main():

@@ -47,13 +47,13 @@ refuse <- function(kind, ...) {
 shapes <- function(config) {
   cutoffs <- config$cutoffs
   edges <- c(cutoffs, config$n_classes)
-  if (length(cutoffs) == 0 || cutoffs[1] < 1 || any(diff(edges) <= 0) || any(cutoffs != floor(cutoffs))) {
-    refuse("cutoffs", "cutoffs should increase within 1 .. ", config$n_classes - 1,
-           ", but found ", paste(cutoffs, collapse = " "))
-  }
   if (config$in_features < 1 || config$n_classes < 2 || !(config$div_value > 0)) {
     refuse("config", "no layer: ", config$in_features, " features, ", config$n_classes,
            " classes, div_value ", config$div_value)
+  }
+  if (length(cutoffs) == 0 || cutoffs[1] < 1 || any(diff(edges) <= 0) || any(cutoffs != floor(cutoffs))) {
+    refuse("cutoffs", "cutoffs should increase within 1 .. ", config$n_classes - 1,
+           ", but found ", paste(cutoffs, collapse = " "))
   }
   head <- cutoffs[1] + length(cutoffs)
   found <- list(head.weight = c(head, config$in_features))

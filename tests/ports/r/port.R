@@ -98,6 +98,16 @@ write_tensor <- function(value, shape) {
   sprintf("{\"shape\":%s,\"data\":%s}", write_numbers(as.numeric(shape)), write_numbers(as.numeric(flat)))
 }
 
+# Targets have the batch axes of the input, seen here because they are flattened below.
+check_batch <- function(inputs) {
+  rows <- unlist(inputs$input$shape[-length(inputs$input$shape)])
+  found <- unlist(inputs$target$shape)
+  if (!is.null(inputs$target) && !identical(as.numeric(rows), as.numeric(found))) {
+    refuse("shape", "target should have shape (", paste(rows, collapse = ", "), "), but found (",
+           paste(found, collapse = ", "), ")")
+  }
+}
+
 # The shape of a public tensor, known from the request; NULL for the others.
 shape_of <- function(message, name) {
   input <- vapply(message$inputs$input$shape, as.numeric, numeric(1))
@@ -120,6 +130,7 @@ run <- function(message) {
   for (name in names(message$cotangents)) {
     cotangents[[name]] <- read_tensor(message$cotangents[[name]], if (name == "log_prob") 2 else 1)
   }
+  check_batch(message$inputs)
   want <- unlist(message$want)
   found <- switch(message$op,
     forward = forward(config, params, input, target, want),
