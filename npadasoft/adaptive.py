@@ -528,7 +528,7 @@ class AdaptiveLogSoftmaxWithLoss:
         -----
         Exact, not greedy: where a cluster's column wins the head, the best class may still be in
         the short-list.  A cluster is opened only for the rows whose best class it may hold.  A
-        row with nan answers 0.  One transfer from the device, and one more a round of clusters
+        row with nan answers 0.  One transfer from the device, and at most one more for each cluster
         opened.
         """
         x, parameters, _, shape = self._rows(input)
@@ -557,7 +557,7 @@ class AdaptiveLogSoftmaxWithLoss:
         Notes
         -----
         A cluster is opened only for the rows in which it may hold one of the k best.  One transfer
-        from the device a round of clusters opened, and one to learn that there is no more.
+        from the device, and at most one more for each cluster opened; none for k = 0.
         """
         k = integer("k", k)
         if not 0 <= k <= self.n_classes:
@@ -586,8 +586,9 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        Two transfers from the device.  Exact: first a column of the head is drawn, then, if it is a
-        cluster's, a class of the cluster.
+        Exact: first a column of the head is drawn, then, if it is a cluster's, a class of the
+        cluster.  One transfer from the device; a second one where input or weights are not finite,
+        or so large that a cluster might be nan.
         """
         x, parameters, _, shape = self._rows(input)
         u = np.random.default_rng(rng).random((x.shape[0], 2))

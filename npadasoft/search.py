@@ -17,21 +17,28 @@ from npadasoft.functional import linear, log_softmax
 def predict(x, parameters, cutoffs):
     """The most probable class of each row of x (N, D): (N,) int64.
 
-    The argmax of the head's logits, if that is a class; else of all log-probabilities.
+    The argmax of the head's logits, if that is a class; else of all log-probabilities.  The one
+    transfer that tells which rows left the short-list tells for which cluster, too.
     """
     xp = array_namespace(x)
     z = linear(x, parameters.head.weight, parameters.head.bias)             # (N, K)
     best = z.real.argmax(-1)                                                # (N,)
-    order, edges, _ = group(xp.where(best < cutoffs.shortlist_size, -1, 0), 1)
+    chosen = xp.where(best < cutoffs.shortlist_size, -1, best - cutoffs.shortlist_size)
+    order, edges, _ = group(chosen, cutoffs.n_clusters)
     if edges[0] == x.shape[0]:
         return best
-    rows = order[edges[0]:]                                         # those that left the short-list
-    best[rows] = _best_of_open(x[rows], log_softmax(z[rows]), parameters, cutoffs)
+    rows = order[edges[0]:]             # those that left the short-list, by the cluster they chose
+    edges = [edge - edges[0] for edge in edges]
+    best[rows] = _best_of_open(x[rows], log_softmax(z[rows]), chosen[rows], edges, parameters,
+                               cutoffs)
     return best
 
 
-def _best_of_open(x, head, parameters, cutoffs):
-    """The argmax of log_prob for rows whose head chose a cluster: (R,)."""
+def _best_of_open(x, head, chosen, edges, parameters, cutoffs):
+    """The argmax of log_prob for rows whose head chose a cluster, sorted by it: (R,).
+
+    Cluster i was chosen by rows edges[i]:edges[i + 1] and is looked at first, then the others.
+    """
     xp = array_namespace(x)
     shortlist = head.real[:, :cutoffs.shortlist_size]
     best = shortlist.argmax(-1)                                             # (R,)
@@ -40,14 +47,23 @@ def _best_of_open(x, head, parameters, cutoffs):
     def may_win(bound, first):
         return (bound > value) | ((bound == value) & (first < best))
 
-    for i, rows in _rounds(head.real[:, cutoffs.shortlist_size:], may_win, cutoffs):
+    def look(i, rows):
         log_p = _cluster_log_prob(x[rows], head[rows], parameters, cutoffs, i).real     # (R_i, O_i)
         found = log_p.argmax(-1)
         new = xp.take_along_axis(log_p, found[:, None], -1)[:, 0]
         found = found + cutoffs.values[i]
-        wins = (new > value[rows]) | ((new == value[rows]) & (found < best[rows])) | xp.isnan(new)
+        wins = (new > value[rows]) | ((new == value[rows]) & (found < best[rows]))
+        wins = wins | (xp.isnan(new) & ~xp.isnan(value[rows]))      # the first nan is the largest
         best[rows] = xp.where(wins, found, best[rows])
         value[rows] = xp.where(wins, new, value[rows])
+
+    for i in range(cutoffs.n_clusters):
+        if edges[i] < edges[i + 1]:
+            look(i, slice(edges[i], edges[i + 1]))
+    open_already = xp.arange(cutoffs.n_clusters) == chosen[:, None]         # (R, J)
+    columns = xp.where(open_already, -float("inf"), head.real[:, cutoffs.shortlist_size:])
+    for i, rows in _rounds(columns, may_win, cutoffs):
+        look(i, rows)
     return best
 
 
@@ -151,13 +167,15 @@ def _cluster_log_prob(x, head, parameters, cutoffs, i):
 def sample(x, parameters, cutoffs, u):
     """A class drawn for each row: a head column with u[:, 0], a class of its cluster with u[:, 1].
 
-    Each draw takes the first entry whose running sum, in float64, exceeds u times the total.
+    Each draw takes the first entry whose running sum, in float64, exceeds u times the total.  The
+    one transfer tells whether a cluster might be nan, too: only then a second one asks which rows.
     """
     xp = array_namespace(x)
     head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))
     drawn, broken = _draw(head, u[:, 0])                                    # (N,)
     cluster = xp.where(drawn < cutoffs.shortlist_size, -1, drawn - cutoffs.shortlist_size)
-    order, edges, broken = group(cluster, cutoffs.n_clusters, broken)
+    order, edges, (doubt, *broken) = group(cluster, cutoffs.n_clusters,
+                                           [_doubt(x, parameters), *broken])
     flags = []
     for i in range(cutoffs.n_clusters):
         rows = order[edges[i]:edges[i + 1]]
@@ -167,7 +185,7 @@ def sample(x, parameters, cutoffs, u):
             place, bad = _draw(log_p, u[rows, 1])
             drawn[rows] = cutoffs.values[i] + place
             flags += [bad[0], rows[bad[1]]]
-    if flags:
+    if doubt and flags:
         broken = [*broken, *to_host(xp.stack(flags))]
     first = [row for many, row in zip(broken[::2], broken[1::2]) if many]
     if first:
@@ -184,3 +202,24 @@ def _draw(log_p, u):
     bad = xp.isnan(total)
     drawn = (running <= (u * total)[:, None]).sum(-1)
     return drawn, [bad.sum(), bad.argmax()] if bad.size else []
+
+
+def _doubt(x, parameters):
+    """In how many clusters a row could have a logit that is not finite, without computing any: ().
+
+    With S = x Pᵀ and T = S Uᵀ,  |S[n, h]|² <= Σ x² Σ P²  and  |T[n, k]|² <= Σ x² Σ P² Σ U²  (Cauchy
+    and Schwarz); where the squares are finite, so are S and T, by half the range of exponents.  On
+    the host, where it is free to ask the rows themselves, the answer is 1.
+    """
+    xp = array_namespace(x)
+    if is_host(xp):
+        return xp.ones((), dtype=xp.int64)
+    bounds = [_squares(x) * _squares(cluster.projection.weight) * _squares(cluster.output.weight)
+              for cluster in parameters.tail]
+    return xp.isnan(0 * xp.stack(bounds)).sum()
+
+
+def _squares(a):
+    """Σ |a|², without a copy of a."""
+    parts = (a.real, a.imag) if a.dtype.kind == "c" else (a,)
+    return sum(part.reshape(-1) @ part.reshape(-1) for part in parts)

@@ -79,7 +79,7 @@ BY_HAND = [
          "if not (wanted >= 0).any():\n            return\n"
          "        order, edges, _ = group(wanted, cutoffs.n_clusters)"),
     Edit("a boolean index twice", "search", "value[rows] = xp.where(wins, new, value[rows])",
-         "value[rows[wins]] = new[wins]"),
+         "value[xp.arange(value.shape[0])[rows][wins]] = new[wins]"),
     Edit("np.argsort", "search", "xp.argsort(-columns", "np.argsort(-columns"),
     Edit("a NumPy scalar meets an array", "search", 'dtype=values.dtype) - float("inf")',
          'dtype=values.dtype) - np.float64("inf")'),

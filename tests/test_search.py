@@ -131,6 +131,19 @@ def test_a_row_that_is_not_a_number_predicts_class_zero(Layer):
     assert layer.topk(x, 2).index[3].tolist() == [0, 1]
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_row_is_not_a_number_if_the_column_of_a_cluster_is_none(Layer, value):
+    problem = Problem(n=4)
+    layer, x = problem.layer(Layer), problem.input()
+    weights = dict(layer.parameters.items())
+    weights["head.bias"] = np.where(np.arange(layer.head_size) == layer.shortlist_size + 1, value,
+                                    weights["head.bias"])
+    layer = layer.with_parameters(type(layer.parameters).from_items(weights))
+    assert np.isnan(layer.log_prob(x)).all() and layer.predict(x).tolist() == [0, 0, 0, 0]
+    assert layer.topk(x, 3).index.tolist() == [[0, 1, 2]] * 4
+
+
 # ------------------------------------------------------------------------ topk
 
 def assert_topk(top, exact, k):

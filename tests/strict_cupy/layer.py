@@ -20,7 +20,7 @@ from .syncs import count_syncs
 
 Plain = npadasoft.AdaptiveLogSoftmaxWithLoss
 WAITS = {"forward": 1, "__call__": 1, "loss_and_gradients": 1, "backward": 0, "log_prob": 0,
-         "log_prob_backward": 0, "sample": 2, "state_dict": 0}
+         "log_prob_backward": 0, "sample": 1, "state_dict": 0}
 
 
 ANALYTIC = {"__call__", "forward", "log_prob", "predict", "topk", "sample", "state_dict", "linear",
@@ -108,7 +108,9 @@ def _same_bits(a, b):
 
 def _method(name):
     def method(self, *args, **keywords):
-        most = WAITS.get(name, 1 + self.n_clusters)     # predict, topk: one a round of clusters
+        most = WAITS.get(name, 1 + self.n_clusters)     # predict, topk: one a cluster
+        if name == "sample":                            # a cluster might be nan: it asks again
+            most += not all(np.isfinite(leaf).all() for _, leaf in self._parameters.items())
         function = getattr(Plain, name)
 
         def call(tree, *args, **keywords):
