@@ -611,8 +611,8 @@ class AdaptiveLogSoftmaxWithLoss:
         Parameters
         ----------
         state_dict : mapping from str to array
-            NumPy arrays, arrays of the layer's library or PyTorch CPU tensors, of the layer's dtype
-            or a narrower float.  They are copied.
+            NumPy arrays, arrays of the layer's library, PyTorch CPU tensors or lists, of the
+            layer's dtype or a narrower float.  They are copied.
 
         Raises
         ------
@@ -620,11 +620,13 @@ class AdaptiveLogSoftmaxWithLoss:
             If a key is missing, unexpected or of another shape: all are named, and the layer is
             unchanged.
         TypeError
-            If it is no mapping, or a dtype does not fit.
+            If it is no mapping, or a dtype or a library does not fit.
         """
         arrays = _arrays_of(state_dict)
         refuse(state_errors({path: a.shape for path, a in arrays.items()}, self._shapes()))
-        xp, dtype = array_namespace(self._parameters.head.weight), self.dtype
+        weight, dtype = self._parameters.head.weight, self.dtype
+        xp = array_namespace(weight)
+        array_namespace(weight, *(a for a in arrays.values() if not isinstance(a, np.ndarray)))
         for path, array in arrays.items():
             if not is_floating(array.dtype) or result_type(array.dtype, dtype) != dtype:
                 raise checks.mixed(path, array.dtype, dtype)
@@ -638,7 +640,7 @@ class AdaptiveLogSoftmaxWithLoss:
         Parameters
         ----------
         state_dict : mapping from str to array
-            Under PyTorch's names.
+            Under PyTorch's names, of one library, which will be the layer's; lists go with them.
         div_value : float, optional
             If given, the hidden sizes must follow it; else any are taken and the attribute is None.
         ignore_index, reduction
@@ -718,7 +720,7 @@ def _initial(shapes, rng, dtype):
 
 
 def _arrays_of(state_dict):
-    """The mapping's arrays, PyTorch's tensors as NumPy arrays."""
+    """The mapping's values as arrays of one library, PyTorch's tensors as NumPy arrays."""
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-    return {path: from_foreign(value) for path, value in state_dict.items()}
+    return dict(zip(state_dict, from_foreign(*state_dict.values())))

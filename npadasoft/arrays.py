@@ -135,10 +135,20 @@ def working_type(dtype):
     return np.dtype(np.float32) if dtype == np.float16 else np.dtype(dtype)
 
 
-def from_foreign(value):
-    """`value` as an array; a PyTorch CPU tensor as NumPy's (bfloat16 widened to float32)."""
+def from_foreign(*values):
+    """`values` as arrays of one library, whose lists and scalars go where its arrays are.
+
+    PyTorch CPU tensors come in as NumPy arrays (bfloat16 widened to float32).
+    """
+    values = tuple(map(_from_torch, values))
+    xp = array_namespace(*values)
+    return [as_array(value, xp) for value in values]
+
+
+def _from_torch(value):
+    """A PyTorch tensor as a NumPy array, anything else as it is."""
     torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        value = value.detach()
-        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-    return as_array(value, array_namespace(value))
+    if torch is None or not isinstance(value, torch.Tensor):
+        return value
+    value = value.detach()
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()

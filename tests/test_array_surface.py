@@ -130,7 +130,10 @@ def test_mixing_two_libraries_raises_and_names_both(layer):
                  lambda: layer.backward(cache, grad_output=strict_cupy.zeros(2)),
                  lambda: layer.backward(cache, grad_loss=strict_cupy.asarray(1.0)),
                  lambda: on_device.log_prob_backward(device_x, np.ones((2, 6))),
-                 lambda: layer.with_parameters(type(layer.parameters).from_items(half))):
+                 lambda: layer.with_parameters(type(layer.parameters).from_items(half)),
+                 lambda: layer.load_state_dict(on_device.state_dict()),
+                 lambda: on_device.load_state_dict(half),
+                 lambda: AdaptiveLogSoftmaxWithLoss.from_state_dict(half)):
         with pytest.raises(TypeError, match="numpy and strict_cupy"):
             call()
 

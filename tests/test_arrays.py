@@ -14,7 +14,7 @@ from npadasoft.arrays import (array_namespace, as_array, epsilon, from_foreign, 
 class Other:
     """An array of another library."""
 
-    device = "gpu"
+    device, dtype = "gpu", np.dtype(float)
 
     def __init__(self, values=()):
         self.values = values
@@ -69,6 +69,12 @@ def test_an_array_in_the_machines_byte_order_is_not_copied():
 
 def test_values_are_made_arrays_of_the_library(other):
     assert type(as_array([1, 2], other)) is Other
+
+
+def test_lists_and_scalars_go_where_the_arrays_are(other):
+    assert [type(a) for a in from_foreign([1.0], Other(), np.float64(2))] == [Other] * 3
+    with refuses(TypeError, "arrays of numpy and other in one call: move them to one library"):
+        from_foreign(Other(), np.ones(1))
 
 
 def test_to_numpy_copies_to_the_host(other):
@@ -127,15 +133,15 @@ def test_results_that_have_their_dtype_are_not_copied():
 def test_tensors_of_torch_on_the_cpu_become_arrays():
     torch = pytest.importorskip("torch")
     tensor = torch.tensor([1.5, 2.5], dtype=torch.float64, requires_grad=True)
-    assert from_foreign(tensor).dtype == np.float64 and (from_foreign(tensor) == [1.5, 2.5]).all()
-    narrow = from_foreign(tensor.to(torch.bfloat16))
+    wide, narrow = from_foreign(tensor, tensor.to(torch.bfloat16))
+    assert wide.dtype == np.float64 and (wide == [1.5, 2.5]).all()
     assert narrow.dtype == np.float32 and (narrow == [1.5, 2.5]).all()
 
 
 def test_other_values_are_converted_as_in_any_call(monkeypatch):
-    assert from_foreign([1, 2]).dtype == np.array([1]).dtype
+    assert from_foreign() == [] and from_foreign([1, 2])[0].dtype == np.array([1]).dtype
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    assert (from_foreign(np.ones(2)) == 1).all()
+    assert (from_foreign(np.ones(2))[0] == 1).all()
     with pytest.raises(TypeError, match="is not an array of NumPy or CuPy"):
         from_foreign(Other())
 

@@ -251,6 +251,15 @@ def test_lists_meet_a_layer_on_the_device():
     assert same_bits(EDGE([[1.0, 2.0, 3.0]], [4]), on_device(EDGE)([[1.0, 2.0, 3.0]], [4]))
 
 
+def test_lists_in_a_state_go_where_its_arrays_are():
+    state = {**EDGE.state_dict(), "head.weight": EDGE.parameters.head.weight.tolist()}
+    layer = AdaptiveLogSoftmaxWithLoss.from_state_dict(up(state))
+    assert isinstance(layer.parameters.head.weight, cp.ndarray)
+    assert same_bits(EDGE.state_dict(), layer.state_dict())
+    layer.load_state_dict(state)                        # lists and NumPy arrays come up
+    assert same_bits(EDGE.state_dict(), layer.state_dict())
+
+
 @pytest.mark.parametrize("y", [[0, 5], [-1, 0], [2**40, 0]])
 def test_a_target_out_of_range_is_refused_before_anything_wraps(y):
     with pytest.raises(ValueError, match=r"Target values should be in \[0, 4\]"):
@@ -273,7 +282,6 @@ NOT_THERE = {       # test: why it says nothing about the device
     "test_a_narrow_cluster_of_wide_inputs_stays_within_its_memory": "bytes of the host",
     "test_a_cache_refers_to_the_arrays_that_forward_saw": "arrays that came up are copies",
     "test_a_scalar_gradient_of_the_loss_never_widens_a_result": "takes a long double",
-    "test_values_may_be_read_only_swapped_or_lists": "lists beside device arrays: two libraries",
     "test_predict_opens_a_cluster_only_for_rows_whose_class_it_may_hold": "knows weights by id",
     "test_topk_opens_a_cluster_only_for_rows_that_it_may_improve": "knows weights by id",
 }

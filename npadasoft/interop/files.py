@@ -117,7 +117,7 @@ def _name(name):
 
 def _plain(name, value):
     """`value` as a NumPy array of numbers."""
-    array = from_foreign(value)
+    array, = from_foreign(value)
     array = array if array_namespace(array) is np else to_numpy(array)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{name} is {array.dtype}, which holds no plain numbers")
