@@ -447,10 +447,9 @@ class AdaptiveLogSoftmaxWithLoss:
             tail = result[:, self._cutoffs.classes(i)]                      # (N, O_i), a view
             hidden = linear(x, cluster.projection.weight)
             xp.matmul(hidden, cluster.output.weight.T, out=tail)
-            column = head[:, self._cutoffs.column(i), None]
+            column = head[:, self._cutoffs.column(i)]
             for rows in chunks(tail):                   # while the rows are in the cache
-                normalise(tail[rows])
-                tail[rows] += column[rows]
+                normalise(tail[rows], column[rows])
         return rounded(result, dtype).reshape(*shape, self.n_classes)
 
     def log_prob_backward(self, input, grad_log_prob):

@@ -85,14 +85,14 @@ def log_softmax(z):
     return log_p
 
 
-def normalise(z):
-    """`log_softmax` of the rows z (N, K), written over them."""
+def normalise(z, shift=0):
+    """`log_softmax` of the rows z (N, K), written over them, plus `shift` (N,)."""
     xp = array_namespace(z)
     rows, top = xp.arange(z.shape[0]), z.real.argmax(-1)
     z -= z[rows, top][:, None]                          # 0 at j*
     exps = xp.exp(z)                                    # (N, K)
     exps[rows, top] *= 0                                # and not = 0: nan stays
-    z -= log1p(exps.sum(-1))[:, None]
+    z -= (log1p(exps.sum(-1)) - shift)[:, None]
 
 
 def chunks(z, size=2**21):

@@ -11,7 +11,7 @@ row opens a cluster that it did not have to.
 """
 from npadasoft.arrays import array_namespace, is_host, to_host
 from npadasoft.cutoffs import group
-from npadasoft.functional import linear, log_softmax
+from npadasoft.functional import chunks, linear, log_softmax, normalise
 
 
 def predict(x, parameters, cutoffs):
@@ -159,9 +159,11 @@ def _rounds(columns, may_win, cutoffs):
 
 def _cluster_log_prob(x, head, parameters, cutoffs, i):
     """log p of the classes of cluster i, for rows x (R, D) and their head (R, K): (R, O_i)."""
-    cluster = parameters.tail[i]
-    tail = log_softmax(linear(linear(x, cluster.projection.weight), cluster.output.weight))
-    return head[:, cutoffs.column(i), None] + tail
+    cluster, column = parameters.tail[i], head[:, cutoffs.column(i)]
+    log_p = linear(linear(x, cluster.projection.weight), cluster.output.weight)
+    for rows in chunks(log_p):                          # as `log_prob` does it, to the last bit
+        normalise(log_p[rows], column[rows])
+    return log_p
 
 
 def sample(x, parameters, cutoffs, u):
