@@ -41,19 +41,17 @@ def _best_of_open(x, head, chosen, edges, parameters, cutoffs):
     """
     xp = array_namespace(x)
     shortlist = head.real[:, :cutoffs.shortlist_size]
-    best = shortlist.argmax(-1)                                             # (R,)
-    value = xp.take_along_axis(shortlist, best[:, None], -1)[:, 0]
+    best, value = _best(shortlist)                                          # (R,)
 
     def may_win(bound, first):
         return (bound > value) | ((bound == value) & (first < best))
 
     def look(i, rows):
         log_p = _cluster_log_prob(x[rows], head[rows], parameters, cutoffs, i).real     # (R_i, O_i)
-        found = log_p.argmax(-1)
-        new = xp.take_along_axis(log_p, found[:, None], -1)[:, 0]
-        found = found + cutoffs.values[i]
+        place, new = _best(log_p)
+        found = place + cutoffs.values[i]
         wins = (new > value[rows]) | ((new == value[rows]) & (found < best[rows]))
-        wins = wins | (xp.isnan(new) & ~xp.isnan(value[rows]))      # the first nan is the largest
+        wins = wins | (xp.isnan(new) & ~xp.isnan(value[rows]))      # nan is the largest
         best[rows] = xp.where(wins, found, best[rows])
         value[rows] = xp.where(wins, new, value[rows])
 
@@ -65,6 +63,18 @@ def _best_of_open(x, head, chosen, edges, parameters, cutoffs):
     for i, rows in _rounds(columns, may_win, cutoffs):
         look(i, rows)
     return best
+
+
+def _best(log_p):
+    """Place and value of the largest of each row (R, K), the first of equal ones: two (R,).
+
+    A row of a log-softmax is nan throughout or nowhere.  Of several nan NumPy's argmax answers the
+    first, CuPy's any.
+    """
+    xp = array_namespace(log_p)
+    place = log_p.argmax(-1)
+    value = xp.take_along_axis(log_p, place[:, None], -1)[:, 0]
+    return xp.where(xp.isnan(value), 0, place), value
 
 
 def topk(x, parameters, cutoffs, k):

@@ -254,6 +254,15 @@ def test_the_module_of_an_array_is_found():
     assert cp.result_type(np.float32, np.float64) == np.float64
 
 
+def test_of_several_nan_argmax_answers_the_last():
+    nan = float("nan")
+    a = cp.asarray([[1.0, nan, 2.0, nan], [3.0, 0.0, 3.0, 1.0], [nan] * 4])
+    assert a.argmax(-1).tolist() == [3, 0, 3] == a.argmax(axis=1, keepdims=True).ravel().tolist()
+    assert a[:2].argmax(0).tolist() == [1, 0, 1, 0] and a[:2].argmin(0).tolist() == [0, 0, 0, 0]
+    assert int(a.argmax()) == 11 and int(a[:2].argmin()) == 3
+    assert cp.zeros((0, 3)).argmax(-1).shape == (0,)
+
+
 @pytest.mark.parametrize("call, name", [
     (bool, "bool"), (int, "int"), (float, "float"), (complex, "complex"), (repr, "repr"),
     (str, "repr"), (lambda a: f"{a:}", "repr"), (lambda a: a.item(), "item"),

@@ -31,6 +31,8 @@ Code that runs here, with the bits that it has on NumPy, holds to these rules:
 15. No expm1, log1p, log2, arctan2, logaddexp, hypot of complex numbers: the kernels are listed, but
     the device's complex headers have no such functions, and CuPy's tests leave complex out.
     [_core/include/cupy/complex/complex.h; tests/cupy_tests/math_tests/test_explog.py]
+16. Of several nan argmax and argmin answer the last, NumPy the first.  CuPy keeps the left one of
+    two, in the order in which its threads meet.  [_core/_routines_statistics.pyx, my_argmax_float]
 
 Uploads (`asarray` of a NumPy array) are free: they do not make the host wait.
 """

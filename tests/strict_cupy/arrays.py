@@ -195,6 +195,8 @@ class ndarray:
         if name in ("fill", "dot", "clip", "compress"):         # elsewhere: axes, shapes, dtypes
             args = [operand(value) for value in args]
         result = quiet(getattr(self._data, name), *args, **keywords)
+        if name in ("argmax", "argmin"):
+            result = _any_nan(self._data, bound.get("axis"), result)
         if name in ("tolist", "item", "tobytes"):
             return result
         return self if result is self._data else wrap(result)
@@ -212,6 +214,14 @@ _REFUSED = {
     "resize": "CuPy has none", "view": "not modelled", "choose": "not modelled",
     "searchsorted": "use the function",
 }
+
+
+def _any_nan(a, axis, first):
+    """What argmax answers, `first`; of several nan the last, for on a device it may be any."""
+    nan, axis = (np.isnan(a.reshape(-1)), 0) if axis is None else (np.isnan(a), axis)
+    last = nan.shape[axis] - 1 - np.flip(nan, axis).argmax(axis)
+    shape = np.shape(first)                             # with the axis, if it was kept
+    return np.where(nan.any(axis).reshape(shape), last.reshape(shape), first)
 
 
 def stable(bound):
