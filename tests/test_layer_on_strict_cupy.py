@@ -283,8 +283,6 @@ NOT_THERE = {       # test: why it says nothing about the device
     "test_a_narrow_cluster_of_wide_inputs_stays_within_its_memory": "bytes of the host",
     "test_a_cache_refers_to_the_arrays_that_forward_saw": "arrays that came up are copies",
     "test_a_scalar_gradient_of_the_loss_never_widens_a_result": "takes a long double",
-    "test_predict_opens_a_cluster_only_for_rows_whose_class_it_may_hold": "knows weights by id",
-    "test_topk_opens_a_cluster_only_for_rows_that_it_may_improve": "knows weights by id",
 }
 FIXTURES = {}
 

@@ -197,18 +197,16 @@ def test_the_best_of_topk_is_predict_but_for_near_ties(Layer):
 # ------------------------------------------------------------------------ what is not looked at
 
 class Counter:
-    """Rows that go through the projection of each cluster while it listens."""
+    """Rows that go through each cluster while it listens."""
 
     def __init__(self, layer, monkeypatch):
         self.rows = [0] * layer.n_clusters
-        self.weights = [c.projection.weight for c in layer.parameters.tail]
-        self.linear = search.linear
-        monkeypatch.setattr(search, "linear", self)
+        self.look = search._cluster_log_prob
+        monkeypatch.setattr(search, "_cluster_log_prob", self)
 
-    def __call__(self, x, weight, bias=None):
-        for i, w in enumerate(self.weights):
-            self.rows[i] += len(x) if w is weight else 0
-        return self.linear(x, weight, bias)
+    def __call__(self, x, head, parameters, cutoffs, i):
+        self.rows[i] += len(x)
+        return self.look(x, head, parameters, cutoffs, i)
 
 
 def due_rows(log_p, columns, layer, k):
