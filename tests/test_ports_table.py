@@ -14,7 +14,8 @@ from npadasoft.conformance.ports.base import Skipped
 from npadasoft.conformance.ports.findings import FINDINGS
 from npadasoft.conformance.verdict import BAD
 
-SCRIPTS = Path(__file__).parent / "ports" / "findings"
+HERE = Path(__file__).parent
+SCRIPTS = HERE / "ports" / "findings"
 STATE = table.read()
 FAILURES = [(name, case, dtype) for name, row in STATE.items()
             for case, by_dtype in row["wrong"].items() for dtype in by_dtype]
@@ -72,6 +73,16 @@ def test_the_table_prints_every_row_and_every_finding(capsys):
     words = " ".join(out.split())
     assert all(finding.says in words for finding in FINDINGS if set(finding.ports) & set(STATE))
     assert all(len(line) <= 140 for line in out.splitlines())
+
+
+def test_readme_and_the_figures_show_what_is_printed():
+    printed = table.lines(STATE)
+    assert (HERE / "figures" / "ports.txt").read_text() == "\n".join(printed) + "\n"
+    readme = (HERE.parent / "README.md").read_text()
+    rows = [table.ran(name, row) for name, row in STATE.items()]
+    head = printed[:printed.index(rows[0]) - 1]
+    assert "\n".join(["$ npadasoft ports", *head, "...", ""]) in readme
+    assert "\n".join(["", *rows, ""]) in readme
 
 
 def test_a_row_is_what_a_run_gave(tmp_path, monkeypatch, capsys):
