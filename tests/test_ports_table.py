@@ -1,6 +1,8 @@
 """The state of the ports: a finding for every failure, and a case or a script for every finding."""
 import json
+import os
 import runpy
+import shutil
 import sys
 import warnings
 from importlib import import_module
@@ -20,7 +22,7 @@ STATE = table.read()
 FAILURES = [(name, case, dtype) for name, row in STATE.items()
             for case, by_dtype in row["wrong"].items() for dtype in by_dtype]
 IDS = {case["id"] for case in vectors_io.load()}
-SLOW = {"libtorch_loss_is_a_double", "torch_compile_fullgraph"}
+SLOW = {"libtorch_loss_is_a_double"}
 
 
 def test_every_failure_in_the_table_is_explained_by_a_finding():
@@ -186,6 +188,17 @@ def test_a_port_still_gives_what_its_row_says(name):
     same = STATE[name]["version"] == row["version"]
     wanted = {case for case in STATE[name]["wrong"] if case in only}
     assert not same or set(row["wrong"]) == wanted
+
+
+def test_the_layer_of_libtorch_compiled_here_gives_the_whole_of_its_row():
+    needs("libtorch")
+    if shutil.which("g++") is None:
+        assert os.environ.get("CI") != "true", "g++ is missing"
+        pytest.skip("g++ is not installed")
+    row = table.record("libtorch")
+    same = STATE["libtorch"]["version"] == row["version"]
+    assert not same or row["counts"] == STATE["libtorch"]["counts"]
+    assert not same or row["wrong"].keys() == STATE["libtorch"]["wrong"].keys()
 
 
 def test_torch_compile_compiles_something():
