@@ -1,31 +1,46 @@
 """The layer on a library that truly computes elsewhere: dpnp, on a CPU device.  An optional job.
 
     pip install dpnp pytest hypothesis numpy scipy
-    export OCL_ICD_FILENAMES=$(python -c "import sys; print(sys.prefix)")/lib/libintelocl.so
     NPADASOFT_DPNP=1 python -m pytest tests/test_dpnp.py
 
 dpnp has NumPy's face and its own memory, kernels and queue: what runs here uses no NumPy by
-accident.  The theorems of the layer, which judge by rounding bounds, run once more from a copy of
-their module; nothing is loosened.  A call costs a hundred times NumPy's: fewer cases are drawn.
+accident.  Every method is held to NumPy's by the tests for a GPU; the theorems of the layer, and
+the tests of its functions and searches, run once more from copies of their modules.  All judge by
+rounding bounds, and nothing is loosened.  A kernel is compiled when it is first used, which takes
+seconds, and a call costs a hundred times NumPy's: fewer cases are drawn.
 """
 import os
+import sys
 
 import pytest
 
 if os.environ.get("NPADASOFT_DPNP") != "1":
     pytest.skip("an optional job: set NPADASOFT_DPNP=1", allow_module_level=True)
 
+os.environ.setdefault("OCL_ICD_FILENAMES", f"{sys.prefix}/lib/libintelocl.so")    # the CPU
+# dpnp's exp holds the GIL while oneMKL waits for a thread of a pool; dpnp's own tasks in the pool
+# wait for the GIL.  With more threads than such tasks there is always one left: else it hangs.
+os.environ.setdefault("SYCL_QUEUE_THREAD_POOL_SIZE", "64")
+
 import dpnp  # noqa: E402
 import numpy as np  # noqa: E402
 from hypothesis import settings  # noqa: E402
+from gpu import OTHER_SHAPES_OTHER_BITS  # noqa: E402
 from strict_cupy.layer import use  # noqa: E402
 from strict_cupy.rerun import copy_of  # noqa: E402
+from test_gpu import (  # noqa: E402, F401
+    test_a_seed_draws_the_same_classes, test_a_target_out_of_range_is_refused_before_it_wraps,
+    test_every_method_agrees_with_numpy_to_rounding,
+    test_results_are_arrays_of_the_device_and_libraries_do_not_mix,
+    test_the_classes_found_are_the_best_to_rounding)
 
 from npadasoft import AdaptiveLogSoftmaxWithLoss, arrays  # noqa: E402
 
 use(dpnp, "?bhilqBHILQfdFD")            # no float16 on this device
 OTHER_BITS = {      # test: which bits of NumPy's it asks for
     "test_eight_threads_get_the_bits_of_one": "dpnp's sums depend on its own threads",
+    "test_half_precision_is_single_precision_rounded_once": "float16 stays on NumPy: not its bits",
+    **OTHER_SHAPES_OTHER_BITS,
 }
 
 
@@ -34,6 +49,12 @@ def library():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(arrays._LIBRARIES, "dpnp", "ndarray")
         yield
+
+
+@pytest.fixture(scope="module")
+def cp():
+    """The library of the tests for a GPU."""
+    return dpnp
 
 
 def test_arrays_of_dpnp_give_results_of_dpnp():
@@ -51,7 +72,7 @@ def test_arrays_of_dpnp_give_results_of_dpnp():
         layer.forward(x, y)
 
 
-for _module in ("test_laws",):
+for _module in ("test_laws", "test_functional", "test_search"):
     _copy = copy_of(_module)
     for _name, _value in list(vars(_copy).items()):
         if _name.startswith("test_") and callable(_value):
