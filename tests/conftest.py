@@ -1,8 +1,16 @@
-"""In CI a missing witness fails: what is one skip elsewhere, for want of a package, is an error."""
+"""What holds for every test: threads of BLAS, and witnesses.
+
+In CI a missing witness fails: what is one skip elsewhere, for want of a package, is an error.
+"""
 import importlib
 import os
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:     # before NumPy is imported: it reads them once
+    # pytest -n fills the cores with processes; more threads in each would wait for one another
+    for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
 
 ELSEWHERE = {"cupy", "dpnp", "jax", "mxnet", "paddle"}     # devices, and frameworks that CI has not
 
