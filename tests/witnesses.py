@@ -27,7 +27,8 @@ def witness(name):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        reason = f"the witness {name} is absent ({error}): pip install 'npadasoft[test,peers]'"
+        reason = (f"the witness {name} is absent ({error}): "
+                  "pip install 'npadasoft[test,peers,interop,plot]'")
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
