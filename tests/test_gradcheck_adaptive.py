@@ -194,7 +194,7 @@ def test_the_check_is_quick():
     f, params, grads, _ = als()
     took = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()         # of the processor: what else it does is no matter
         gradcheck.check(f, params, grads)
-        took.append(time.perf_counter() - start)
-    assert min(took) < 3.0      # 0.3 s on a quiet core; ten times that under load
+        took.append(time.process_time() - start)
+    assert min(took) < 3.0                  # 0.3 s on a quiet core
