@@ -12,6 +12,8 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from npadasoft import AdaptiveLogSoftmaxWithLoss
+
 LAYOUTS = ("C", "F", "every other row", "reversed", "read-only", "big-endian")
 
 
@@ -52,14 +54,15 @@ class Problem:
         """Random numbers for the part `name`, the same ones each time."""
         return np.random.default_rng([self.seed, *name.encode()])
 
-    def layer(self, Layer, **options):
+    def layer(self, **options):
         """The layer, its weights drawn."""
         options = {"reduction": self.reduction, "dtype": self.dtype, "rng": self.rng("weights"),
                    "ignore_index": self.IGNORE if self.ignored else None, **options}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "cluster . has hidden size 0")
-            layer = Layer(self.in_features, self.n_classes, self.cutoffs[:-1], self.div_value,
-                          self.head_bias, **options)
+            layer = AdaptiveLogSoftmaxWithLoss(
+                self.in_features, self.n_classes, self.cutoffs[:-1], self.div_value,
+                self.head_bias, **options)
         return layer.with_parameters(layer.parameters.map(lambda w: w * self.scale))
 
     def input(self):

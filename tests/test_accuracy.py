@@ -23,11 +23,6 @@ CASES = [(dtype, gap) for dtype, gaps in GAPS.items() for gap in gaps]
 SIZES = [2, 3, 10, 100, 500]
 
 
-@pytest.fixture(scope="session")
-def Layer():
-    return AdaptiveLogSoftmaxWithLoss
-
-
 # ------------------------------------------------------------------------ the exact values
 
 class Softmax:
@@ -75,9 +70,10 @@ def scores(size, gap, dtype, at, seed=0):
     return (z + 2).astype(dtype)
 
 
-def layer_of(Layer, head, tail, dtype):
+def layer_of(head, tail, dtype):
     """One feature; the input 1 has exactly these scores.  The head's last column is the cluster."""
-    layer = Layer(1, len(head) - 1 + len(tail), [len(head) - 1], 1.0, True, dtype=dtype)
+    layer = AdaptiveLogSoftmaxWithLoss(1, len(head) - 1 + len(tail), [len(head) - 1], 1.0, True,
+                                       dtype=dtype)
     weights = {"head.weight": head[:, None], "head.bias": 0 * head,
                "tail.0.0.weight": np.ones((1, 1), dtype), "tail.0.1.weight": tail[:, None]}
     return layer.with_parameters(type(layer.parameters).from_items(weights))
@@ -94,22 +90,22 @@ def three_ways(layer, x, y):
 
 
 @pytest.mark.parametrize("dtype, gap", CASES)
-def test_exact_logits_give_loss_and_logit_gradients_to_a_few_units(Layer, dtype, gap):
+def test_exact_logits_give_loss_and_logit_gradients_to_a_few_units(dtype, gap):
     """Loss and gradient at the target to 16 u, the other gradients to (16 + |log p|) u."""
     worst = {"loss": 0.0, "at the target": 0.0, "elsewhere, of the bound": 0.0}
     for size in SIZES:
         if size > 2:
-            check_shortlist(Layer, size, gap, dtype, worst)
-        check_cluster(Layer, size, gap, dtype, worst)
+            check_shortlist(size, gap, dtype, worst)
+        check_cluster(size, gap, dtype, worst)
     print(dtype, gap, "in u:", {k: round(v, 2) for k, v in worst.items()})
     assert worst["loss"] <= 16 and worst["at the target"] <= 16
     assert worst["elsewhere, of the bound"] <= 1
 
 
-def check_shortlist(Layer, size, gap, dtype, worst):
+def check_shortlist(size, gap, dtype, worst):
     """The head is confident of a class of the short-list."""
     head, tail = scores(size, gap, dtype, at=size // 2), scores(7, 1, dtype, at=3)
-    layer, place, x = layer_of(Layer, head, tail, dtype), size // 2, np.ones((1, 1), dtype)
+    layer, place, x = layer_of(head, tail, dtype), size // 2, np.ones((1, 1), dtype)
     exact = Softmax(witnesses.exact(head), place)
     for loss, grads in three_ways(layer, x, np.array([place])):
         found = grads.parameters.head.bias
@@ -117,11 +113,11 @@ def check_shortlist(Layer, size, gap, dtype, worst):
         assert np.array_equal(grads.parameters.head.weight[:, 0], found)
 
 
-def check_cluster(Layer, size, gap, dtype, worst):
+def check_cluster(size, gap, dtype, worst):
     """Both softmaxes are confident: the head of its cluster, the cluster of one class."""
     x, place = np.ones((1, 1), dtype), size // 2
     head, tail = scores(size, gap, dtype, at=size - 1), scores(size, gap, dtype, place, seed=1)
-    layer, target = layer_of(Layer, head, tail, dtype), size - 1 + place
+    layer, target = layer_of(head, tail, dtype), size - 1 + place
     above = Softmax(witnesses.exact(head), size - 1)
     below = Softmax(witnesses.exact(tail), place)
     for loss, grads in three_ways(layer, x, np.array([target])):
@@ -141,10 +137,11 @@ def record(worst, u, loss, exact_loss, *gradients):
 
 # ------------------------------------------------------------------------ random weights
 
-def confident(Layer, features, size, gap, dtype, seed):
+def confident(features, size, gap, dtype, seed):
     """A layer, a row and a target in its cluster; both softmaxes lead by about `gap`."""
     rng = np.random.default_rng([seed, size])
-    layer = Layer(features, 2 * size - 1, [size - 1], 2.0, True, dtype=dtype, rng=rng)
+    layer = AdaptiveLogSoftmaxWithLoss(features, 2 * size - 1, [size - 1], 2.0, True, dtype=dtype,
+                                       rng=rng)
     x = rng.standard_normal((1, features)).astype(dtype)
     weights = {k: w.astype(np.float64) for k, w in layer.parameters.items()}
     hidden = x @ weights["tail.0.0.weight"].T
@@ -230,9 +227,9 @@ def transposed(dz, bounds, weight):
 
 @pytest.mark.parametrize("features, size", [(4, 2), (16, 30), (64, 120)])
 @pytest.mark.parametrize("dtype, gap", CASES)
-def test_random_weights_cost_no_more_than_the_rounding_of_the_logits(Layer, dtype, gap, features,
-                                                                     size):
-    layer, x, y = confident(Layer, features, size, gap, dtype, seed=int(gap))
+def test_random_weights_cost_no_more_than_the_rounding_of_the_logits(
+        dtype, gap, features, size):
+    layer, x, y = confident(features, size, gap, dtype, seed=int(gap))
     exact = Exact(layer, x, y, UNIT[dtype])
     log_p = exact.above.log_p[-1] + exact.below.log_p[exact.below.index]
     worst = {}
@@ -261,7 +258,7 @@ def test_pytorch_loses_all_of_a_confident_loss_and_gradient(dtype, gap, size):
     """The others hold less than u together: PyTorch's loss is 0, and its gradient at the target."""
     witnesses.witness("torch")
     head, tail = scores(size, gap, dtype, at=size - 1), np.zeros(1, dtype)
-    layer = layer_of(AdaptiveLogSoftmaxWithLoss, head, tail, dtype)
+    layer = layer_of(head, tail, dtype)
     x, y = np.ones((1, 1), dtype), np.array([size - 1])
     exact = Softmax(witnesses.exact(head), size - 1)
     assert 0 < -exact.dz[-1] < UNIT[dtype]
@@ -289,7 +286,7 @@ def test_pytorch_loses_digit_after_digit_before_it_loses_all():
     lost = []
     for gap in (10.0, 20.0, 30.0):
         head = scores(3, gap, "float64", at=2)
-        layer = layer_of(AdaptiveLogSoftmaxWithLoss, head, np.zeros(1), "float64")
+        layer = layer_of(head, np.zeros(1), "float64")
         exact = -Softmax(witnesses.exact(head), 2).log_p[-1]
         theirs = witnesses.torch_results(layer, np.ones((1, 1)), np.array([2]))
         lost.append(relative(theirs["loss"], exact))

@@ -10,14 +10,10 @@ X = eighths(3, (120, 6))
 ONE_BLOCK, WHOLE_ROWS, TILES, TWO_ROWS, ONE_ROW = MEMORY = [2 ** 20, 2500, 1000, 140, 44]  # numbers
 
 
-@pytest.fixture(scope="session")
-def Layer():
-    return AdaptiveLogSoftmaxWithLoss
-
-
-def wide(dtype="float64", Layer=AdaptiveLogSoftmaxWithLoss, **options):
+def wide(dtype="float64", **options):
     """Softmaxes of 32, 15 and 15 entries: wide enough to be cut in classes."""
-    return exact(Layer(6, 60, [30, 45], 2.0, True, dtype=dtype, rng=0, **options))
+    return exact(AdaptiveLogSoftmaxWithLoss(6, 60, [30, 45], 2.0, True, dtype=dtype, rng=0,
+                                            **options))
 
 
 def size(numbers, dtype="float64"):
@@ -43,9 +39,9 @@ def apart(layer, x, y, memory):
 @pytest.mark.parametrize("memory", MEMORY)
 @pytest.mark.parametrize("dtype", REAL + COMPLEX)
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_it_has_the_values_of_forward_then_backward(Layer, dtype, reduction, memory):
+def test_it_has_the_values_of_forward_then_backward(dtype, reduction, memory):
     """Sums of at most 120 terms with Σ|q| <= 120 and |x|, |w| <= 1: 2 γ_135 Σ|dz| apart."""
-    layer = wide(dtype, Layer, reduction=reduction, ignore_index=35)
+    layer = wide(dtype, reduction=reduction, ignore_index=35)
     width = "float32" if dtype == "float16" else dtype
     weight = 1 if reduction == "mean" else 120
     rounding = 2 * 135 * np.finfo(width).eps / 2 * 2 * weight * (1 + 6)
@@ -56,8 +52,8 @@ def test_it_has_the_values_of_forward_then_backward(Layer, dtype, reduction, mem
 
 @pytest.mark.parametrize("memory", MEMORY)
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3), (3, 0)], ids=str)
-def test_every_shape_of_a_batch_is_taken(Layer, shape, memory):
-    layer, n = wide(Layer=Layer, reduction="none"), int(np.prod(shape))
+def test_every_shape_of_a_batch_is_taken(shape, memory):
+    layer, n = wide(reduction="none"), int(np.prod(shape))
     x, y = X[:n].reshape(*shape, 6), Y[:n].reshape(shape)
     assert apart(layer, x, y, size(memory)) <= 2 * 15 * np.finfo(float).eps * 12
     loss, gradients = layer.loss_and_gradients(x, y, memory=size(memory))
@@ -65,19 +61,19 @@ def test_every_shape_of_a_batch_is_taken(Layer, shape, memory):
 
 
 @pytest.mark.parametrize("memory", MEMORY)
-def test_no_rows_have_a_loss_of_nan_and_gradients_of_zero(Layer, memory):
+def test_no_rows_have_a_loss_of_nan_and_gradients_of_zero(memory):
     for y, ignored in ((Y[:0], None), (Y[:1] * 0 + 59, 59)):
-        layer = wide(Layer=Layer, ignore_index=ignored)
+        layer = wide(ignore_index=ignored)
         loss, gradients = layer.loss_and_gradients(X[:len(y)] * np.nan, y, memory=size(memory))
         assert np.isnan(loss)
         assert all((leaf == 0).all() for leaf in leaves(gradients).values())
-        layer = wide(Layer=Layer, ignore_index=ignored, reduction="sum")
+        layer = wide(ignore_index=ignored, reduction="sum")
         assert layer.loss_and_gradients(X[:len(y)], y, memory=size(memory))[0] == 0
 
 
 @pytest.mark.parametrize("memory", MEMORY)
-def test_ignored_rows_leave_before_any_arithmetic(Layer, memory):
-    layer = wide(Layer=Layer, ignore_index=-100)
+def test_ignored_rows_leave_before_any_arithmetic(memory):
+    layer = wide(ignore_index=-100)
     kept = np.arange(120) % 3 != 1
     x, y = np.where(kept[:, None], X, np.nan), np.where(kept, Y, -100)
     loss, gradients = layer.loss_and_gradients(x, y, memory=size(memory))
@@ -94,8 +90,8 @@ def test_ignored_rows_leave_before_any_arithmetic(Layer, memory):
 @pytest.mark.parametrize("memory", MEMORY)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize("row, cluster", [(1, None), (56, 1), (114, 0)])
-def test_a_row_that_is_not_finite_spoils_itself_alone(Layer, memory, bad, row, cluster):
-    layer, x = wide(Layer=Layer, reduction="none"), X.copy()
+def test_a_row_that_is_not_finite_spoils_itself_alone(memory, bad, row, cluster):
+    layer, x = wide(reduction="none"), X.copy()
     x[row, 2] = bad
     others = np.arange(120) != row
     loss, gradients = layer.loss_and_gradients(x, Y, memory=size(memory))
@@ -130,8 +126,8 @@ def test_arguments_are_not_written_and_not_shared(dtype, memory):
 @pytest.mark.parametrize("memory", MEMORY)
 @pytest.mark.parametrize("scale", [-1e4, -30.0, 30.0, 50.0, 1e4])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "longdouble"])
-def test_logits_of_any_size_give_finite_results_and_no_warning(Layer, dtype, scale, memory):
-    layer = wide(dtype, Layer)
+def test_logits_of_any_size_give_finite_results_and_no_warning(dtype, scale, memory):
+    layer = wide(dtype)
     layer = layer.with_parameters(layer.parameters.map(lambda w: w * w.dtype.type(scale)))
     loss, gradients = layer.loss_and_gradients(X.astype(dtype), Y, memory=size(memory, dtype))
     assert np.isfinite(loss) and all(np.isfinite(leaf).all() for leaf in leaves(gradients).values())
@@ -141,13 +137,13 @@ def test_logits_of_any_size_give_finite_results_and_no_warning(Layer, dtype, sca
 @pytest.mark.parametrize("shift", [-45, 0, 3, 45])
 @pytest.mark.parametrize("dtype, gap", [("float64", 37), ("float32", 17), ("float64", 700),
                                         ("float32", 80)])
-def test_a_confident_example_keeps_its_loss_and_its_gradient(Layer, dtype, gap, shift, memory):
+def test_a_confident_example_keeps_its_loss_and_its_gradient(dtype, gap, shift, memory):
     """Logits shift + gap, shift, shift: s = 2 exp(-gap), loss log1p(s), gradient -s / (1 + s).
 
     Relative errors: a few roundings, and each exponential's of a logit z carries |z| u.  Three rows
     alike, so that there is something to cut.
     """
-    layer = Layer(1, 3, [2], 1.0, dtype=dtype, rng=0)
+    layer = AdaptiveLogSoftmaxWithLoss(1, 3, [2], 1.0, dtype=dtype, rng=0)
     tree = layer.parameters.map(np.zeros_like)
     tree.head.weight[...] = shift
     tree.head.weight[0] = shift + gap

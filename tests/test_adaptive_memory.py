@@ -13,11 +13,6 @@ MEASURES = {"float16": "float32"}                       # the precision that flo
 Y = np.array([8, 1, 5, 2, 0, 4])
 
 
-@pytest.fixture(scope="session")
-def Layer():
-    return AdaptiveLogSoftmaxWithLoss
-
-
 def transposed(x):
     return x.T.copy().T
 
@@ -223,8 +218,8 @@ def test_eight_threads_on_one_layer_give_the_bits_of_one_thread():
     assert all(same(turn, alone[i]) for i in range(8) for turn in found[i])
 
 
-def test_two_forwards_never_interfere(Layer):
-    layer = small(Layer=Layer)
+def test_two_forwards_never_interfere():
+    layer = small()
     (xa, ya), (xb, yb) = (eighths(3, (6, 6)), Y), (eighths(9, (4, 6)), np.array([8, 8, 0, 3]))
     result_a, cache_a = layer.forward(xa, ya)
     result_b, cache_b = layer.forward(xb, yb)

@@ -8,11 +8,6 @@ from npadasoft import AdaptiveLogSoftmaxWithLoss, reference
 Y = np.array([8, 1, 5, 2, 0, 4])
 
 
-@pytest.fixture(scope="session")
-def Layer():
-    return AdaptiveLogSoftmaxWithLoss
-
-
 @pytest.mark.parametrize("dtype", REAL + COMPLEX)
 def test_every_dtype_comes_out_as_it_went_in(dtype):
     for value in everything(small(dtype), eighths(3, (6, 6), dtype), Y):
@@ -115,8 +110,8 @@ def test_float16_is_computed_in_float32_and_rounded_once():
     assert same(half.sample(x.astype("float16"), 1), single.sample(x.astype("float32"), 1))
 
 
-def test_float16_logit_of_90000_gives_0_for_its_class_and_minus_infinity_to_the_others(Layer):
-    layer = Layer(1, 4, [2], 1.0, dtype="float16", rng=0)
+def test_float16_logit_of_90000_gives_0_for_its_class_and_minus_infinity_to_the_others():
+    layer = AdaptiveLogSoftmaxWithLoss(1, 4, [2], 1.0, dtype="float16", rng=0)
     tree = layer.parameters.map(np.zeros_like)
     tree.head.weight[0] = 300
     layer = layer.with_parameters(tree)
@@ -156,12 +151,12 @@ def test_everything_is_analytic_without_a_conjugate():
 
 @pytest.mark.parametrize("dtype, gap, loss", [("float64", 37, 1.7e-16), ("float32", 17, 8.3e-8),
                                               ("float64", 700, 2e-304)])
-def test_a_confident_example_keeps_its_loss_and_its_gradient(Layer, dtype, gap, loss):
+def test_a_confident_example_keeps_its_loss_and_its_gradient(dtype, gap, loss):
     """Three columns, logits gap, 0, 0: with s = 2 exp(-gap), loss log1p(s), gradient -s / (1 + s).
 
     Relative errors: exp, sum, log1p and the negation of expm1 take a few roundings each: 8 u.
     """
-    layer = Layer(1, 3, [2], 1.0, dtype=dtype, rng=0)
+    layer = AdaptiveLogSoftmaxWithLoss(1, 3, [2], 1.0, dtype=dtype, rng=0)
     tree = layer.parameters.map(np.zeros_like)
     tree.head.weight[0] = gap
     layer = layer.with_parameters(tree)
@@ -199,8 +194,8 @@ def test_finite_rows_have_the_log_probabilities_of_the_definition(dtype):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize("row, cluster", [(1, None), (0, 1), (5, 0)])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_a_row_that_is_not_finite_spoils_itself_alone(Layer, bad, row, cluster, reduction):
-    layer = small(Layer=Layer, reduction=reduction)
+def test_a_row_that_is_not_finite_spoils_itself_alone(bad, row, cluster, reduction):
+    layer = small(reduction=reduction)
     x = eighths(3, (6, 6))
     broken = x.copy()
     broken[row, 2] = bad

@@ -17,34 +17,29 @@ SHAPES = [(4, 6), (4,), (3, 6), (3, 3), (1, 6), (4, 1)]
 MIXED = "precisions are not mixed, convert one of them"
 
 
-@pytest.fixture(scope="session")
-def Layer():
-    return AdaptiveLogSoftmaxWithLoss
-
-
 def other(layer, dtype=None):
     """A state that fits the layer and has other values."""
     return {path: (leaf / 2 + 1).astype(dtype or leaf.dtype)
             for path, leaf in layer.state_dict().items()}
 
 
-def test_a_state_dict_has_torchs_keys_in_torchs_order(Layer):
-    layer = small(Layer=Layer)
+def test_a_state_dict_has_torchs_keys_in_torchs_order():
+    layer = small()
     assert [(path, leaf.shape) for path, leaf in layer.state_dict().items()] == [*zip(KEYS, SHAPES)]
-    plain = Layer(6, 9, [2, 5], 2.0, rng=0)
+    plain = AdaptiveLogSoftmaxWithLoss(6, 9, [2, 5], 2.0, rng=0)
     assert list(plain.state_dict()) == [key for key in KEYS if key != "head.bias"]
 
 
-def test_a_state_dict_holds_copies(Layer):
-    layer = small(Layer=Layer)
+def test_a_state_dict_holds_copies():
+    layer = small()
     before, state = layer(X, Y), layer.state_dict()
     for leaf in state.values():
         leaf[...] = 0
     assert same(layer(X, Y), before)
 
 
-def test_loading_copies_new_arrays_in_and_leaves_the_old_tree_to_those_who_hold_it(Layer):
-    layer = small(Layer=Layer)
+def test_loading_copies_new_arrays_in_and_leaves_the_old_tree_to_those_who_hold_it():
+    layer = small()
     tree, (_, cache), state = layer.parameters, layer.forward(X, Y), other(layer)
     values, gradients = dict(layer.state_dict()), layer.backward(cache)
     assert layer.load_state_dict(state) is None
@@ -56,8 +51,8 @@ def test_loading_copies_new_arrays_in_and_leaves_the_old_tree_to_those_who_hold_
     assert same(layer.state_dict(), kept)
 
 
-def test_a_layer_and_its_loaded_twin_answer_alike(Layer):
-    layer, twin = small(Layer=Layer), Layer(6, 9, [2, 5], 2.0, True, rng=99)
+def test_a_layer_and_its_loaded_twin_answer_alike():
+    layer, twin = small(), AdaptiveLogSoftmaxWithLoss(6, 9, [2, 5], 2.0, True, rng=99)
     assert not same(twin(X, Y), layer(X, Y))
     twin.load_state_dict(layer.state_dict())
     assert same(twin(X, Y), layer(X, Y)) and same(twin.log_prob(X), layer.log_prob(X))
@@ -92,9 +87,8 @@ def test_any_mapping_in_any_order_is_a_state(kind):
      '\n\tUnexpected key(s) in state_dict: "extra".'
      "\n\tsize mismatch for head.bias: copying a param with shape (4, 1) from checkpoint, "
      "the shape in current model is (4,).")])
-def test_a_state_that_does_not_fit_is_refused_with_all_keys_and_nothing_is_loaded(
-        Layer, change, lines):
-    layer = small(Layer=Layer)
+def test_a_state_that_does_not_fit_is_refused_with_all_keys_and_nothing_is_loaded(change, lines):
+    layer = small()
     before, state = layer.state_dict(), other(layer)
     for path, shape in change.items():
         if shape is None:

@@ -10,14 +10,9 @@ Y = np.array([8, 1, 5, 2, 0, 4])
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", ">i4", ">u8"]
 
 
-@pytest.fixture(scope="session")
-def Layer():
-    return AdaptiveLogSoftmaxWithLoss
-
-
 @pytest.fixture
-def layer(Layer):
-    return Layer(4, 9, [2, 5], 2.0, True, rng=0)
+def layer():
+    return AdaptiveLogSoftmaxWithLoss(4, 9, [2, 5], 2.0, True, rng=0)
 
 
 def numpy_layer(**options):
@@ -160,8 +155,8 @@ def test_every_call_refuses_inputs_of_other_features(layer, call, shape):
 
 @pytest.mark.parametrize("shape", [(0,), (2, 0), (0, 3)], ids=str)
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_no_rows_give_no_outputs_zero_gradients_and_no_warning(Layer, shape, reduction):
-    layer = Layer(4, 9, [2, 5], 2.0, True, rng=0, reduction=reduction)
+def test_no_rows_give_no_outputs_zero_gradients_and_no_warning(shape, reduction):
+    layer = AdaptiveLogSoftmaxWithLoss(4, 9, [2, 5], 2.0, True, rng=0, reduction=reduction)
     (output, loss), cache = layer.forward(np.zeros((*shape, 4)), np.zeros(shape, dtype=int))
     assert output.shape == shape and output.dtype == np.float64
     if reduction == "none":
@@ -188,8 +183,8 @@ def test_no_rows_have_an_empty_distribution(layer, shape):
     assert all((leaf == 0).all() for _, leaf in gradients.parameters.items())
 
 
-def test_a_target_equal_to_a_cutoff_belongs_to_the_next_cluster(Layer):
-    layer = exact(Layer(4, 9, [2, 5], 2.0, rng=0))
+def test_a_target_equal_to_a_cutoff_belongs_to_the_next_cluster():
+    layer = exact(AdaptiveLogSoftmaxWithLoss(4, 9, [2, 5], 2.0, rng=0))
     for y, cluster in ((1, None), (2, 0), (4, 0), (5, 1), (8, 1)):
         _, cache = layer.forward(X, np.full(6, y))
         used = [bool(c.output.weight.any()) for c in layer.backward(cache).parameters.tail]
@@ -213,9 +208,9 @@ BAD = [                             # each breaks one check, in the order in whi
 
 
 @pytest.mark.parametrize("first", range(len(BAD)))
-def test_the_first_failing_check_speaks(Layer, first):
+def test_the_first_failing_check_speaks(first):
     """Every later fault is present too: row `first` of BAD still decides the message."""
-    layer = Layer(4, 9, [2, 5], 2.0, rng=0, ignore_index=-7)
+    layer = AdaptiveLogSoftmaxWithLoss(4, 9, [2, 5], 2.0, rng=0, ignore_index=-7)
     target = np.zeros(3) if first == 0 else np.array([99, 77, -7])
     with refuses(TypeError if first < 3 else ValueError, BAD[first][2]):
         layer(BAD[max(first, 1)][1], target)

@@ -12,16 +12,11 @@ import pytest
 
 import rounding
 import witnesses
-from npadasoft import AdaptiveLogSoftmaxWithLoss, Gradients
+from npadasoft import Gradients
 from rounding import Approx, Model, assert_within
 from strategies import ALWAYS, LAYOUTS, Problem, on_problems
 
 U = 2.0**-53
-
-
-@pytest.fixture(scope="session")
-def Layer():
-    return AdaptiveLogSoftmaxWithLoss
 
 
 def backward(problem, layer, x=None, y=None, upstream=None):
@@ -53,8 +48,8 @@ def long(a):
 # ------------------------------------------------------------------------ the whole
 
 @on_problems(40)
-def test_every_result_is_as_near_to_the_exact_one_as_rounding_allows(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_every_result_is_as_near_to_the_exact_one_as_rounding_allows(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     model = Model.of(layer, x)
     (output, loss), grads = backward(problem, layer)
     due, wanted_loss = model.output(y), model.loss(y, problem.reduction)
@@ -71,8 +66,8 @@ def test_every_result_is_as_near_to_the_exact_one_as_rounding_allows(Layer, prob
 
 
 @on_problems(30)
-def test_the_gradients_of_log_prob_are_as_near_as_rounding_allows(Layer, problem):
-    layer, x = problem.layer(Layer), problem.input()
+def test_the_gradients_of_log_prob_are_as_near_as_rounding_allows(problem):
+    layer, x = problem.layer(), problem.input()
     grad = problem.rng("grad").standard_normal((problem.n, problem.n_classes)).astype(problem.dtype)
     found = witnesses.leaves(layer.log_prob_backward(x, grad))
     for name, bound in Model.of(layer, x).log_prob_gradients(grad).items():
@@ -82,16 +77,16 @@ def test_the_gradients_of_log_prob_are_as_near_as_rounding_allows(Layer, problem
 # ------------------------------------------------------------------------ forward
 
 @on_problems()
-def test_probabilities_sum_to_one(Layer, problem):
-    layer, x = problem.layer(Layer), problem.input()
+def test_probabilities_sum_to_one(problem):
+    layer, x = problem.layer(), problem.input()
     total = Model.of(layer, x).log_prob().exp().sum(-1)
     found = np.exp(long(layer.log_prob(x))).sum(-1)
     assert_within(found, np.ones(problem.n), total.error, problem.dtype)
 
 
 @on_problems()
-def test_the_classes_of_a_cluster_sum_to_the_probability_of_its_column(Layer, problem):
-    layer, x = problem.layer(Layer), problem.input()
+def test_the_classes_of_a_cluster_sum_to_the_probability_of_its_column(problem):
+    layer, x = problem.layer(), problem.input()
     model, c = Model.of(layer, x), layer.cutoffs
     p, exact = np.exp(long(layer.log_prob(x))), model.log_prob().exp()
     for i in range(layer.n_clusters):
@@ -101,8 +96,8 @@ def test_the_classes_of_a_cluster_sum_to_the_probability_of_its_column(Layer, pr
 
 
 @on_problems()
-def test_output_is_log_prob_at_the_target(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_output_is_log_prob_at_the_target(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     bound = Model.of(layer, x).output(y).error
     everything = layer.log_prob(x)
     at_target = np.where(y >= 0, everything[np.arange(problem.n), y.clip(0)], 0)
@@ -110,15 +105,15 @@ def test_output_is_log_prob_at_the_target(Layer, problem):
 
 
 @on_problems()
-def test_no_log_probability_is_positive(Layer, problem):
-    layer, x = problem.layer(Layer), problem.input()
+def test_no_log_probability_is_positive(problem):
+    layer, x = problem.layer(), problem.input()
     assert (layer.log_prob(x) <= 0).all()
     assert (layer(x, problem.target()).output <= 0).all()
 
 
 @on_problems()
-def test_the_loss_is_the_reduced_negative_output(Layer, problem):
-    layer, y = problem.layer(Layer), problem.target()
+def test_the_loss_is_the_reduced_negative_output(problem):
+    layer, y = problem.layer(), problem.target()
     output, loss = layer(problem.input(), y)
     counted = long(output)[y >= 0]
     if problem.reduction == "none":
@@ -143,8 +138,8 @@ def shifted(problem, layer, name):
 
 
 @on_problems()
-def test_a_vector_added_to_every_row_of_a_softmax_weight_changes_nothing(Layer, problem):
-    layer, x = problem.layer(Layer), problem.input()
+def test_a_vector_added_to_every_row_of_a_softmax_weight_changes_nothing(problem):
+    layer, x = problem.layer(), problem.input()
     names = ["head.weight", *(f"tail.{i}.1.weight" for i in range(layer.n_clusters))]
     before = Model.of(layer, x).log_prob().error
     for name in names + ["head.bias"] * problem.head_bias:
@@ -154,8 +149,8 @@ def test_a_vector_added_to_every_row_of_a_softmax_weight_changes_nothing(Layer, 
 
 
 @on_problems()
-def test_a_change_of_basis_of_the_hidden_features_changes_nothing(Layer, problem):
-    layer, x = problem.layer(Layer), problem.input()
+def test_a_change_of_basis_of_the_hidden_features_changes_nothing(problem):
+    layer, x = problem.layer(), problem.input()
     weights = {path: Approx(w) for path, w in layer.parameters.items()}
     for i in range(layer.n_clusters):
         size = layer.parameters.tail[i].projection.weight.shape[0]
@@ -171,9 +166,9 @@ def test_a_change_of_basis_of_the_hidden_features_changes_nothing(Layer, problem
 
 
 @on_problems(10, cutoffs=(1, 2, 3, 4, 5))
-def test_with_one_class_clusters_the_layer_is_the_plain_softmax(Layer, problem):
+def test_with_one_class_clusters_the_layer_is_the_plain_softmax(problem):
     scipy_special = witnesses.witness("scipy.special")
-    layer, x = problem.layer(Layer), problem.input()
+    layer, x = problem.layer(), problem.input()
     z = Model.of(layer, x).z
     due = rounding.log_softmax(z)
     wanted = scipy_special.log_softmax(z.value.astype(problem.dtype), axis=-1)
@@ -181,9 +176,9 @@ def test_with_one_class_clusters_the_layer_is_the_plain_softmax(Layer, problem):
     assert_within(layer.log_prob(x), wanted, 2 * due.error + rounding.LIBRARY, problem.dtype)
 
 
-def test_logits_of_ten_thousand_stay_finite(Layer):
+def test_logits_of_ten_thousand_stay_finite():
     problem = Problem(n=8)
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     layer = layer.with_parameters(layer.parameters.map(lambda w: w * 1e3))
     assert abs(Model.of(layer, x).z.value).max() > 1e3 < abs(Model.of(layer, x).t[0].value).max()
     (output, loss), grads = backward(problem, layer, x, y)
@@ -196,8 +191,8 @@ def test_logits_of_ten_thousand_stay_finite(Layer):
 # ------------------------------------------------------------------------ batches
 
 @on_problems()
-def test_permuting_the_batch_permutes_output_and_input_gradient_and_nothing_else(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_permuting_the_batch_permutes_output_and_input_gradient_and_nothing_else(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     grad_output, grad_loss = problem.upstream()
     p = problem.rng("permutation").permutation(problem.n)
     loss_part = grad_loss[p] if problem.reduction == "none" else grad_loss
@@ -210,8 +205,8 @@ def test_permuting_the_batch_permutes_output_and_input_gradient_and_nothing_else
 
 
 @on_problems(reduction="sum")
-def test_the_sum_is_additive_over_a_split_batch(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_the_sum_is_additive_over_a_split_batch(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     grad_output, grad_loss = problem.upstream()
     whole, grads = backward(problem, layer)
     first, second = slice(None, problem.n // 3), slice(problem.n // 3, None)
@@ -227,8 +222,8 @@ def test_the_sum_is_additive_over_a_split_batch(Layer, problem):
 
 
 @on_problems(ignored=0.4)
-def test_an_ignored_row_is_a_row_removed(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_an_ignored_row_is_a_row_removed(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     grad_output, grad_loss = problem.upstream()
     kept = y >= 0
     if not problem.dtype.startswith("c"):
@@ -251,8 +246,8 @@ def test_an_ignored_row_is_a_row_removed(Layer, problem):
 
 
 @on_problems(reduction="sum")
-def test_a_row_twice_weighs_twice(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_a_row_twice_weighs_twice(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     grad_output, grad_loss = problem.upstream()
     _, once = backward(problem, layer, upstream=(2 * grad_output, 2 * grad_loss))
     _, twice = backward(problem, layer, np.repeat(x, 2, 0), np.repeat(y, 2),
@@ -265,8 +260,8 @@ def test_a_row_twice_weighs_twice(Layer, problem):
 
 
 @on_problems()
-def test_a_cluster_without_a_target_has_zero_gradients(Layer, problem):
-    layer, y = problem.layer(Layer), problem.target()
+def test_a_cluster_without_a_target_has_zero_gradients(problem):
+    layer, y = problem.layer(), problem.target()
     _, grads = backward(problem, layer)
     for i, cluster in enumerate(grads.parameters.tail):
         if not ((layer.cutoffs[i] <= y) & (y < layer.cutoffs[i + 1])).any():
@@ -276,16 +271,16 @@ def test_a_cluster_without_a_target_has_zero_gradients(Layer, problem):
 
 
 @on_problems(cutoffs=(2, 3, 4, 9))
-def test_a_cluster_of_one_class_has_zero_gradients(Layer, problem):
-    layer = problem.layer(Layer)
+def test_a_cluster_of_one_class_has_zero_gradients(problem):
+    layer = problem.layer()
     _, grads = backward(problem, layer)
     for cluster in grads.parameters.tail[:2]:
         assert not cluster.projection.weight.any() and not cluster.output.weight.any()
 
 
 @on_problems(in_features=3, div_value=4.0)
-def test_hidden_size_zero_makes_a_uniform_cluster(Layer, problem):
-    layer, x = problem.layer(Layer), problem.input()
+def test_hidden_size_zero_makes_a_uniform_cluster(problem):
+    layer, x = problem.layer(), problem.input()
     assert set(layer.hidden_sizes) == {0}
     head = Model.of(layer, x).head
     for i in range(layer.n_clusters):
@@ -300,8 +295,8 @@ def test_hidden_size_zero_makes_a_uniform_cluster(Layer, problem):
 # ------------------------------------------------------------------------ backward
 
 @on_problems()
-def test_gradients_are_linear_in_the_upstream(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_gradients_are_linear_in_the_upstream(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     grad_output, grad_loss = problem.upstream()
     _, cache = layer.forward(x, y)
     both = layer.backward(cache, grad_output, grad_loss)
@@ -317,8 +312,8 @@ def test_gradients_are_linear_in_the_upstream(Layer, problem):
 
 
 @on_problems()
-def test_the_gradient_of_one_hot_log_prob_is_backward(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_the_gradient_of_one_hot_log_prob_is_backward(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     q = problem.upstream()[0]
     _, cache = layer.forward(x, y)
     grad = np.zeros((problem.n, problem.n_classes), dtype=problem.dtype)
@@ -332,8 +327,8 @@ def test_the_gradient_of_one_hot_log_prob_is_backward(Layer, problem):
 
 
 @on_problems()
-def test_the_gradients_of_each_softmax_sum_to_zero_over_its_entries(Layer, problem):
-    layer = problem.layer(Layer)
+def test_the_gradients_of_each_softmax_sum_to_zero_over_its_entries(problem):
+    layer = problem.layer()
     _, grads = backward(problem, layer)
     due = errors(problem, layer)
     tree = dict(grads.parameters.items())
@@ -344,8 +339,8 @@ def test_the_gradients_of_each_softmax_sum_to_zero_over_its_entries(Layer, probl
 
 
 @on_problems(n=1, head_bias=True)
-def test_the_logit_gradient_of_the_head_has_size_twice_what_the_target_lacks(Layer, problem):
-    layer, y = problem.layer(Layer), problem.target()
+def test_the_logit_gradient_of_the_head_has_size_twice_what_the_target_lacks(problem):
+    layer, y = problem.layer(), problem.target()
     _, grads = backward(problem, layer, upstream=(np.full(1, -1, problem.dtype), 0.0))
     model = Model.of(layer, problem.input())
     due = model.gradients(y, -np.ones(1), 0.0, "sum")["head.bias"]
@@ -361,9 +356,9 @@ def test_the_logit_gradient_of_the_head_has_size_twice_what_the_target_lacks(Lay
 
 
 @on_problems(20)
-def test_both_weights_of_a_cluster_see_the_same_scale(Layer, problem):
+def test_both_weights_of_a_cluster_see_the_same_scale(problem):
     """P · dPᵀ = dUᵀ · U: what a change of basis of the hidden features leaves unchanged."""
-    layer = problem.layer(Layer)
+    layer = problem.layer()
     _, grads = backward(problem, layer)
     due = errors(problem, layer)
     for i, (cluster, d) in enumerate(zip(layer.parameters.tail, grads.parameters.tail)):
@@ -375,9 +370,9 @@ def test_both_weights_of_a_cluster_see_the_same_scale(Layer, problem):
 
 
 @on_problems(20)
-def test_input_and_weights_see_the_same_scale(Layer, problem):
+def test_input_and_weights_see_the_same_scale(problem):
     """Xᵀ dX = dWᵀ W + Σ dPᵀ P: what a change of basis of the input leaves unchanged."""
-    layer, x = problem.layer(Layer), long(problem.input())
+    layer, x = problem.layer(), long(problem.input())
     _, grads = backward(problem, layer)
     due = errors(problem, layer)
     maps = [("head.weight", grads.parameters.head, layer.parameters.head)]
@@ -390,9 +385,9 @@ def test_input_and_weights_see_the_same_scale(Layer, problem):
 
 
 @on_problems()
-def test_scaling_the_head_scales_its_logits(Layer, problem):
+def test_scaling_the_head_scales_its_logits(problem):
     """⟨W, dW⟩ + ⟨b, db⟩ = ⟨Z, dZ⟩, and ⟨U, dU⟩ = ⟨T, dT⟩ in each cluster."""
-    layer, y = problem.layer(Layer), problem.target()
+    layer, y = problem.layer(), problem.target()
     _, grads = backward(problem, layer)
     model = Model.of(layer, problem.input())
     due = model.gradients(y, *problem.upstream(), problem.reduction)
@@ -411,9 +406,9 @@ def test_scaling_the_head_scales_its_logits(Layer, problem):
 
 
 @on_problems()
-def test_the_expected_score_is_zero(Layer, problem):
+def test_the_expected_score_is_zero(problem):
     """Σ_w p(w) d log p(w) = 0: the gradient of log_prob weighted by the probabilities."""
-    layer, x = problem.layer(Layer), problem.input()
+    layer, x = problem.layer(), problem.input()
     p = np.exp(layer.log_prob(x))
     grads = witnesses.leaves(layer.log_prob_backward(x, p))
     model = Model.of(layer, x)
@@ -447,18 +442,18 @@ def expected_score_slack(model, error):
 
 
 @on_problems()
-def test_the_blocked_pass_has_the_numbers_of_forward_and_backward(Layer, problem):
-    assert_blocked(Layer, problem)
+def test_the_blocked_pass_has_the_numbers_of_forward_and_backward(problem):
+    assert_blocked(problem)
 
 
 @on_problems(cutoffs=(40, 45, 100, 170), in_features=2, div_value=1.0)
-def test_tiles_of_classes_have_the_numbers_of_whole_softmaxes(Layer, problem):
+def test_tiles_of_classes_have_the_numbers_of_whole_softmaxes(problem):
     """In the least memory that is allowed no softmax here is ever whole."""
-    assert_blocked(Layer, problem)
+    assert_blocked(problem)
 
 
-def assert_blocked(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def assert_blocked(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     result, cache = layer.forward(x, y)
     wanted = layer.backward(cache)
     ones = np.ones(problem.n) if problem.reduction == "none" else 1.0
@@ -487,7 +482,7 @@ def outputs(y):
 @on_problems(20, **REAL)
 def test_gradients_are_the_transpose_of_the_derivative(problem):
     """⟨grad_output, d output⟩ + ⟨grad_loss, d loss⟩ = ⟨gradients, direction⟩."""
-    layer, x, y = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     grad_output, grad_loss = problem.upstream()
     _, grads = backward(problem, layer)
     v = witnesses.directions(layer, x, problem.rng("direction"))
@@ -503,7 +498,7 @@ def test_gradients_are_the_transpose_of_the_derivative(problem):
 
 @on_problems(20, **REAL)
 def test_gradients_of_log_prob_are_the_transpose_of_its_derivative(problem):
-    layer, x = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input()
+    layer, x = problem.layer(), problem.input()
     grad = problem.rng("grad").standard_normal((problem.n, problem.n_classes))
     grads = layer.log_prob_backward(x, grad)
     v = witnesses.directions(layer, x, problem.rng("direction"))
@@ -515,7 +510,7 @@ def test_gradients_of_log_prob_are_the_transpose_of_its_derivative(problem):
 
 @on_problems(20, **REAL)
 def test_a_complex_step_leaves_the_values_where_they_are(problem):
-    layer, x, y = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     v = witnesses.directions(layer, x, problem.rng("direction"))
     h = witnesses.STEP
     moved = layer.with_parameters(layer.parameters.map(lambda w, d: w + 1j * h * d, v.parameters))
@@ -534,7 +529,7 @@ def test_second_derivatives_are_symmetric(problem):
 
 
 def asymmetry(problem):
-    layer, x = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input()
+    layer, x = problem.layer(), problem.input()
     u = witnesses.directions(layer, x, problem.rng("u"))
     v = witnesses.directions(layer, x, problem.rng("v"))
     hu, hv = (hessian_times(problem, layer, x, w) for w in (u, v))
@@ -550,7 +545,7 @@ def hessian_times(problem, layer, x, v):
 @on_problems(20, **REAL, scale=2.0)
 def test_curvature_is_the_variance_of_the_moving_logits(problem):
     """⟨v, Hv⟩ = -Σ q (Var_p Ż + Var_π Ṫ) + ⟨dZ, Z̈⟩ + Σ ⟨dT, T̈⟩, written out with loops."""
-    layer, x, y = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     v = witnesses.directions(layer, x, problem.rng("v"))
     found = witnesses.inner(v, hessian_times(problem, layer, x, v))
     value, size = curvature(problem, layer, x, y, v)
@@ -610,7 +605,7 @@ def upstream_of_output(problem, y):
 
 @on_problems(20, **REAL, scale=2.0)
 def test_the_loss_is_convex_in_the_head(problem):
-    layer, x = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input()
+    layer, x = problem.layer(), problem.input()
     v = witnesses.directions(layer, x, problem.rng("v"))
     tree = v.parameters.map(lambda d: d * 0)
     v = Gradients(0 * v.input, type(tree)(v.parameters.head, tree.tail))
@@ -631,7 +626,7 @@ def test_the_loss_is_convex_in_the_head(problem):
 @on_problems(20, **REAL, scale=2.0)
 def test_the_curvature_of_the_expected_score_is_minus_the_fisher_information(problem):
     """Bartlett: HVP of log_prob with upstream p equals minus its VJP with upstream p · d log p."""
-    layer, x = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input()
+    layer, x = problem.layer(), problem.input()
     v = witnesses.directions(layer, x, problem.rng("v"))
     p = np.exp(layer.log_prob(x))
     bent = witnesses.along(lambda layer, x: layer.log_prob_backward(x, p), layer, x, v)
@@ -674,7 +669,7 @@ def moved_model(layer, x, v):
 
 @on_problems(6, **REAL, scale=2.0)
 def test_differences_of_the_loss_agree_with_its_gradient(problem):
-    layer, x, y = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     v = witnesses.directions(layer, x, problem.rng("direction"))
 
     def along(t):
@@ -690,8 +685,8 @@ def test_differences_of_the_loss_agree_with_its_gradient(problem):
 # ------------------------------------------------------------------------ memory, threads, arrays
 
 @on_problems()
-def test_two_forwards_never_interfere(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_two_forwards_never_interfere(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     upstream = problem.upstream()
     _, cache = layer.forward(x, y)
     alone = witnesses.leaves(layer.backward(cache, *upstream))
@@ -706,8 +701,8 @@ def test_two_forwards_never_interfere(Layer, problem):
 
 
 @on_problems()
-def test_gradients_are_those_at_the_weights_that_forward_saw(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_gradients_are_those_at_the_weights_that_forward_saw(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     _, cache = layer.forward(x, y)
     wanted = witnesses.leaves(layer.backward(cache))
     layer.load_state_dict({k: 2 * w for k, w in layer.state_dict().items()})
@@ -716,8 +711,8 @@ def test_gradients_are_those_at_the_weights_that_forward_saw(Layer, problem):
 
 
 @on_problems(20)
-def test_nothing_that_comes_in_is_written_or_shared(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_nothing_that_comes_in_is_written_or_shared(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     upstream = problem.upstream()
     grad = problem.rng("grad").standard_normal((problem.n, problem.n_classes)).astype(problem.dtype)
     weights = [w for _, w in layer.parameters.items()]
@@ -735,9 +730,9 @@ def test_nothing_that_comes_in_is_written_or_shared(Layer, problem):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_layout_of_memory_does_not_matter(Layer, layout):
+def test_the_layout_of_memory_does_not_matter(layout):
     for problem in ALWAYS:
-        layer, x = problem.layer(Layer), problem.input()
+        layer, x = problem.layer(), problem.input()
         plain, wanted = backward(problem, layer, x)
         arranged = Problem(**{**vars(problem), "layout": layout})
         result, grads = backward(arranged, layer, arranged.input())
@@ -749,7 +744,7 @@ def test_the_layout_of_memory_does_not_matter(Layer, layout):
 
 def test_eight_threads_get_the_bits_of_one():
     problem = Problem(n=64, in_features=24, cutoffs=(20, 60, 200))
-    layer, x, y = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
 
     def work(k):
         part = slice(8 * k, 8 * k + 8)
@@ -775,7 +770,7 @@ def test_eight_threads_get_the_bits_of_one():
                                    "complex128"])
 def test_results_have_the_number_type_that_came_in(dtype):
     for problem in ALWAYS:
-        layer = problem.layer(AdaptiveLogSoftmaxWithLoss, dtype=dtype)
+        layer = problem.layer(dtype=dtype)
         x, y = problem.input().astype(dtype), problem.target()
         (output, loss), cache = layer.forward(x, y)
         found = [output, loss, layer.log_prob(x), layer.topk(x, 2).log_prob,
@@ -786,13 +781,13 @@ def test_results_have_the_number_type_that_came_in(dtype):
 
 
 @on_problems(dtype="float32")
-def test_half_precision_is_single_precision_rounded_once(Layer, problem):
+def test_half_precision_is_single_precision_rounded_once(problem):
     def half(a):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "overflow encountered in cast")
             return np.asarray(a, dtype=np.float32).astype(np.float16)
 
-    single, x, y = problem.layer(Layer), half(problem.input()), problem.target()
+    single, x, y = problem.layer(), half(problem.input()), problem.target()
     layer = single.with_parameters(single.parameters.map(half))
     single = single.with_parameters(layer.parameters.map(lambda w: w.astype(np.float32)))
     result, cache = layer.forward(x, y)
@@ -804,9 +799,9 @@ def test_half_precision_is_single_precision_rounded_once(Layer, problem):
         assert np.array_equal(found[name], half(leaf)), name
 
 
-def test_a_row_that_is_not_a_number_harms_no_other(Layer):
+def test_a_row_that_is_not_a_number_harms_no_other():
     problem = Problem(n=6, used=(0, 1, 2))
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     clean, broken = layer(x, y), x.copy()
     broken[2, 1] = np.nan
     with warnings.catch_warnings():
@@ -823,8 +818,8 @@ def test_a_row_that_is_not_a_number_harms_no_other(Layer):
 
 
 @on_problems()
-def test_more_axes_are_the_flattened_call(Layer, problem):
-    layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+def test_more_axes_are_the_flattened_call(problem):
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     flat, grads = backward(problem, layer)
     shape = (1, problem.n, 1)
     grad_output, grad_loss = problem.upstream()

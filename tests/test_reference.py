@@ -93,7 +93,7 @@ def test_hidden_sizes_are_floor_divisions_of_floats(features, divisor, cluster, 
 
 @on_problems(30, layout="C")
 def test_the_layer_has_the_sizes_of_the_definition(problem):
-    layer = problem.layer(AdaptiveLogSoftmaxWithLoss)
+    layer = problem.layer()
     assert list(layer.hidden_sizes) == [
         reference.hidden_size(problem.in_features, problem.div_value, i)
         for i in range(layer.n_clusters)]
@@ -102,7 +102,7 @@ def test_the_layer_has_the_sizes_of_the_definition(problem):
 @on_problems(20, layout="C", dtype="float64")
 def test_the_layer_agrees_with_the_definition_in_floats(problem):
     """Both are within the bound, the definition computing in Python's floats, term after term."""
-    layer, x = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input()
+    layer, x = problem.layer(), problem.input()
     weights = {k: w.tolist() for k, w in layer.parameters.items()}
     due = Model.of(layer, x).log_prob()
     wanted = [reference.log_prob(row, weights, layer.cutoffs) for row in x.tolist()]

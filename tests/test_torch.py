@@ -6,16 +6,10 @@ import numpy as np
 import pytest
 
 import witnesses
-from npadasoft import AdaptiveLogSoftmaxWithLoss
 from strategies import Problem
 
 TORCH, EXACT = 2e-14, 5e-15             # what is asked of the layer
 PROBLEMS = range(50)
-
-
-@pytest.fixture(scope="session")
-def Layer():
-    return AdaptiveLogSoftmaxWithLoss
 
 
 def random_problem(seed, small=False):
@@ -64,12 +58,12 @@ def compare(table, found, wanted):
         table[kind(name)] = max(table.get(kind(name), 0.0), error(found[name], wanted[name]))
 
 
-def test_fifty_random_problems_agree_with_pytorch(Layer):
+def test_fifty_random_problems_agree_with_pytorch():
     witnesses.witness("torch")
     table = {}
     for seed in PROBLEMS:
         problem = random_problem(seed)
-        layer, x, y = problem.layer(Layer), problem.input(), problem.target()
+        layer, x, y = problem.layer(), problem.input(), problem.target()
         grad_output, grad_loss = problem.upstream()
         for upstream in ((None, 1.0), (grad_output, grad_loss)):
             compare(table, results(layer, x, y, *upstream),
@@ -77,11 +71,11 @@ def test_fifty_random_problems_agree_with_pytorch(Layer):
     worst(table, TORCH)
 
 
-def test_fifty_random_problems_predict_what_pytorch_predicts(Layer):
+def test_fifty_random_problems_predict_what_pytorch_predicts():
     torch = witnesses.witness("torch")
     for seed in PROBLEMS:
         problem = random_problem(seed)
-        layer, x = problem.layer(Layer), problem.input()
+        layer, x = problem.layer(), problem.input()
         found, wanted = layer.predict(x), witnesses.torch_layer(layer).predict(
             torch.from_numpy(x)).numpy()
         log_p = layer.log_prob(x)
@@ -94,7 +88,7 @@ def test_fifty_random_problems_agree_with_the_complex_step():
     table = {}
     for seed in PROBLEMS:
         problem = random_problem(seed)
-        layer, x, y = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input(), problem.target()
+        layer, x, y = problem.layer(), problem.input(), problem.target()
         grad_output, grad_loss = problem.upstream()
         found = results(layer, x, y, grad_output, grad_loss)
 
@@ -117,7 +111,7 @@ def test_fifty_random_problems_agree_with_the_complex_step():
 @pytest.mark.parametrize("seed", range(12))
 def test_small_problems_agree_with_the_complex_step_in_every_entry(seed):
     problem, table = random_problem(seed, small=True), {}
-    layer, x, y = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     grad_output, grad_loss = problem.upstream()
     found = results(layer, x, y, grad_output, grad_loss)
 
@@ -136,7 +130,7 @@ def test_small_problems_agree_with_the_complex_step_in_every_entry(seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_small_problems_agree_with_the_definition_in_decimal(seed):
     problem, table = random_problem(seed, small=True), {}
-    layer, x, y = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input(), problem.target()
+    layer, x, y = problem.layer(), problem.input(), problem.target()
     grad_output, grad_loss = problem.upstream()
     found = results(layer, x, y, grad_output, grad_loss)
     definition = witnesses.Definition(layer, x)

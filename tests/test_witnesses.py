@@ -44,7 +44,7 @@ def test_the_bound_holds_for_plain_loops_and_is_not_far_above(dtype):
 
 def test_an_error_of_one_part_in_a_million_is_outside_the_bound():
     problem = Problem()
-    layer, x = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input()
+    layer, x = problem.layer(), problem.input()
     due = Model.of(layer, x).log_prob()
     found = layer.log_prob(x)
     assert_within(found, due.value, due.error, "float64")
@@ -64,7 +64,7 @@ def test_the_model_in_long_double_agrees_with_the_definition_in_decimal():
     """To the roundings of long double: the model's own error bound, in units of 2⁻⁶⁴."""
     eps = float(np.finfo(np.longdouble).eps)
     for problem in ALWAYS:
-        layer, x = problem.layer(AdaptiveLogSoftmaxWithLoss), problem.input()
+        layer, x = problem.layer(), problem.input()
         exact = witnesses.Definition(layer, x).log_prob()
         wanted = witnesses.as_longdouble(exact, (problem.n, problem.n_classes))
         due = Model.of(layer, x).log_prob()
@@ -110,8 +110,7 @@ def test_log1p_in_decimal_keeps_every_digit_of_a_small_number():
 
 def test_differences_in_decimal_are_the_derivative_to_forty_digits():
     """One class and a cluster of one: the head's derivative is 1 - p, in closed form."""
-    layer = Problem(in_features=1, cutoffs=(1, 2), div_value=1.0, head_bias=True).layer(
-        AdaptiveLogSoftmaxWithLoss)
+    layer = Problem(in_features=1, cutoffs=(1, 2), div_value=1.0, head_bias=True).layer()
     x = np.array([[1.5]])
     definition = witnesses.Definition(layer, x)
     found = definition.gradients([0], [1.0])["head.bias"]
