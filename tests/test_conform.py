@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npadasoft.conformance import command, ports, vectors_io
+from npadasoft.conformance import command, mistakes, ports, vectors_io
 from npadasoft.conformance.compare import compare_tensor
 from npadasoft.conformance.echo import wrong_echoes
 from npadasoft.conformance.messages import Answer, PortInfo
@@ -22,7 +22,7 @@ from npadasoft.conformance.plan import in_order, repeated, representable, reques
 from npadasoft.conformance.ports.base import Port, Refused, Skipped
 from npadasoft.conformance.ports.ours import Ours
 from npadasoft.conformance.process import Fault
-from npadasoft.conformance.report import describe, number, row_of
+from npadasoft.conformance.report import conclusion, describe, number, row_of
 from npadasoft.conformance.session import Session
 from npadasoft.conformance.show import show
 from npadasoft.conformance.verdict import exit_status, judge
@@ -817,3 +817,69 @@ def test_an_operation_that_a_port_announces_but_lacks_is_an_error():
     for method in calls:
         with pytest.raises(NotImplementedError):
             method()
+
+
+# ------------------------------------------------------------------ the conclusion of a run
+
+
+def results_of(layer_port, *ids, dtypes=("float64",), diagnose=None):
+    return Session(layer_port, [CASES[i] for i in ids], diagnose=diagnose).run(dtypes)
+
+
+def test_every_announced_trace_of_the_layer_is_shown():
+    assert "never shown" not in conclusion(results_of(Ours(), "T03", "G02"), Ours.info.trace)
+
+
+def test_a_trace_that_is_misspelt_or_forgotten_is_told():
+    text = conclusion(results_of(Ours(), "T03"), ("tail.*.hiden", "tail.*.hidden", "grad.tail.*"))
+    assert "announced, but never shown: tail.*.hiden, and no case that was put has such" in text
+    assert "never shown: tail.*.hidden" not in text
+
+    class Forgets(Ours):
+        def forward(self, *args):
+            found = super().forward(*args)
+            return {name: a for name, a in found.items() if "hidden" not in name}
+    text = conclusion(results_of(Forgets(), "T03"), Ours.info.trace)
+    assert "announced, but never shown: tail.*.hidden\n" in text
+
+
+def test_a_case_that_is_skipped_in_two_dtypes_counts_once():
+    class Skips(Ours):
+        def predict(self, layer, input):
+            raise Skipped("no predict")
+
+        def log_prob(self, layer, input):
+            raise Skipped("no predict")
+    text = conclusion(results_of(Skips(), "P03", dtypes=("float64", "float32")))
+    assert "skipped by the port: 1 case, no predict" in text
+
+
+def test_failures_that_are_not_required_are_named_in_the_last_line():
+    class Loses(Ours):
+        def forward(self, layer, input, target, want):
+            found = super().forward(layer, input, target, want)
+            return found | {"loss": found["loss"] * (1 + 1e-6)}
+    last = conclusion(results_of(Loses(), "X01", "X02")).splitlines()[-1]
+    assert last == "every required case passed; not required, and failed: 2 of tier excellence"
+
+
+def test_a_weight_too_many_is_named():
+    class Biased(Ours):
+        def shapes(self, config):
+            found = super().shapes(config)
+            return found | {"head.bias": found["head.weight"][:1]}
+    result, = results_of(Biased(), "S08", diagnose=mistakes.diagnose)
+    assert result.verdict == "fail" and "head-bias-unasked" in result.mistakes
+
+
+def test_what_has_a_name_is_listed_first(tmp_path, monkeypatch):
+    (tmp_path / "late.py").write_text(
+        "from npadasoft.conformance.ports.ours import Ours\n\n\nclass Late(Ours):\n"
+        "    def forward(self, layer, input, target, want):\n"
+        "        found = super().forward(layer, input, target, want)\n"
+        "        if layer.n_classes == 2:\n            return found | {'loss': 0.125}\n"
+        "        return found | {'loss': found['loss'] * len(target)}\n")
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = call(command.conform, "--port", "late:Late", "--only", "S01", "--only", "T03",
+                     "--dtype", "float64")
+    assert out.index("T03 ") < out.index("S01 ") and "`loss-is-a-sum`" in out
