@@ -232,6 +232,8 @@ def _doubt(x, parameters):
 
 
 def _squares(a):
-    """Σ |a|², without a copy of a."""
-    parts = (a.real, a.imag) if a.dtype.kind == "c" else (a,)
-    return sum(part.reshape(-1) @ part.reshape(-1) for part in parts)
+    """Σ |a|², without a copy of a, in its own precision: ()."""
+    if a.dtype.kind == "c":
+        return _squares(a.real) + _squares(a.imag)
+    flat = a.reshape(-1)
+    return flat @ flat
