@@ -6,6 +6,7 @@ nothing.
 """
 import math
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=4096)
 def matches(pattern, name):
     """Whether `name` fits `pattern`, where * stands for one part between dots.
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npadasoft.conformance.messages import matches
-from npadasoft.conformance.mistakes.diagnosis import (
-    candidates_of, contents, diagnose, requests)
+from npadasoft.conformance.mistakes.diagnosis import candidates_of, diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
 from npadasoft.conformance.mistakes.layer import Planted
 from npadasoft.conformance.mistakes.untold import ALIKE
@@ -46,32 +45,29 @@ def ordered(cases):
                                         tiers.index(c["tier"])))
 
 
-def answer(port, case, dtype):
-    """Operation -> Answer of a port in this process."""
-    return {request.op: port.run(request) for request in requests(case, dtype)}
-
-
 def results_of(mistake, cases, dtypes=DTYPES):
     """Yield (case, dtype, answers, Result) of the cases that a mistake fails."""
     for dtype in dtypes:
         for case in cases:
             if representable(case, dtype) and visible(mistake, case, dtype):
-                answers = answer(Planted(mistake.layer_class), case, dtype)
-                if unchanged(answers, case, dtype):
+                answers = candidates_of(case, dtype).answers(mistake.layer_class)
+                if unchanged(mistake, case, dtype):
                     continue
                 result = judge(case, dtype, answers)
                 if result.verdict in ("fail", "error"):
                     yield case, dtype, answers, result
 
 
-def unchanged(answers, case, dtype):
+def unchanged(mistake, case, dtype):
     """Whether all answers are the right layer's, to the last bit."""
-    right = candidates_of(case, dtype).right
-    found = {op: contents(given) for op, given in answers.items()}
-    return all(found[op] is not None and mine is not None and found[op].keys() == mine.keys()
-               and all(np.array_equal(found[op][name], a, equal_nan=True)
-                       for name, a in mine.items())
-               for op, mine in right.items())
+    there = candidates_of(case, dtype)
+    return all(_same_bits(there.answer(mistake.layer_class, op), right)
+               for op, right in there.right.items() if there.touches(mistake.layer_class, op))
+
+
+def _same_bits(found, right):
+    return found is not None and right is not None and found.keys() == right.keys() and all(
+        np.array_equal(found[name], a, equal_nan=True) for name, a in right.items())
 
 
 def visible(mistake, case, dtype):
