@@ -512,8 +512,11 @@ def reports(tmp_path_factory):
     here = os.getcwd()
     os.chdir(folder)
     try:
+        some = [word for id in ("T01", "T03", "S17", "G02", "E01", "P03", "X01", "F01")
+                for word in ("--only", id)]
         status, out, _ = call(
-            command.conform, "--port", "faulty:Faulty", "--report", "r.json", "--report", "r.xml"
+            command.conform, "--port", "faulty:Faulty", "--report", "r.json", "--report", "r.xml",
+            *some
         )
     finally:
         os.chdir(here)
