@@ -2,6 +2,7 @@
 
 In CI a missing witness fails: what is one skip elsewhere, for want of a package, is an error.
 """
+import gc
 import importlib
 import os
 
@@ -24,3 +25,9 @@ if os.environ.get("CI") == "true":
         return importlib.import_module(name)
 
     pytest.importorskip = importorskip
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays to the end: let the garbage collector not search it."""
+    gc.collect()
+    gc.freeze()
