@@ -15,7 +15,7 @@ from typing import Any
 
 from npadasoft.interop.common import WeightFileError, shown
 
-MAX_INSTRUCTIONS = 200_000      # some 7000 tensors; disassembled in well under a second
+MAX_INSTRUCTIONS = 80_000       # some 2800 tensors; disassembled in well under a second
 
 _LITERALS = {"BINUNICODE", "SHORT_BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
