@@ -260,7 +260,7 @@ class AdaptiveLogSoftmaxWithLoss:
         gradients, _ = self._pull_back(cache, *self._logit_gradients(cache, q))
         return gradients
 
-    def loss_and_gradients(self, input, target, *, memory=2**28):
+    def loss_and_gradients(self, input, target, *, memory=2**28, out=None):
         """Loss and its gradients in one blocked pass: what to train with.
 
         The numbers of `forward` and then `backward`, to rounding, without a `Cache`: the logits of
@@ -275,41 +275,64 @@ class AdaptiveLogSoftmaxWithLoss:
             and the number of classes.  Less memory means smaller blocks; where not a few rows of a
             softmax fit, its logits are computed twice.  Beside this come some tens of kilobytes of
             Python's; float16 and a foreign byte order are converted whole; complex needs more.
+        out : Gradients, optional
+            Arrays to write the gradients into, whatever they hold: those of the last step, say.
+            Theirs are the shapes and the dtype of a result; they are C-contiguous, writeable, and
+            share no memory with each other, with input, target or weights.
 
         Returns
         -------
         loss : scalar, nats; the shape of target with reduction "none"
         Gradients
-            Of that loss, or of its sum with reduction "none".
+            Of that loss, or of its sum with reduction "none"; `out`, if there is one.
 
         Notes
         -----
-        One transfer from the device.
+        One transfer from the device.  Where gradients are large, `out` saves the system's making of
+        fresh pages: up to a fifth of a step.
 
         Raises
         ------
         TypeError, ValueError
-            As `forward`; and if `memory` does not hold one row and one class.
+            As `forward`; if `memory` does not hold one row and one class; if `out` does not fit.
+            Then nothing is written.
+
+        Examples
+        --------
+        >>> asm = AdaptiveLogSoftmaxWithLoss(4, 6, cutoffs=[2, 4], div_value=2.0, rng=0)
+        >>> grads = None
+        >>> for step in range(3):
+        ...     loss, grads = asm.loss_and_gradients(np.ones((2, 4)), np.array([0, 5]), out=grads)
         """
         x, y, parameters, dtype = self._examples(input, target)
+        if out is not None:
+            self._check_out(out, input, target, y.shape, dtype)
         routing = route(y.reshape(-1), self._cutoffs, self.ignore_index)
         xp = array_namespace(x)
         wide = working_type(dtype)
         scale = max(routing.n_kept, 1) if self.reduction == "mean" else 1
         q = (xp.zeros(x.shape[0], dtype=wide) - 1) / scale                  # (N,)
-        paths, parts = zip(*_parts(routing, parameters))
         memory = integer("memory", memory, minimum=1)
-        output, dx, found = fused.backpropagate(parts, x, q, memory)
-        leaves = {}
-        for path, (projection, weight, bias) in zip(paths, found):
-            if path == "head":
-                leaves["head.weight"], leaves["head.bias"] = weight, bias
-            else:
-                leaves[f"{path}.0.weight"], leaves[f"{path}.1.weight"] = projection, weight
-        gradients = Parameters.from_items(leaves)
+        dx, tree = out if out is not None and dtype == wide else (
+            xp.empty(x.shape, dtype=wide),
+            parameters.map(lambda leaf: xp.empty(leaf.shape, dtype=wide)))
+        output = fused.backpropagate(_parts(routing, parameters), x, q, memory,
+                                     dx.reshape(x.shape), _leaves(tree))
         loss = self._reduce(output, routing.n_kept)
+        gradients = self._result(dx, tree, y.shape, dtype)
+        if out is not None and dtype != wide:
+            for leaf, found in zip(_paths(out).values(), _paths(gradients).values()):
+                leaf[...] = found
         return (rounded(loss, dtype).reshape(loss.shape and y.shape)[()],
-                self._result(dx, gradients, y.shape, dtype))
+                gradients if out is None else out)
+
+    def _check_out(self, out, input, target, shape, dtype):
+        """Refuse an `out` into which the gradients of a batch cannot be written."""
+        if not isinstance(out, Gradients):
+            raise TypeError(f"out should be a Gradients, but found {type(out).__name__}")
+        shapes = {"input": (*shape, self.in_features), **self._shapes()}
+        read = {"input": input, "target": target, **dict(self._parameters.items())}
+        checks.writable(_paths(out), shapes, dtype, read)
 
     def _examples(self, input, target):
         """The checked batch: rows (N, D), targets, weights to compute with, dtype of results."""
@@ -696,13 +719,21 @@ class AdaptiveLogSoftmaxWithLoss:
 
 
 def _parts(routing, parameters):
-    """The head and the clusters: path, and what of the batch goes through."""
-    yield "head", fused.SubSoftmax(routing.kept, routing.head_column, None, parameters.head.weight,
-                                   parameters.head.bias)
-    for i, cluster in enumerate(parameters.tail):
-        yield f"tail.{i}", fused.SubSoftmax(
-            routing.rows[i], routing.relative_target[i], cluster.projection.weight,
-            cluster.output.weight, None)
+    """The head and the clusters, and what of the batch goes through."""
+    rows = (routing.kept, *routing.rows)
+    index = (routing.head_column, *routing.relative_target)
+    return [fused.SubSoftmax(*part) for part in zip(rows, index, *zip(*_leaves(parameters)))]
+
+
+def _leaves(tree):
+    """(projection, weight, bias) of the head and of each cluster, None for what is not there."""
+    clusters = [(cluster.projection.weight, cluster.output.weight, None) for cluster in tree.tail]
+    return [(None, tree.head.weight, tree.head.bias), *clusters]
+
+
+def _paths(gradients):
+    """Path -> array of `Gradients`."""
+    return {"input": gradients.input, **dict(gradients.parameters.items())}
 
 
 def _initial(shapes, rng, dtype):

@@ -19,11 +19,12 @@ _LIBRARIES = {"cupy": "ndarray"}   # module, if imported -> array class; tests r
 
 FUNCTIONS = frozenset("""
     arange arctan2 argsort array asarray concatenate cumsum empty exp expm1 float64 int64 isnan
-    log1p matmul ndarray ones partition searchsorted sort stack take_along_axis where zeros
+    log1p matmul may_share_memory ndarray ones partition searchsorted sort stack take_along_axis
+    where zeros
     """.split())
 METHODS = frozenset("""
-    T any argmax astype copy dtype imag itemsize max min ndim nonzero ravel real reshape shape
-    size sum
+    T any argmax astype copy dtype flags imag itemsize max min ndim nonzero ravel real reshape
+    shape size sum
     """.split())
 
 

@@ -72,3 +72,39 @@ def upstream(name, value, other, shape, dtype, xp):
         raise ValueError(f"Mismatch in shape: {name} has a shape of {value.shape} "
                          f"and {other} has a shape of {shape}.")
     return value
+
+
+def writable(leaves, shapes, dtype, read):
+    """Arrays `leaves`, by path, must be such that a result can be written into them.
+
+    Parameters
+    ----------
+    leaves : mapping from str to array
+    shapes : mapping from str to tuple
+        Shape of the result at each path.
+    dtype : dtype
+        Of the result.
+    read : mapping from str to array or other object
+        What they may share no memory with, beside each other.
+    """
+    if leaves.keys() != shapes.keys():
+        raise ValueError(f"out should hold {', '.join(shapes)}, but found {', '.join(leaves)}")
+    xp = array_namespace(*read.values(), *leaves.values())
+    for path, leaf in leaves.items():
+        if not isinstance(leaf, xp.ndarray):
+            raise TypeError(f"{path} of out should be an array, but found {type(leaf).__name__}")
+        if leaf.dtype != dtype:
+            raise TypeError(f"{path} of out should be {dtype}, but found {leaf.dtype}")
+        if leaf.shape != shapes[path]:
+            raise ValueError(f"{path} of out should have shape {shapes[path]}, "
+                             f"but found {leaf.shape}")
+        if not leaf.flags.c_contiguous:
+            raise ValueError(f"{path} of out should be C-contiguous, but it is not")
+        if not getattr(leaf.flags, "writeable", True):                      # CuPy's always are
+            raise ValueError(f"{path} of out should be writeable, but it is read-only")
+    taken = dict(read)
+    for path, leaf in leaves.items():
+        for name, other in taken.items():
+            if isinstance(other, xp.ndarray) and xp.may_share_memory(leaf, other):
+                raise ValueError(f"{path} of out shares memory with {name}")
+        taken[f"{path} of out"] = leaf

@@ -41,8 +41,8 @@ class SubSoftmax(NamedTuple):
     bias: Array | None              # (K,)
 
 
-def backpropagate(parts, x, q, memory):
-    """Log p of the entries that each row picks, and the gradients of L = Σ q · output.
+def backpropagate(parts, x, q, memory, dx, gradients):
+    """Log p of the entries that each row picks; the gradients of L = Σ q · output are written.
 
     Parameters
     ----------
@@ -52,14 +52,15 @@ def backpropagate(parts, x, q, memory):
         dL/d output.
     memory : int
         Bytes to use beside the result.
+    dx : (N, D) array of q's dtype
+        Written, whatever it holds.
+    gradients : list of (dprojection, dweight, dbias), (H, D), (K, H), (K,) arrays of q's dtype
+        Written, whatever they hold: those of each part, None for what it does not have.
 
     Returns
     -------
     output : (N,) array
         Of each row the sum over the parts that it goes through; 0 for a row of none.
-    dx : (N, D) array
-    gradients : list of [dprojection, dweight, dbias], (H, D), (K, H), (K,) arrays
-        Of each part; None for what it does not have.
 
     Raises
     ------
@@ -68,22 +69,23 @@ def backpropagate(parts, x, q, memory):
     """
     xp = array_namespace(x, parts[0].weight)
     _check_memory(parts, x.shape[1], q.dtype.itemsize, memory)
-    output, dx = xp.zeros(x.shape[0], dtype=q.dtype), xp.zeros(x.shape, dtype=q.dtype)
-    return output, dx, [_add(part, x, q, output, dx, memory, part is parts[0]) for part in parts]
+    output = xp.zeros(x.shape[0], dtype=q.dtype)
+    dx[...] = 0
+    for part, leaves in zip(parts, gradients):
+        _add(part, x, q, memory, output, dx, leaves, part is parts[0])
+    return output
 
 
-def _add(part, x, q, output, dx, memory, first):
+def _add(part, x, q, memory, output, dx, gradients, first):
     """Add one part to `output` and `dx`, of which the first part finds zeros; its gradients."""
     xp = array_namespace(x)
     n_rows, k = part.index.shape[0], part.weight.shape[0]
-    like = xp.empty if n_rows else xp.zeros             # the first block writes, others add
-    leaves = (part.projection, part.weight, part.bias)
-    gradients = [None if leaf is None else like(leaf.shape, dtype=q.dtype) for leaf in leaves]
-    if part.bias is not None:
-        gradients[2] = xp.zeros(k, dtype=q.dtype)       # this one is added to from the start
-    if not n_rows:
-        return gradients
     dprojection, dweight, dbias = gradients
+    for leaf in gradients if not n_rows else (dbias,):  # the others: the first block writes
+        if leaf is not None:
+            leaf[...] = 0
+    if not n_rows:
+        return
     r, c, room = _cut(part, x.shape[1], q.dtype.itemsize, memory)
     beside = n_rows * _beside(part, x.shape[1])
     spare = memory // q.dtype.itemsize - beside if r * c == n_rows * k else 0
@@ -105,7 +107,6 @@ def _add(part, x, q, output, dx, memory, first):
             dh = dh @ part.projection
         if not written:
             dx[rows] += dh
-    return gradients
 
 
 def _check_memory(parts, d, itemsize, memory):

@@ -174,3 +174,28 @@ def test_memory_that_holds_no_row_and_class_is_refused_with_what_it_takes():
         wide().loss_and_gradients(X, Y, memory=8)
     with pytest.raises(TypeError, match="positional"):
         wide().loss_and_gradients(X, Y, 2 ** 20)
+
+
+def filled(layer, shape, dtype, value=np.nan):
+    """`Gradients` of a batch of that shape, full of something else."""
+    tree = layer.parameters.map(lambda leaf: np.full(leaf.shape, value, dtype))
+    return Gradients(np.full((*shape, layer.in_features), value, dtype), tree)
+
+
+@pytest.mark.parametrize("memory", MEMORY)
+@pytest.mark.parametrize("dtype", REAL + COMPLEX)
+@pytest.mark.parametrize("shape", [(), (0,), (56,), (2, 7, 4)], ids=str)
+def test_out_takes_the_same_bits_whatever_it_held(shape, dtype, memory):
+    layer, n = wide(dtype, ignore_index=35), int(np.prod(shape))
+    x, y = X[:n].astype(dtype).reshape(*shape, 6), Y[:n].reshape(shape)
+    loss, gradients = layer.loss_and_gradients(x, y, memory=size(memory, dtype))
+    out = filled(layer, shape, dtype)
+    again, found = layer.loss_and_gradients(x, y, memory=size(memory, dtype), out=out)
+    assert same(loss, again) and same(gradients, found) and same(gradients, out)
+
+
+def test_out_need_not_be_of_the_batch_that_was_before_it():
+    layer, out = wide(), filled(wide(), (8,), "float64")
+    for y in (Y[:8], Y[3:11], Y[:8] * 0):               # at last, clusters of no target
+        assert same(layer.loss_and_gradients(X[:8], y, out=out)[1],
+                    layer.loss_and_gradients(X[:8], y)[1])

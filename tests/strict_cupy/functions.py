@@ -176,6 +176,14 @@ def get_array_module(*args):
     return sys.modules[__package__] if own else np
 
 
+def may_share_memory(*args, **keywords):
+    """An answer of the host, from addresses alone: no wait."""
+    bound = _bound("may_share_memory", args, keywords)
+    if not all(isinstance(bound[name], ndarray) for name in "ab"):
+        raise TypeError("cupy.may_share_memory: only arrays of the device")
+    return bool(np.may_share_memory(bound["a"]._data, bound["b"]._data))
+
+
 def matmul(*args, **keywords):
     bound = _bound("matmul", args, keywords)
     a, b = bound.pop("args")
@@ -188,7 +196,7 @@ def matmul(*args, **keywords):
 
 SPECIAL = {f.__name__: f for f in (
     array, asarray, asnumpy, empty, where, searchsorted, take_along_axis, sort, argsort, matmul,
-    get_array_module)}
+    may_share_memory, get_array_module)}
 REFUSED = {
     "empty_like": "not modelled: use empty", "take": "index instead", "put": "repeated places",
     "place": "not modelled", "copyto": "not modelled", "fromfunction": "not modelled",

@@ -12,7 +12,6 @@ from npadasoft._version import __version__
 from npadasoft.conformance.messages import DTYPES, PortInfo
 from npadasoft.conformance.ports.ours import Ours, named
 from npadasoft.cutoffs import route
-from npadasoft.parameters import Parameters
 
 
 class Blocked(Ours):
@@ -42,15 +41,13 @@ class Blocked(Ours):
         """Log-probability of each target, and the gradients of Σ q · output, in blocks."""
         x, y, parameters, dtype = layer._examples(input, target)
         routing = route(y.reshape(-1), layer._cutoffs, layer.ignore_index)
-        paths, parts = zip(*adaptive._parts(routing, parameters))
+        dx = np.empty(x.shape, x.dtype)
+        tree = parameters.map(lambda leaf: np.empty(leaf.shape, x.dtype))
         with _blocks(self.rows, self.classes):
-            output, dx, found = fused.backpropagate(parts, x, q.astype(x.dtype), _least(layer))
-        leaves: dict[str, np.ndarray] = {}
-        for path, gradients in zip(paths, found):
-            names = ("head.?", "head.weight", "head.bias") if path == "head" else (
-                f"{path}.0.weight", f"{path}.1.weight", f"{path}.?")
-            leaves |= {name: a for name, a in zip(names, gradients) if a is not None}
-        return output, layer._result(dx, Parameters.from_items(leaves), y.shape, dtype)
+            output = fused.backpropagate(adaptive._parts(routing, parameters), x,
+                                         q.astype(x.dtype), _least(layer), dx,
+                                         adaptive._leaves(tree))
+        return output, layer._result(dx, tree, y.shape, dtype)
 
 
 class OneRow(Blocked):
