@@ -77,8 +77,8 @@ class Candidates:
         for op, request in self.requests.items():
             taken = self.taken[op] = {"shapes", "check", "hidden_size"} if op == "shapes" else set()
             answer = Planted(_watched(taken)).run(request)
-            self._given[Layer, op] = answer, contents(answer)
             self.right[op] = contents(answer)
+            self._given[Layer, op] = answer, self.right[op]
             if answer.error:                            # it might have gone further
                 taken |= set(vars(Layer))
 
@@ -143,10 +143,16 @@ class _Key:
         return self.case is other.case and self.dtype == other.dtype
 
 
+@lru_cache(maxsize=None)
+def _in_a_run(dtype):
+    """The cases of a dtype as a run puts them, always the same objects."""
+    return [case for case in in_order(load()) if representable(case, dtype)]
+
+
 @lru_cache(maxsize=256)
 def _after_others(key):
     """(names, answers) of mistakes of state, after what may have been put before this case."""
-    cases = [c for c in in_order(load()) if representable(c, key.dtype)]
+    cases = _in_a_run(key.dtype)
     at = next((k for k, c in enumerate(cases) if c["id"] == key.case["id"]), 0)
     found = []
     for before in (*(cases[max(at - n, 0):at] for n in (1, 2, 3)), [key.case]):
