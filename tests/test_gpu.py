@@ -68,6 +68,8 @@ def test_every_method_agrees_with_numpy_to_rounding(cp, dtype, n):
     agree_all(device.log_prob_backward(X, cp.asarray(grad)), host.log_prob_backward(x, grad),
               model.log_prob_gradients(grad))
     loss, grads = device.loss_and_gradients(X, Y)
+    _, written = device.loss_and_gradients(X, Y, out=grads)
+    assert written is grads
     agree_all(grads, host.loss_and_gradients(x, y)[1],
               model.gradients(y, np.zeros(n), 1.0, "mean"))
     for found in (got.loss, loss):
