@@ -278,7 +278,7 @@ class AdaptiveLogSoftmaxWithLoss:
         out : Gradients, optional
             Arrays to write the gradients into, whatever they hold: those of the last step, say.
             Theirs are the shapes and the dtype of a result; they are C-contiguous, writeable, and
-            share no memory with each other, with input, target or weights.
+            none overlaps another, input, target or a weight in memory.  One thread at a time.
 
         Returns
         -------
@@ -288,14 +288,15 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        One transfer from the device.  Where gradients are large, `out` saves the system's making of
-        fresh pages: up to a fifth of a step.
+        One transfer from the device.  Where gradients take many megabytes, `out` saves the system
+        the making of fresh pages; where they are small, or float16, it gains nothing.
 
         Raises
         ------
         TypeError, ValueError
             As `forward`; if `memory` does not hold one row and one class; if `out` does not fit.
-            Then nothing is written.
+            Then nothing is written.  (An error in the middle, of too little memory say, leaves
+            `out` half written, and good for the next step.)
 
         Examples
         --------
@@ -313,9 +314,11 @@ class AdaptiveLogSoftmaxWithLoss:
         scale = max(routing.n_kept, 1) if self.reduction == "mean" else 1
         q = (xp.zeros(x.shape[0], dtype=wide) - 1) / scale                  # (N,)
         memory = integer("memory", memory, minimum=1)
-        dx, tree = out if out is not None and dtype == wide else (
-            xp.empty(x.shape, dtype=wide),
-            parameters.map(lambda leaf: xp.empty(leaf.shape, dtype=wide)))
+        if out is not None and dtype == wide:           # asarray: subclasses have other products
+            dx, tree = xp.asarray(out.input), out.parameters.map(xp.asarray)
+        else:
+            dx = xp.empty(x.shape, dtype=wide)
+            tree = parameters.map(lambda leaf: xp.empty(leaf.shape, dtype=wide))
         output = fused.backpropagate(_parts(routing, parameters), x, q, memory,
                                      dx.reshape(x.shape), _leaves(tree))
         loss = self._reduce(output, routing.n_kept)
@@ -328,8 +331,11 @@ class AdaptiveLogSoftmaxWithLoss:
 
     def _check_out(self, out, input, target, shape, dtype):
         """Refuse an `out` into which the gradients of a batch cannot be written."""
-        if not isinstance(out, Gradients):
-            raise TypeError(f"out should be a Gradients, but found {type(out).__name__}")
+        for name, value, kind in (("out", out, Gradients),
+                                  ("parameters of out", getattr(out, "parameters", 0), Parameters)):
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} should be a {kind.__name__}, "
+                                f"but found {type(value).__name__}")
         shapes = {"input": (*shape, self.in_features), **self._shapes()}
         read = {"input": input, "target": target, **dict(self._parameters.items())}
         checks.writable(_paths(out), shapes, dtype, read)

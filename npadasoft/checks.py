@@ -84,8 +84,8 @@ def writable(leaves, shapes, dtype, read):
         Shape of the result at each path.
     dtype : dtype
         Of the result.
-    read : mapping from str to array or other object
-        What they may share no memory with, beside each other.
+    read : mapping from str to array_like
+        What they may not overlap in memory, beside each other: from the first number to the last.
     """
     if leaves.keys() != shapes.keys():
         raise ValueError(f"out should hold {', '.join(shapes)}, but found {', '.join(leaves)}")
@@ -102,9 +102,10 @@ def writable(leaves, shapes, dtype, read):
             raise ValueError(f"{path} of out should be C-contiguous, but it is not")
         if not getattr(leaf.flags, "writeable", True):                      # CuPy's always are
             raise ValueError(f"{path} of out should be writeable, but it is read-only")
-    taken = dict(read)
+    taken = {name: value if isinstance(value, xp.ndarray) else as_array(value, xp)
+             for name, value in read.items()}
     for path, leaf in leaves.items():
         for name, other in taken.items():
-            if isinstance(other, xp.ndarray) and xp.may_share_memory(leaf, other):
-                raise ValueError(f"{path} of out shares memory with {name}")
+            if xp.may_share_memory(leaf, other):
+                raise ValueError(f"{path} of out overlaps {name} in memory")
         taken[f"{path} of out"] = leaf

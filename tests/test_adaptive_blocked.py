@@ -182,8 +182,8 @@ def filled(layer, shape, dtype, value=np.nan):
     return Gradients(np.full((*shape, layer.in_features), value, dtype), tree)
 
 
-@pytest.mark.parametrize("memory", MEMORY)
-@pytest.mark.parametrize("dtype", REAL + COMPLEX)
+@pytest.mark.parametrize("dtype, memory", [("float64", memory) for memory in MEMORY] + [
+    (dtype, WHOLE_ROWS) for dtype in REAL + COMPLEX if dtype != "float64"])
 @pytest.mark.parametrize("shape", [(), (0,), (56,), (2, 7, 4)], ids=str)
 def test_out_takes_the_same_bits_whatever_it_held(shape, dtype, memory):
     layer, n = wide(dtype, ignore_index=35), int(np.prod(shape))
