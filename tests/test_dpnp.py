@@ -36,7 +36,15 @@ from test_gpu import (  # noqa: E402, F401
 
 from npadasoft import AdaptiveLogSoftmaxWithLoss, arrays  # noqa: E402
 
+def may_share_memory(a, b):
+    """CuPy's and NumPy's, which dpnp has not, of contiguous arrays."""
+    first, second = (array.get_array() for array in (a, b))
+    return (first._pointer < second._pointer + b.nbytes
+            and second._pointer < first._pointer + a.nbytes)
+
+
 use(dpnp, "?bhilqBHILQfdFD")            # no float16 on this device
+dpnp.may_share_memory = may_share_memory
 OTHER_BITS = {      # test: which bits of NumPy's it asks for
     "test_eight_threads_get_the_bits_of_one": "dpnp's sums depend on its own threads",
     "test_half_precision_is_single_precision_rounded_once": "float16 stays on NumPy: not its bits",
