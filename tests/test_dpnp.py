@@ -36,6 +36,7 @@ from test_gpu import (  # noqa: E402, F401
 
 from npadasoft import AdaptiveLogSoftmaxWithLoss, arrays  # noqa: E402
 
+
 def may_share_memory(a, b):
     """CuPy's and NumPy's, which dpnp has not, of contiguous arrays."""
     first, second = (array.get_array() for array in (a, b))
