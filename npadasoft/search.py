@@ -122,10 +122,10 @@ def _smallest(key, k):
     """
     xp = array_namespace(key)
     limit = xp.partition(key, k - 1, axis=-1)[:, k - 1, None]
-    below = key <= limit                                                    # (R, K)
-    if below.sum() != k * key.shape[0]:                 # equal values straddle the k-th place
+    places = (key <= limit).reshape(-1).nonzero()[0]    # flat: a tenth of the time of two axes
+    if places.size != k * key.shape[0]:                 # equal values straddle the k-th place
         return None
-    places = below.nonzero()[1].reshape(-1, k)          # by place
+    places = places.reshape(-1, k) % key.shape[1]
     order = xp.argsort(xp.take_along_axis(key, places, -1), kind="stable")
     return xp.take_along_axis(places, order, -1)
 
@@ -143,7 +143,10 @@ def _merged(values, index, k):
 def _key(values):
     """What to sort by: the largest first, nan before all."""
     xp = array_namespace(values)
-    return xp.where(xp.isnan(values.real), -float("inf"), -values.real)
+    key, nan = -values.real, xp.isnan(values.real)
+    if not is_host(xp) or nan.any():                    # without nan, on the host a pass is saved
+        key = xp.where(nan, -float("inf"), key)
+    return key
 
 
 def _rounds(columns, may_win, cutoffs):
