@@ -71,25 +71,30 @@ def backpropagate(parts, x, q, memory, dx, gradients):
     _check_memory(parts, x.shape[1], q.dtype.itemsize, memory)
     output = xp.zeros(x.shape[0], dtype=q.dtype)
     dx[...] = 0
-    for part, leaves in zip(parts, gradients):
-        _add(part, x, q, memory, output, dx, leaves, part is parts[0])
+    budget = memory // q.dtype.itemsize
+    cuts = [_cut(part, x.shape[1], budget) for part in parts]
+    largest, free = max(r * c for r, c, _, _ in cuts), min(free for *_, free in cuts)
+    shared = largest <= free                            # then all parts work in one buffer
+    work = xp.empty(max(largest, min(KEPT // q.dtype.itemsize, free)) if shared else 0,
+                    dtype=q.dtype)
+    for part, leaves, (r, c, room, _) in zip(parts, gradients, cuts):
+        if not shared:
+            work = None                                 # before the next one is made
+            work = xp.empty(r * c, dtype=q.dtype)
+        _add(part, x, q, (r, c, room, work), output, dx, leaves, part is parts[0])
     return output
 
 
-def _add(part, x, q, memory, output, dx, gradients, first):
+def _add(part, x, q, block, output, dx, gradients, first):
     """Add one part to `output` and `dx`, of which the first part finds zeros; its gradients."""
     xp = array_namespace(x)
-    n_rows, k = part.index.shape[0], part.weight.shape[0]
+    (r, c, room, work), n_rows, k = block, part.index.shape[0], part.weight.shape[0]
     dprojection, dweight, dbias = gradients
     for leaf in gradients if not n_rows else (dbias,):  # the others: the first block writes
         if leaf is not None:
             leaf[...] = 0
     if not n_rows:
         return
-    r, c, room = _cut(part, x.shape[1], q.dtype.itemsize, memory)
-    beside = n_rows * _beside(part, x.shape[1])
-    spare = memory // q.dtype.itemsize - beside if r * c == n_rows * k else 0
-    work = xp.empty(max(r * c, min(KEPT // q.dtype.itemsize, spare)), dtype=q.dtype)
     written = first and part.projection is None and isinstance(part.rows, slice)
     for a in range(0, n_rows, r):
         rows = slice(a, min(a + r, n_rows))
@@ -115,7 +120,7 @@ def _check_memory(parts, d, itemsize, memory):
     for part in parts:
         n_rows, (k, h) = part.index.shape[0], part.weight.shape
         beside = _beside(part, d)
-        least = max(least, min(n_rows * (k + beside),
+        least = max(least, min(n_rows * (k + beside) + 2 * k,
                                max(4 * max(d, h), -(-4 * (beside + 1) // 3))))
     if memory // itemsize < least:
         raise ValueError(f"memory should be at least {least * itemsize} bytes for one row and one "
@@ -131,19 +136,31 @@ def _beside(part, d):
     return 8 + (3 * d if part.projection is None else max(d + 3 * h, 3 * d + h))
 
 
-def _cut(part, d, itemsize, memory):
-    """Rows and classes of a block, and the numbers that a slice of a gradient may take."""
+def _cut(part, d, budget):
+    """How a part is cut so that its blocks take `budget` numbers at the most.
+
+    Returns
+    -------
+    r, c : int
+        Rows and classes of a block.
+    room : int
+        Numbers that a slice of a gradient may take.
+    free : int
+        Numbers that are left for the logits of a block: r · c at the least.
+    """
     n_rows, k = part.index.shape[0], part.weight.shape[0]
-    budget = memory // itemsize
-    beside = _beside(part, d)
-    if budget >= n_rows * (k + beside):                 # one block: nothing is added up
-        return n_rows, k, budget
+    beside, sums = _beside(part, d), int(part.bias is not None)
+    ones = (1 + sums) * k                               # and the sums of columns of a block
+    if budget >= n_rows * (k + beside) + ones:          # one block: nothing is added up
+        return n_rows, k, budget, budget - ones - n_rows * beside
     room = budget // 4
-    r, c = (budget - room) // (k + beside), k
+    budget -= room
+    r, c = min(n_rows, (budget - ones) // (k + beside)), k
     if r < min(n_rows, FEW_ROWS):
-        r = max(1, min(n_rows, 8 * FEW_ROWS, (budget - room) // (2 * beside)))
-        c = min(k, (budget - room) // r - beside)
-    return min(r, n_rows), c, room
+        r = max(1, min(n_rows, 8 * FEW_ROWS, budget // (2 * beside)))
+        c = max(1, min(k - 1, (budget - r * beside) // (r + sums)))
+        ones = sums * c
+    return r, c, room, budget - ones - r * beside
 
 
 def _whole(part, h, index, q, work, c, room, first, dh, dweight, dbias):

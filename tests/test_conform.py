@@ -488,10 +488,10 @@ def test_blocks_have_the_size_that_is_asked_for_and_only_as_long():
 
     part = fused.SubSoftmax(None, np.zeros(9), None, np.zeros((5, 4)), None)
     with _blocks(2, 3):
-        assert fused._cut(part, 4, 8, 1)[:2] == (2, 3)
+        assert fused._cut(part, 4, 1)[:2] == (2, 3)
     with _blocks(None, None):
-        assert fused._cut(part, 4, 8, 10**6)[:2] == (9, 5)
-    assert fused._cut(part, 4, 8, 10**6)[:2] == (9, 5)
+        assert fused._cut(part, 4, 10**6)[:2] == (9, 5)
+    assert fused._cut(part, 4, 10**6)[:2] == (9, 5)
 
 
 # ------------------------------------------------------------------ reports for machines

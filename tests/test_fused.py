@@ -77,11 +77,11 @@ def test_blocks_of_any_size_give_the_numbers_of_forward_and_backward(
 
 def test_one_row_and_one_class_at_a_time_is_the_same(monkeypatch):
     layer, x, y = problem(1, 7, 5, 30, [6, 17])
-    monkeypatch.setattr(fused, "_cut", lambda part, *_: (1, 1, 1))
+    monkeypatch.setattr(fused, "_cut", lambda part, *_: (1, 1, 1, 1))
     assert_same(layer, x, y, 2**28)
-    monkeypatch.setattr(fused, "_cut", lambda part, *_: (3, part.weight.shape[0], 1))
+    monkeypatch.setattr(fused, "_cut", lambda part, *_: (3, part.weight.shape[0], 1, 999))
     assert_same(layer, x, y, 2**28)
-    monkeypatch.setattr(fused, "_cut", lambda part, *_: (7, 4, 1))
+    monkeypatch.setattr(fused, "_cut", lambda part, *_: (7, 4, 1, 28))
     assert_same(layer, x, y, 2**28)
 
 
@@ -91,7 +91,7 @@ def test_one_row_and_one_class_at_a_time_is_the_same(monkeypatch):
 def test_a_confident_example_keeps_its_digits_in_every_cut(monkeypatch, gap, offset, cut):
     rows, classes, room = cut
     monkeypatch.setattr(fused, "_cut",
-                        lambda part, *_: (rows, min(classes, len(part.weight)), room))
+                        lambda part, *_: (rows, min(classes, len(part.weight)), room, 99))
     layer = AdaptiveLogSoftmaxWithLoss(1, 13, [12], 1.0, head_bias=True, rng=0)
     zero = layer.parameters.map(lambda w: 0 * w)
     zero.head.bias[:] = offset - gap
@@ -112,7 +112,7 @@ def test_masked_classes_do_not_disturb_the_tiles(monkeypatch):
     layer, y = layer.with_parameters(tree), np.array([4, 5, 8, 10, 19])
     (_, loss), cache = layer.forward(x, y)
     expected = layer.backward(cache)
-    monkeypatch.setattr(fused, "_cut", lambda part, *_: (2, min(2, len(part.weight)), 1))
+    monkeypatch.setattr(fused, "_cut", lambda part, *_: (2, min(2, len(part.weight)), 1, 4))
     found_loss, found = layer.loss_and_gradients(x, y)
     assert abs(found_loss - loss) <= 100 * 2.0**-53 * loss
     for (_, a), (_, b) in zip(found.parameters.items(), expected.parameters.items()):
@@ -123,7 +123,7 @@ def test_masked_classes_do_not_disturb_the_tiles(monkeypatch):
 @pytest.mark.parametrize("n, c, memory", [
     (2_000, 3_000, 2**28), (4_000, 3_000, 2**28), (2_000, 3_000, 2**21), (4_000, 3_000, 2**21),
     (8_000, 3_000, 2**21), (500, 15_000, 2**19), (500, 30_000, 2**19), (500, 3_000, 2**17),
-    (500, 30_000, 2**17)])
+    (500, 30_000, 2**17), (1, 40_000, 2**20), (50, 40_000, 2**22)])
 def test_a_step_stays_within_its_memory_whatever_the_batch_and_the_classes(n, c, memory):
     layer, x, y = problem(0, n, 32, c, [c // 10, c // 3], 4.0, dtype="float32")
     layer.loss_and_gradients(x, y, memory=memory)       # imports and caches are no part of it
@@ -194,7 +194,7 @@ def test_a_row_with_one_infinite_logit_is_nan_in_every_cut(monkeypatch, cut):
     layer = layer.with_parameters(tree)
     x, y = np.array([[np.inf]]), np.array([1])
     monkeypatch.setattr(fused, "_cut",
-                        lambda part, *_: (rows, min(classes, len(part.weight)), room))
+                        lambda part, *_: (rows, min(classes, len(part.weight)), room, 99))
     with np.errstate(invalid="ignore"):
         assert np.isnan(layer(x, y).loss) and np.isnan(layer.log_prob(x)[0, :2]).all()
         assert np.isnan(layer.loss_and_gradients(x, y)[0])

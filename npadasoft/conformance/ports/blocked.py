@@ -80,9 +80,10 @@ def _blocks(rows, classes):
     """Blocks of so many rows and classes, whatever the memory."""
     cut = fused._cut
 
-    def forced(part, d, itemsize, memory):
+    def forced(part, d, budget):
         n, (k, h) = part.index.shape[0], part.weight.shape
-        return min(rows, n), min(classes or k, k), max(d, h)
+        r, c = min(rows, n), min(classes or k, k)
+        return r, c, max(d, h), r * c
 
     fused._cut = forced if rows else cut
     try:
