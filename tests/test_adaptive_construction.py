@@ -139,6 +139,11 @@ def test_a_div_value_of_zero_is_refused(zero):
         AdaptiveLogSoftmaxWithLoss(4, 9, [2], zero)
 
 
+def test_a_div_value_beyond_all_floats_is_refused():
+    with refuses(ValueError, f"div_value should be a finite number, but found {10**400}"):
+        AdaptiveLogSoftmaxWithLoss(4, 9, [2], 10**400)
+
+
 @pytest.mark.parametrize("value, shown", [
     (-2, "-2.0"), (-0.5, "-0.5"), (float("-inf"), "-inf"), (float("nan"), "nan"),
     (np.float64("nan"), "nan")], ids=shown)

@@ -199,3 +199,10 @@ def test_a_row_with_one_infinite_logit_is_nan_in_every_cut(monkeypatch, cut):
         assert np.isnan(layer(x, y).loss) and np.isnan(layer.log_prob(x)[0, :2]).all()
         assert np.isnan(layer.loss_and_gradients(x, y)[0])
         assert layer.predict(x)[0] == layer.topk(x, 1).index[0, 0] == 0
+
+
+def test_few_rows_of_wide_inputs_stay_within_their_memory():
+    layer, x, y = problem(0, 200, 3_000, 300, [100], 32.0, dtype="float32")
+    layer.loss_and_gradients(x, y, memory=2**21)
+    extra, _ = numpy_peak(lambda: layer.loss_and_gradients(x, y, memory=2**21))
+    assert extra <= 2**21 + 64 * 200 + 40_000
