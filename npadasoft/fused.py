@@ -119,9 +119,9 @@ def _check_memory(parts, d, itemsize, memory):
     least = 0
     for part in parts:
         n_rows, (k, h) = part.index.shape[0], part.weight.shape
-        beside = _beside(part, d)
-        least = max(least, min(n_rows * (k + beside) + 2 * k,
-                               max(4 * max(d, h), -(-4 * (beside + 1) // 3))))
+        beside, sums = _beside(part, d), int(part.bias is not None)
+        least = max(least, min(n_rows * (k + beside) + (1 + sums) * k,
+                               max(4 * max(d, h), -(-4 * (beside + 1 + sums) // 3))))
     if memory // itemsize < least:
         raise ValueError(f"memory should be at least {least * itemsize} bytes for one row and one "
                          f"class, but found {memory}")

@@ -206,3 +206,17 @@ def test_few_rows_of_wide_inputs_stay_within_their_memory():
     layer.loss_and_gradients(x, y, memory=2**21)
     extra, _ = numpy_peak(lambda: layer.loss_and_gradients(x, y, memory=2**21))
     assert extra <= 2**21 + 64 * 200 + 40_000
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("d, k", [(3, 40), (16, 7), (200, 90)])
+def test_at_the_least_memory_every_block_has_room_for_its_logits(d, k, bias):
+    weight = np.zeros((k, d))
+    part = fused.SubSoftmax(slice(None), np.zeros(5, int), None, weight,
+                            np.zeros(k) if bias else None)
+    with pytest.raises(ValueError, match="at least") as caught:
+        fused._check_memory([part], d, 8, 8)
+    least = int(str(caught.value).split("at least ")[1].split()[0])
+    for budget in range(least // 8, 6 * (k + 4 * d)):
+        r, c, _, free = fused._cut(part, d, budget)
+        assert 1 <= r * c <= free
