@@ -80,7 +80,7 @@ def test_the_table_prints_every_row_and_every_finding(capsys):
 def test_readme_and_the_figures_show_what_is_printed():
     printed = table.lines(STATE)
     assert (HERE / "figures" / "ports.txt").read_text() == "\n".join(printed) + "\n"
-    readme = (HERE.parent / "README.md").read_text()
+    readme = (Path(table.__file__).parents[1] / "README.md").read_text()
     rows = [table.ran(name, row) for name, row in STATE.items()]
     head = printed[:printed.index(rows[0]) - 1]
     assert "\n".join(["$ npadasoft ports", *head, "...", ""]) in readme

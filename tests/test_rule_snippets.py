@@ -1,4 +1,4 @@
-"""The rule in ten lines, as README has it in four languages, against the rule of the suite."""
+"""The rule in ten lines, as conformance/README.md has it in four languages, against the suite's."""
 
 import json
 import os

@@ -21,7 +21,7 @@ threadpoolctl = pytest.importorskip("threadpoolctl")
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (after the choice of what draws)
 
-FOLDER = Path(__file__).parent.parent / "notebooks"
+FOLDER = Path(__file__).parents[2] / "notebooks"
 NAMES = sorted(path.name for path in FOLDER.glob("[0-9]*.ipynb"))
 # a path of the machine that ran it; a host; a report of a failure
 PRIVATE = re.compile(r"/(home|tmp|work|root|Users)/|Traceback|\bWARNING\b")

@@ -1,0 +1,186 @@
+"""Nothing in prose is unexecuted: docstrings, and the code, commands and links of every README.
+
+In a page a `python` block runs in the namespace of those before it, and a `text` block right after
+it is what it prints.  A `console` block holds commands after `$`; those of
+npadasoft are run, and what stands below each is what it prints, where `...` stands for anything.
+"""
+import contextlib
+import doctest
+import importlib.util
+import io
+import json
+import os
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from witnesses import witness
+
+import npadasoft
+from npadasoft import cli
+from npadasoft.conformance import messages
+
+HOUSE = Path(__file__).parents[2]
+PAGES = {str(path.relative_to(HOUSE)): path.read_text() for path in
+         [HOUSE / "README.md", *sorted((HOUSE / "npadasoft").rglob("README.md"))]
+         if "text" not in path.parts}                   # the novels' own: where they are from
+README = PAGES["README.md"]
+ROOMS = ("gradcheck", "conformance", "interop", "planning", "training", "bench")
+MODULES = ["npadasoft", *(m.name for m in pkgutil.walk_packages(npadasoft.__path__, "npadasoft.")
+                          if not m.name.endswith("__main__") and ".templates" not in m.name)]
+SNIPPETS = Path(__file__).parents[1] / "rule_snippets"
+PORT = Path(__file__).parents[1] / "ports" / "plain_python.py"
+FENCED = re.compile(r"^(#+ [^\n]*)$|^```(\w*)\n(.*?)^```$", re.M | re.S)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+OURS = re.compile(r"`((?:npadasoft|tests|notebooks|findings)/[\w./*-]+)`")
+PUBLIC = ("https://arxiv.org/", "https://keepachangelog.com/")      # addresses of others
+SLOW = ("train", "bench", "ports", "conform --port", "gradcheck --port", "plan \"$(", "verify",
+        "vectors regenerate")     # minutes, or files of others: by hand, or in tests of their own
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_docstring_print_what_they_say(name):
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+def blocks(page):
+    """(heading, language, text, the text block after it or None) of a page, in order."""
+    found, heading = [], ""
+    for match in FENCED.finditer(page):
+        if match[1]:
+            heading = match[1]
+        else:
+            found.append([heading, match[2], match[3], None])
+            if match[2] == "text" and len(found) > 1 and found[-2][1] == "python":
+                found[-2][3] = match[3]
+    return found
+
+
+def commands(page):
+    """(command, what it prints) of the console blocks that are npadasoft's."""
+    for _, language, text, _ in blocks(page):
+        if language == "console":
+            for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+                command, _, printed = part.partition("\n")
+                if command.startswith("npadasoft ") and " -- " not in command and not any(
+                        command.startswith(f"npadasoft {slow}") for slow in SLOW):
+                    yield command, printed
+
+
+def anchors(page):
+    """The names that a heading can be linked to by: GitHub's, lower case with dashes."""
+    prose = re.sub(r"^```.*?^```$", "", page, flags=re.M | re.S)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", prose, re.M)}
+
+
+@contextlib.contextmanager
+def printing(folder):
+    before, stream = os.getcwd(), io.StringIO()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(stream):
+            yield stream
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_python_of_a_page_runs_and_prints_what_it_says(name, tmp_path):
+    namespace, absent = {"__name__": "readme"}, []
+    for heading, language, code, expected in blocks(PAGES[name]):
+        if language == "python":
+            needed = re.findall(r"# pip install (\w+)", code)
+            if not all(map(importlib.util.find_spec, needed)):
+                absent += needed
+                continue
+            with printing(tmp_path) as stream:
+                exec(compile(code, f"{name}: {heading}", "exec"), namespace)
+            if expected is not None:
+                assert stream.getvalue() == expected, heading
+    for package in absent:              # the skip comes when all that can run has run
+        witness(package)
+
+
+@pytest.mark.parametrize("language, file", [
+    ("python", "rule.py"), ("javascript", "rule.js"), ("r", "rule.R"), ("cpp", "rule.hpp")])
+def test_the_rule_in_other_languages_is_the_one_that_is_tested(language, file):
+    found = [text for _, lang, text, _ in blocks(PAGES["npadasoft/conformance/README.md"])
+             if lang == language]
+    assert (SNIPPETS / file).read_text() in found
+
+
+@pytest.mark.parametrize("command, expected", [pair for page in PAGES.values()
+                                               for pair in commands(page)],
+                         ids=lambda value: value[:40])
+def test_the_commands_of_a_page_print_what_it_says(command, expected, tmp_path):
+    with printing(tmp_path) as stream:
+        status = cli.main(shlex.split(command, comments=True)[1:])
+    assert status == 0
+    if expected.strip():
+        pattern = "".join(".*?" if part == "..." else re.escape(part)
+                          for part in re.split(r"(\.\.\.)", expected.strip()))
+        assert re.fullmatch(pattern, stream.getvalue().strip(), re.S), stream.getvalue()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_of_a_page_leads_somewhere(name):
+    folder = (HOUSE / name).parent
+    for target in LINK.findall(PAGES[name]):
+        if not target.startswith(PUBLIC):
+            path, _, anchor = target.partition("#")
+            assert ":" not in path and not path.startswith("/"), f"not relative: {target}"
+            there = (folder / path).resolve() if path else HOUSE / name
+            assert there.exists(), target
+            assert not anchor or anchor in anchors(there.read_text()), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_file_that_a_page_names_exists(name):
+    for path in OURS.findall(PAGES[name]):
+        assert list(HOUSE.glob(path)), path
+
+
+def test_a_port_answers_as_the_page_of_the_protocol_says():
+    page = PAGES["npadasoft/conformance/README.md"]
+    text, = (block[2] for block in blocks(page) if block[0] == "## The protocol on one page")
+    spoken = [(said[0], json.loads(said[1:]))
+              for said in re.split(r"^(?=[<>] )", text, flags=re.M)[1:]]
+    asked = "".join(json.dumps(message) + "\n" for who, message in spoken if who == ">")
+    answers = subprocess.run([sys.executable, PORT], input=asked, text=True, capture_output=True,
+                             timeout=60, check=True).stdout.splitlines()
+    expected = [message for who, message in spoken if who == "<"]
+    assert [who for who, _ in spoken] == [">", "<"] * len(expected) + [">"]
+    assert [{"seq": None, **message} for message in expected] == list(map(json.loads, answers))
+
+
+def test_the_page_of_the_protocol_names_what_index_base_shifts():
+    page = PAGES["npadasoft/conformance/README.md"]
+    shifts = re.search(r"It shifts(.*?), and nothing else", page, re.S)[1]
+    assert set(re.findall(r"`([\w.*]+)`", shifts)) == {*messages.SHIFTED_TENSORS, "ignore_index"}
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) <= 220
+
+
+def test_readme_leads_to_every_room_every_file_of_the_layer_and_every_command():
+    for room in ROOMS:
+        assert f"](npadasoft/{room}/README.md)" in README
+    for name in ("reference", "cutoffs", "functional", "adaptive", "search", "parameters", "arrays",
+                 "checks", "fused"):
+        assert f"`{name}.py`" in README
+    for command in cli.COMMANDS:
+        assert f"npadasoft {command}" in README
+
+
+def test_the_blocks_of_the_pages_are_found():
+    kinds = {block[1] for page in PAGES.values() for block in blocks(page)}
+    assert {"python", "text", "console", "javascript", "r", "cpp"} <= kinds
+    assert len([pair for page in PAGES.values() for pair in commands(page)]) >= 3
