@@ -1,9 +1,10 @@
 """The command `npadasoft`: names its parts and hands over to them."""
+import difflib
 import importlib
-import os
 import sys
 
 from npadasoft._version import __version__
+from npadasoft.console import guarded
 
 COMMANDS = {
     "conform": ("npadasoft.conformance.command:conform", "judge a port, or the layer itself"),
@@ -28,6 +29,10 @@ def usage():
 def main(argv=None):
     """Run one command; the exit status."""
     argv = sys.argv[1:] if argv is None else argv
+    return guarded(lambda: _run(list(argv)))
+
+
+def _run(argv):
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0 if argv else 2
@@ -35,11 +40,9 @@ def main(argv=None):
         print(__version__)
         return 0
     if argv[0] not in COMMANDS:
-        print(f"npadasoft: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+        near = difflib.get_close_matches(argv[0], COMMANDS, n=1)
+        meant = f": was {near[0]} meant?" if near else ""
+        print(f"npadasoft: there is no command {argv[0]!r}{meant}\n\n{usage()}", file=sys.stderr)
         return 2
     module, function = COMMANDS[argv[0]][0].split(":")
-    try:
-        return getattr(importlib.import_module(module), function)(argv[1:])
-    except BrokenPipeError:                             # `npadasoft ... | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    return getattr(importlib.import_module(module), function)(argv[1:])

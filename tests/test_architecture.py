@@ -17,6 +17,7 @@ LAYER = {"adaptive", "arrays", "checks", "cutoffs", "functional", "fused", "para
 ALLOWED = {
     "reference": set(),
     "_version": set(),
+    "console": set(),
     "arrays": set(),
     "parameters": set(),
     "cutoffs": {"arrays"},
