@@ -173,7 +173,10 @@ def test_calibration_measures_every_product_and_drops_the_first_round():
 
 
 def run(capsys, *argv):
-    code = main([str(a) for a in argv])
+    try:
+        code = main([str(a) for a in argv])
+    except SystemExit as end:               # what argparse refuses
+        code = end.code
     return code, *capsys.readouterr()
 
 
@@ -209,7 +212,7 @@ def test_the_command_calibrates(capsys, monkeypatch):
 ])
 def test_the_command_says_in_one_line_what_is_wrong(argv, message, capsys):
     code, out, error = run(capsys, *argv)
-    assert code == 1 and not out
+    assert code == 2 and not out
     assert message in error and error.count("\n") == 1
 
 
@@ -226,9 +229,9 @@ def test_the_picture_is_drawn_with_labelled_axes(tmp_path, capsys, monkeypatch):
 
 
 def test_without_matplotlib_the_command_names_the_pip_command(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.backend_bases", None)
     code, _, error = run(capsys, "--zipf", 500, "--plot", tmp_path / "a.svg")
-    assert code == 1 and "pip install 'npadasoft[plot]'" in error
+    assert code == 2 and "pip install 'npadasoft[plot]'" in error
 
 
 @pytest.mark.figures

@@ -14,8 +14,9 @@ sizes, choose those afterwards, and let perplexity decide: the model knows nothi
 from npadasoft.planning.calibration import calibrate
 from npadasoft.planning.command import main
 from npadasoft.planning.cost import Cost
-from npadasoft.planning.counts import descending, parse_counts, text_counts, zipf_counts
-from npadasoft.planning.optimum import Plan, plan, plans
+from npadasoft.planning.counts import (by_frequency, descending, parse_counts, read_counts,
+                                       text_counts, text_words, zipf_counts)
+from npadasoft.planning.optimum import Plan, plan, plans, priced
 
-__all__ = ["Cost", "Plan", "calibrate", "descending", "main", "parse_counts", "plan", "plans",
-           "text_counts", "zipf_counts"]
+__all__ = ["Cost", "Plan", "by_frequency", "calibrate", "descending", "main", "parse_counts",
+           "plan", "plans", "priced", "read_counts", "text_counts", "text_words", "zipf_counts"]

@@ -15,6 +15,7 @@ import dataclasses
 
 import numpy as np
 
+from npadasoft.cutoffs import Cutoffs
 from npadasoft.planning.cost import Cost
 from npadasoft.planning.counts import descending
 
@@ -76,6 +77,21 @@ def plans(counts, n_clusters=(1, 2, 3, 4, 5), cost=Cost(), *, min_coverage=0.0, 
     """A `Plan` for every J of `n_clusters`; the layers that they share are computed once."""
     table = _Table(descending(counts), cost, min_size)
     return [_plan(table, j, min_coverage) for j in n_clusters]
+
+
+def priced(counts, cutoffs, cost=Cost()):
+    """The `Plan` that has the given cutoffs.
+
+    Examples
+    --------
+    >>> mine = priced([50, 20, 10, 5, 5, 4, 3, 2, 1], [3])
+    >>> mine.cutoffs, round(mine.cost, 2), round(mine.coverage, 2)
+    ((3,), 5.2, 0.8)
+    """
+    counts = descending(counts)
+    *cutoffs, n = Cutoffs(cutoffs, len(counts)).values
+    coverage = counts[:cutoffs[0]].sum() / counts.sum()
+    return Plan(tuple(cutoffs), n, float(coverage), cost.of(counts, cutoffs), cost.full(n))
 
 
 def _plan(table, n_clusters, min_coverage):

@@ -6,17 +6,8 @@ import numpy as np
 
 
 def draw(counts, plans, path):
-    """Write the picture to `path` (its ending chooses the format).
-
-    Raises
-    ------
-    RuntimeError
-        If matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RuntimeError("--plot needs matplotlib: pip install 'npadasoft[plot]'") from None
+    """Write the picture to `path` (its ending chooses the format), with matplotlib."""
+    from matplotlib.figure import Figure
     figure = Figure(figsize=(9, 4.4), layout="constrained")
     axes = figure.subplot_mosaic([["curve", "ratio"], ["places", "ratio"]],
                                  width_ratios=[3, 2], height_ratios=[3, 2])
