@@ -507,7 +507,10 @@ def text(tmp_path):
 
 
 def run_command(capsys, *argv):
-    code = train([str(a) for a in argv])
+    try:
+        code = train([str(a) for a in argv])
+    except SystemExit as end:               # what argparse refuses
+        code = end.code
     return code, *capsys.readouterr()
 
 
@@ -517,9 +520,32 @@ def test_the_command_trains_both_and_writes_text(text, capsys):
     assert code == 0
     assert lines[0].startswith("600 words, 40 different; the last 30 are held out")
     assert [line.split()[0] for line in lines[3:7]] == ["softmax", "full", "adaptive", "unigram"]
-    assert "times faster per step" in out and "full:\n" in out and "adaptive:\n" in out
+    assert "full:\n" in out and "adaptive:\n" in out
     assert len(out.split("adaptive:\n")[1].split()) == 2 + 12
     assert "100% step 28/28" in err and "words/s, perplexity" in err
+
+
+def test_nothing_is_claimed_while_a_model_is_worse_than_the_unigram_model(tmp_path, capsys):
+    (tmp_path / "song").write_text("one two three four five six seven eight nine " * 60)
+    argv = [tmp_path / "song", *OPTIONS]
+    code, out, _ = run_command(capsys, *argv, "--steps", 1, "--rate", 1e-4)
+    assert code == 0 and "times faster" not in out
+    assert "not yet better than the unigram model, which knows no context: adaptive. " in out
+    code, out, _ = run_command(capsys, *argv, "--steps", 120, "--rate", 0.2)
+    assert code == 0 and "times faster per step, perplexity" in out and "not yet" not in out
+    shown = [float(line.split()[-1]) for line in out.splitlines()[4:7]]
+    assert max(shown[:2]) < shown[2]
+
+
+@pytest.mark.parametrize("full, adaptive, behind", [
+    (12.0, 11.0, "full and adaptive"), (9.0, 11.0, "adaptive"), (11.0, 9.0, "full"),
+    (float("nan"), 9.0, "full"), (10.0, 9.0, "full")])
+def test_the_model_that_is_behind_is_named(full, adaptive, behind, text, capsys, monkeypatch):
+    monkeypatch.setattr("npadasoft.training.command.unigram_perplexity", lambda corpus: 10.0)
+    monkeypatch.setattr(Run, "perplexity",
+                        lambda self, name: {"full": full, "adaptive": adaptive}[name])
+    _, out, _ = run_command(capsys, text, *OPTIONS, "--steps", 1)
+    assert f"no context: {behind}. " in out and "times faster" not in out
 
 
 def test_the_command_trains_one_softmax_with_given_cutoffs(text, capsys):
@@ -560,7 +586,7 @@ def test_the_command_refuses_what_would_be_lost_or_mixed_up(text, tmp_path, caps
             ([text, *OPTIONS, "--rate", "1e30"], "choose a smaller rate")]:
         with np.errstate(all="ignore"):
             code, _, err = run_command(capsys, *argv)
-        assert code == 1 and message in err.splitlines()[-1], argv
+        assert code == 2 and message in err.splitlines()[-1], argv
     assert run.read_bytes() == before
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import os
@@ -10,6 +9,7 @@ import signal
 import sys
 import textwrap
 
+from npadasoft.console import Parser, one_line, writable
 from npadasoft.training import checkpoint
 from npadasoft.training.data import corpus, read_text, unigram_perplexity
 from npadasoft.training.progress import Progress
@@ -19,7 +19,7 @@ from npadasoft.training.run import Run, Settings, stored_settings
 def parser():
     """The arguments of the command."""
     default = Settings()
-    p = argparse.ArgumentParser(prog="npadasoft train", description=(
+    p = Parser(prog="npadasoft train", description=(
         "Train a feed-forward language model on a text, once with the full softmax and once with "
         "the adaptive one, from one seed, on the same batches; compare time and perplexity."))
     add = p.add_argument
@@ -32,33 +32,30 @@ def parser():
     for name, text in (("context", "words that are seen"), ("embedding", "size of a word's vector"),
                        ("hidden", "size of the hidden layer"), ("batch", "examples in a step"),
                        ("seed", "of weights and batches"),
-                       ("clusters", "tail clusters, their cutoffs chosen as by npadasoft plan"),
+                       ("clusters", "tails, their cutoffs chosen as by npadasoft plan"),
                        ("min-count", "rarer words become one class")):
         value = getattr(default, name.replace("-", "_"))
         add(f"--{name}", type=int, metavar="N", help=f"{text} (default {value})")
-    add("--cutoffs", type=int, nargs="+", metavar="C", help="these cutoffs instead")
-    for name, text in (("div-value", "of the hidden sizes of the clusters"),
+    p.add_integers("--cutoffs", metavar="C,...", help="these cutoffs instead")
+    for name, text in (("div-value", "of the hidden sizes of the tails"),
                        ("rate", "learning rate of Adagrad"),
                        ("held-out", "last part of the text, not trained on")):
         value = getattr(default, name.replace("-", "_"))
         add(f"--{name}", type=float, metavar="X", help=f"{text} (default {value})")
-    add("--save", metavar="RUN.npz", help="save there, at the end and on the way")
+    add("--save", type=writable, metavar="RUN.npz", help="save there, at the end and on the way")
     add("--save-every", type=int, default=100, metavar="N", help="steps (default 100)")
-    add("--resume", metavar="RUN.npz", help="go on with a saved run, and save there")
-    add("--sample", type=int, default=0, metavar="N", help="write N words with each model")
+    add("--resume", type=writable, metavar="RUN.npz", help="go on with a saved run, and save there")
+    add("--sample", type=int, default=0, metavar="N",
+        help="write N words with each model (default 0)")
     return p
 
 
+@one_line("train", OSError, ValueError)
 def train(argv):
-    """Run the command; 0, 1 after one line of error, 130 when interrupted."""
+    """Run the command; 0, 2 after one line of error, 130 when interrupted."""
     args = parser().parse_args(argv)
     try:
         return _train(args)
-    except BrokenPipeError:                             # the reader has seen enough: see cli.py
-        raise
-    except (OSError, ValueError) as error:
-        print(f"npadasoft train: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("npadasoft train: interrupted; what was saved last is whole", file=sys.stderr)
         return 130
@@ -90,7 +87,8 @@ def _check(args):
     for name in ("epochs", "steps", "save_every", "sample"):
         value, least = getattr(args, name), 0 if name == "sample" else 1
         if value is not None and value < least:
-            raise ValueError(f"{name} should be at least {least}, but found {value}")
+            raise ValueError(f"--{name.replace('_', '-')} should be at least {least}, but found "
+                             f"{value}")
     if args.save and args.resume:
         raise ValueError("--resume saves where it found the run: leave --save out")
     if args.save and os.path.exists(args.save):
@@ -176,9 +174,14 @@ def _table(run):
         found[name] = per_step, run.perplexity(name)
         yield (f"{name:<10}{weights:>12,}{learner.seconds:>10.1f}{per_step:>10.2f}"
                f"{found[name][1]:>12.1f}")
-    yield f"{'unigram':<10}{'':>32}{unigram_perplexity(run.corpus):>12.1f}"
+    unigram = unigram_perplexity(run.corpus)
+    yield f"{'unigram':<10}{'':>32}{unigram:>12.1f}"
     yield "perplexity: of the held-out part; weights: of the softmax; seconds: of the steps alone"
-    if len(found) == 2:
+    behind = [name for name, (_, perplexity) in found.items() if not perplexity < unigram]
+    if behind:
+        yield (f"not yet better than the unigram model, which knows no context: "
+               f"{' and '.join(behind)}.  Nothing follows from that: train on")
+    elif len(found) == 2:
         (slow, high), (fast, low) = found["full"], found["adaptive"]
         yield (f"adaptive against full: {slow / fast:.1f} times faster per step, perplexity "
                f"{low / high - 1:+.1%}")
