@@ -1,5 +1,4 @@
 """`npadasoft bench`: the tables, side by side in one run."""
-import argparse
 import contextlib
 import json
 
@@ -9,10 +8,12 @@ from npadasoft.arrays import gpu_library
 from npadasoft.bench import tables
 from npadasoft.bench.timing import Progress
 from npadasoft.bench.workloads import WORKLOADS
+from npadasoft.console import Parser, one_line, picture, writable
 
 DEFAULT = ("ptb", "text8", "wikitext103", "llm128k", "million")
 
 
+@one_line("bench", RuntimeError)
 def main(argv):
     """Run the benchmark; exit status."""
     args = _arguments(argv)
@@ -63,23 +64,30 @@ def _say(progress, text):
 
 
 def _arguments(argv):
-    parser = argparse.ArgumentParser(prog="npadasoft bench", description=__doc__)
-    parser.add_argument("workload", nargs="*", help=f"of {', '.join(WORKLOADS)}; all but tiny")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--threads", type=int, help="of every BLAS and of PyTorch")
+    parser = Parser(prog="npadasoft bench", description=__doc__)
+    parser.add_argument("workload", nargs="*",
+                        help=f"of {', '.join(WORKLOADS)} (default {' '.join(DEFAULT)})")
+    parser.add_argument("--rounds", type=int, default=9, metavar="N",
+                        help="times that each is measured (default 9)")
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32",
+                        help="default float32")
+    parser.add_argument("--threads", type=int, metavar="N",
+                        help="of every BLAS and of PyTorch (default: what they choose)")
     parser.add_argument("--compile", action="store_true", help="torch.compile as a contestant too")
-    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
-    parser.add_argument("--classes", type=int, nargs="*", metavar="N",
-                        help=f"time against the number of classes; alone: {tables.CLASSES}")
-    parser.add_argument("--plot", metavar="FILE", help="draw the table of --classes")
-    parser.add_argument("--json", metavar="FILE", help="write every figure")
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="default cpu")
+    parser.add_integers("--classes", nargs="?", const=[], metavar="N,...",
+                        help="time against the number of classes, too; without numbers "
+                             + ",".join(map(str, tables.CLASSES)))
+    parser.add_argument("--plot", type=picture, metavar="FILE", help="draw the table of --classes")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write every figure")
     args = parser.parse_args(argv)
     for name in args.workload:
         if name not in WORKLOADS:
             parser.error(f"there is no workload {name!r}: choose from {', '.join(WORKLOADS)}")
-    if args.rounds < 1:
-        parser.error(f"--rounds should be at least 1, but found {args.rounds}")
+    for name in ("rounds", "threads"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f"--{name} should be at least 1, but found {value}")
     if args.classes == [] or (args.plot and args.classes is None):
         args.classes = list(tables.CLASSES)
     return args
@@ -91,7 +99,10 @@ def _threads(n):
     if n is None:
         yield
         return
-    import threadpoolctl
+    try:
+        import threadpoolctl
+    except ImportError:
+        raise RuntimeError("--threads needs threadpoolctl: pip install threadpoolctl") from None
     before = None
     if tables.has_torch():
         import torch
@@ -104,10 +115,5 @@ def _threads(n):
 
 
 def _device(name):
-    """The library of arrays on a GPU; None for "cpu"."""
-    if name == "cpu":
-        return None
-    try:
-        return gpu_library()
-    except RuntimeError as error:
-        raise SystemExit(f"npadasoft bench: {error}") from None
+    """The library of arrays on a GPU; None for "cpu".  RuntimeError where there is none."""
+    return None if name == "cpu" else gpu_library()

@@ -183,16 +183,8 @@ def plot(rows, path):
     """Step time and growth of memory against the number of classes, readable in grey.
 
     Over the full softmax stands how many times as long it takes; under all of it, the paper's.
-
-    Raises
-    ------
-    SystemExit
-        If matplotlib is absent.
     """
-    try:
-        import matplotlib
-    except ImportError:
-        raise SystemExit("the plot needs matplotlib: pip install 'npadasoft[plot]'") from None
+    import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
