@@ -13,7 +13,8 @@ from npadasoft.conformance.process import Fault
 from npadasoft.gradcheck.command import gradcheck
 
 PORT = Path(__file__).parent / "ports" / "plain_python.py"
-SMALL = ["--in-features", "4", "--classes", "9", "--cutoffs", "3,6", "--batch", "7"]
+SMALL = ["--in-features", "4", "--classes", "9", "--cutoffs", "3,6", "--batch", "7",
+         "--div-value", "2"]
 
 
 @pytest.mark.parametrize("options", [[], ["--head-bias", "--blocked"], ["--dtype", "float32"],
@@ -51,6 +52,7 @@ def test_a_wrong_call_exits_with_2_and_one_line(wrong, capsys):
 
 def test_a_port_behind_a_command_passes(capsys):
     assert gradcheck(["--classes", "7", "--cutoffs", "2,4", "--in-features", "4", "--batch", "3",
+                      "--div-value", "2",
                       "--", sys.executable, str(PORT)]) == 0
     assert "plain-python" in capsys.readouterr().out
 
@@ -137,7 +139,8 @@ def test_a_precision_that_the_port_lacks_is_named(capsys):
 
 
 def test_a_large_layer_is_probed_throughout(capsys):
-    assert gradcheck(["--in-features", "16", "--classes", "3000", "--cutoffs", "900"]) == 0
+    assert gradcheck(["--in-features", "16", "--classes", "3000", "--cutoffs", "900",
+                      "--div-value", "2"]) == 0
     out = capsys.readouterr().out
     assert out.count("8 probes") == 4 and "16x16" in out
     assert gradcheck(["--in-features", "8", "--classes", "9", "--cutoffs", "3", "--max-elements",

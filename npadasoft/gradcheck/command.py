@@ -1,17 +1,15 @@
 """The command `npadasoft gradcheck`: checks the layer, or the gradients that a port returns."""
-import argparse
-import sys
-
 import numpy as np
 
 from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
+from npadasoft.console import Parser, one_line
 from npadasoft.gradcheck.check import check
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.report import render
 
 ACCEPT = ("PASS", "VACUOUS")    # a cluster without a target has no gradient to be wrong
 # sizes unless given: of the layer, and of a port, which answers one request at a time
-SIZES = {"in_features": (12, 5), "classes": (40, 10), "batch": (16, 6)}
+SIZES = {"in_features": (32, 16), "classes": (40, 10), "batch": (16, 6)}
 CUTOFFS = ((8, 20), (3, 6))
 MAX_ELEMENTS = (4096, 512)
 MANY, FEW_ELEMENTS = 20_000, 64     # a layer with more numbers is probed throughout
@@ -21,54 +19,48 @@ class PortError(Exception):
     """The port did not answer, or with an error."""
 
 
+@one_line("gradcheck", ValueError, TypeError, GradcheckUsage, PortError)
 def gradcheck(argv):
     """Check gradients; exit status 0: all PASS, 1: not all, 2: nothing could be checked."""
-    command = []
-    if "--" in argv:
-        at = argv.index("--")
-        argv, command = argv[:at], argv[at + 1:]
-    arguments = _parser().parse_args(argv)
-    try:
-        if arguments.port and command:
-            raise ValueError("--port NAME or -- COMMAND, not both")
-        of_port = bool(arguments.port or command)
-        _complete(arguments, of_port)
-        report = _of_port(arguments, command) if of_port else _of_layer(arguments)
-    except (ValueError, TypeError, GradcheckUsage, PortError) as error:
-        print(f"npadasoft gradcheck: {error}", file=sys.stderr)
-        return 2
+    arguments, command = _parser().parse_with_command(argv)
+    if arguments.port and command:
+        raise ValueError("--port NAME or -- COMMAND, not both")
+    of_port = bool(arguments.port or command)
+    _complete(arguments, of_port)
+    report = _of_port(arguments, command) if of_port else _of_layer(arguments)
     report.accept = ACCEPT
     print(report.to_json(indent=1) if arguments.json else render(report, full=True))
     return 0 if report.ok else 1
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="npadasoft gradcheck",
         usage="npadasoft gradcheck [options] [--port NAME | -- COMMAND ...]",
         description="Check the gradients of the layer, or those that a port returns against "
                     "differences of the port's own loss.")
     parser.add_argument("--port", metavar="NAME", help="a ready port, or module:Class")
-    parser.add_argument("--in-features", type=int, metavar="D")
-    parser.add_argument("--classes", type=int, metavar="C")
-    parser.add_argument("--cutoffs", type=_integers, metavar="A,B,...")
-    parser.add_argument("--div-value", type=float, default=2.0, metavar="F", help="default 2")
-    parser.add_argument("--head-bias", action="store_true")
-    parser.add_argument("--batch", type=int, metavar="N")
-    parser.add_argument("--dtype", choices=("float64", "float32", "float16"), default="float64")
-    parser.add_argument("--seed", type=int, default=0)
+    for name, letter in (("in_features", "D"), ("classes", "C"), ("batch", "N")):
+        parser.add_argument("--" + name.replace("_", "-"), type=int, metavar=letter,
+                            help="default {}, of a port {}".format(*SIZES[name]))
+    parser.add_integers("--cutoffs", metavar="C,...", help="default {},{}, of a port {},{}".format(
+        *CUTOFFS[0], *CUTOFFS[1]))
+    parser.add_argument("--div-value", type=float, default=4.0, metavar="V",
+                        help="of the hidden sizes (default 4)")
+    parser.add_argument("--head-bias", action="store_true", help="a layer with a bias in its head")
+    parser.add_argument("--dtype", choices=("float64", "float32", "float16"), default="float64",
+                        help="default float64")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and batch (default 0)")
     parser.add_argument("--order", type=int, choices=(1, 2), default=1,
-                        help="2: check the derivative of the gradient too")
+                        help="2: check the derivative of the gradient too (default 1)")
     parser.add_argument("--max-elements", type=int, metavar="N",
-                        help="larger tensors are probed, not checked element by element")
+                        help="larger tensors are probed, not checked element by element (default "
+                             "{}, of a port {}; {} in a layer of more than {:,} numbers)".format(
+                                 *MAX_ELEMENTS, FEW_ELEMENTS, MANY))
     parser.add_argument("--blocked", action="store_true",
                         help="gradients of loss_and_gradients instead of backward")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
-
-
-def _integers(text):
-    return [int(part) for part in text.split(",")]
 
 
 def _complete(arguments, of_port):
@@ -82,7 +74,7 @@ def _complete(arguments, of_port):
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
     if arguments.batch < 1:
-        raise ValueError(f"--batch: expected at least 1, got {arguments.batch}")
+        raise ValueError(f"--batch should be at least 1, but found {arguments.batch}")
     if of_port and (arguments.blocked or arguments.order == 2):
         raise ValueError("--blocked and --order 2 are for the layer, not for a port")
 
