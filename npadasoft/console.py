@@ -181,10 +181,14 @@ def _counted(items, what):
 # ------------------------------------------------------------------ what it writes on
 
 class OutputLost(Exception):
-    """Standard output takes no more.
+    """Standard output takes no more, for the `reason`, an OSError.
 
-    No OSError: a command that expects those of its files does not take it for one of them.
+    Itself it is none: a command that expects those of its files does not take it for one of them.
     """
+
+    def __init__(self, reason):
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class _Stream:
@@ -212,7 +216,7 @@ def _lost():
     try:
         yield
     except OSError as error:
-        raise OutputLost from error
+        raise OutputLost(error) from None
 
 
 def guarded(run):
@@ -231,11 +235,11 @@ def guarded(run):
                 out.flush()
                 err.flush()
     except OutputLost as lost:
-        reason = lost.__cause__
         for file in before:
             _forget(file)
-        if reason.errno != errno.EPIPE:
-            print(f"npadasoft: the output cannot be written: {reason.strerror}", file=sys.stderr)
+        if lost.reason.errno != errno.EPIPE:
+            print(f"npadasoft: the output cannot be written: {sentence(lost.reason)}",
+                  file=sys.stderr)
         return 1
 
 
