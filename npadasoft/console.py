@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 _INTEGERS = re.compile(r"[-+]?\d[\d_]*(?:[,\s]+[-+]?\d[\d_]*)*,?")
@@ -122,18 +123,28 @@ def sentence(error):
 def writable(path):
     """`path`, if a file can be written there; a type of arguments: argparse refuses it otherwise.
 
-    What is there stays as it is, and nothing is left where there was nothing.
+    What is there stays as it is, and where nothing is nobody sees anything, not for a moment.
     """
-    new = not os.path.exists(path)
     try:
-        if new or os.path.isfile(path) or os.path.isdir(path):      # a pipe is not tried
-            with open(path, "ab"):
-                pass
-        if new:
-            os.remove(os.path.realpath(path))           # a link that led nowhere stays
+        _try_to_write(path)
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{path}: {error.strerror}") from None
     return path
+
+
+def _try_to_write(path):
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    if os.path.isdir(path) or path.endswith(os.sep):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if os.path.isfile(path):
+        with open(path, "ab"):
+            pass
+    elif not os.path.exists(path):                      # else it is a pipe, which is not tried
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(path)                               # too long a name is another error
+        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
+            pass
 
 
 def picture(path):
