@@ -185,16 +185,16 @@ def test_a_dict_within_a_checkpoint_is_read_by_its_name():
     path = DATA / "torch_checkpoint.pt"
     assert_same(interop.read(path, entry="model"), interop.read(DATA / "torch_bits.npz"))
     assert interop.load(path, entry="model").cutoffs == (3, 7, 12)
-    with pytest.raises(WeightFileError, match="'model' is dict, not a tensor; entry= may name one"):
+    with pytest.raises(WeightFileError, match="'model' is dict, not a tensor .and 1 more.; entry="):
         interop.read(path)
-    with pytest.raises(WeightFileError, match="no entry 'optimizer'"):
+    with pytest.raises(WeightFileError, match="no entry 'optimizer' that is a dict; it has 'mod"):
         interop.read(path, entry="optimizer")
-    with pytest.raises(WeightFileError, match="the file holds no state dict, but something else"):
+    with pytest.raises(WeightFileError, match="no entry 'epoch' that is a dict"):
         interop.read(path, entry="epoch")
 
 
 @pytest.mark.parametrize("name, message", [
-    ("torch_module.pt", "names 'torch.nn.modules.adaptive.AdaptiveLogSoftmaxWithLoss'.*state_dict"),
+    ("torch_module.pt", "object of 'torch.nn.modules.adaptive.AdaptiveLogSoft.*state_dict"),
     ("torch_old.pt", "format from before 1.6"),
     ("torch_script.pt", "TorchScript archive")])
 def test_what_is_more_than_tensors_is_refused_by_name(name, message):

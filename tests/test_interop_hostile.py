@@ -60,7 +60,7 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8), **more):
 
 
 @pytest.mark.parametrize("data, message", [
-    (b"", "length of the header is cut short: 0 of 8"),
+    (b"", "this is an empty file"),
     (b"\1\0\0", "cut short: 3 of 8"),
     (b"\xff" * 8 + b"{}", "the header claims 18446744073709551615 bytes; the file has 10"),
     (struct.pack("<Q", 2**22 + 1) + b"{" * (2**22 + 8), "the header claims 4194305 bytes"),
@@ -76,7 +76,7 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8), **more):
     (safetensors_bytes({"__metadata__": [1]}), "__metadata__ should hold strings"),
     (safetensors_bytes({"a": 1}), "the entry of 'a' should have dtype, shape and data_offsets"),
     (safetensors_bytes({"a": entry(extra=1)}), "and nothing else"),
-    (safetensors_bytes({"a": entry(dtype="O8")}, bytes(8)), "the dtype 'O8', which is none of F64"),
+    (safetensors_bytes({"a": entry(dtype="O8")}, bytes(8)), "the type 'O8', which is none of F64"),
     (safetensors_bytes({"a": entry(dtype=["F32"])}, bytes(8)), r"the dtype \['F32'\]"),
     (safetensors_bytes({"a": {**entry(), "shape": 2}}, bytes(8)), "shape of 'a' should be a list"),
     (safetensors_bytes({"a": entry(shape=[-2])}, bytes(8)), r"impossible shape \(-2,\)"),
@@ -134,11 +134,11 @@ def npy_bytes(descr="'<f8'", order="False", shape="(2,)", data=bytes(16), versio
 
 
 @pytest.mark.parametrize("data, message", [
-    (b"no array", "'a' is no .npy array of version 1.0 or 2.0"),
-    (npy_bytes(version=b"\3\0"), "no .npy array of version"),
+    (b"no array", "'a' is no .npy array of version 1.0, 2.0 or 3.0"),
+    (npy_bytes(version=b"\4\0"), "no .npy array of version"),
     (b"\x93NUMPY\1\0\xff\xff{}", "the header of 'a' claims 65535 bytes"),
-    (npy_bytes(descr="'|O'"), "header that is not that of a plain array"),
-    (npy_bytes(descr="'|O8'"), "the dtype '|O8', which holds no plain numbers"),
+    (npy_bytes(descr="'|O'"), "the dtype '|O': it holds pickled Python objects"),
+    (npy_bytes(descr="'|O8'"), "the dtype '|O8': it holds pickled"),
     (npy_bytes(descr="'<M8'"), "the dtype '<M8'"),
     (npy_bytes(descr="'<f9'"), "the dtype '<f9'"),
     (npy_bytes(descr="[('x', '<f8')]"), "not that of a plain array"),
@@ -166,8 +166,8 @@ def test_compressed_npz_are_read_and_bombs_refused(tmp_path):
     bomb = npz_bytes([("a.npy", npy_bytes(shape=f"({2**24},)", data=bytes(2**27)))],
                      zipfile.ZIP_DEFLATED)
     assert len(bomb) < 2**18
-    refused(written(tmp_path, bomb), "inflate to 13421.... bytes, more than the .* allowed")
-    refused(written(tmp_path, bomb[:]), "inflate to", max_bytes=1000)
+    refused(written(tmp_path, bomb), "arrays take 13421.... bytes, more than the .* allowed")
+    refused(written(tmp_path, bomb[:]), "more than the 1000 allowed", max_bytes=1000)
 
 
 def test_a_bomb_that_understates_its_size_is_refused(tmp_path):
@@ -184,7 +184,7 @@ def test_a_bomb_that_understates_its_size_is_refused(tmp_path):
     (npz_bytes([("a.npy", npy_bytes())])[:-30], "the archive is damaged"),
     (npz_bytes([("a.npy", npy_bytes())])[:40], "the archive is damaged"),
     (npz_bytes([("a.npy", npy_bytes())]).replace(bytes(16), b"\1" + bytes(15)), "damaged: Bad CRC"),
-    (npz_bytes([(f"{i:0200}.npy", b"") for i in range(6000)]), "directory has more than 1048576"),
+    (npz_bytes([(f"{i:03000}.npy", b"") for i in range(1000)]), "directory has more than 25....."),
 ], ids=lambda value: value if isinstance(value, str) else "file")
 def test_archives_that_are_no_archives_are_refused(tmp_path, data, message):
     refused(written(tmp_path, data), message, megabytes=16)
@@ -246,8 +246,8 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path, call, pro
     code = f"open({str(mark)!r}, 'w')"
     argument = f"touch {mark}" if call is os.system else code
     pickled = pickle.dumps({"a": Runs(call, argument)}, protocol)
-    refused(written(tmp_path, pt_bytes(pickled)), "Nothing was imported|nothing was carried out")
-    refused(written(tmp_path, pt_bytes(pickled)), "Nothing was|nothing was", entry="model")
+    refused(written(tmp_path, pt_bytes(pickled)), "'a' is an object of|was not carried out")
+    refused(written(tmp_path, pt_bytes(pickled)), "no entry|was not carried out", entry="model")
     assert not mark.exists()
 
 
@@ -258,22 +258,26 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path, call, pro
     (b"\x80\x02.", "ends in the middle of a value"),
     (b"\x80\x02NN.", "ends in the middle of a value"),
     (b"\x80\x02(N.", "ends in the middle of a value"),
-    (b"\x80\x020.", "the instruction POP"),
-    (b"\x80\x02cos\nsystem\n.", "names 'os.system'"),
+    (b"\x80\x020.", "no sound pickle"),
+    (b"\x80\x022.", "the instruction DUP"),
+    (b"\x80\x02cos\nsystem\n.", "no state dict, but .*: the name 'os.system'"),
     (b"\x80\x02ios\nsystem\n.", "the instruction INST"),
     (b"\x80\x02(X\1\0\0\0ao.", "the instruction OBJ"),
     (b"\x80\x02\x82\1.", "the instruction EXT1"),
-    (b"\x80\x02)\x81.", "the instruction NEWOBJ"),
+    (b"\x80\x02)\x81.", "no sound pickle"),
+    (b"\x80\x02K\1)\x81.", "makes an object of what is no class"),
+    (b"\x80\x02cos\nsystem\n)\x81.", "no state dict, but an object of 'os.system'"),
+    (b"\x80\x02cos\nsystem\n)R)R.", "no state dict, but what an object of 'os.system' made"),
+    (b"\x80\x02cos\nsystem\nK\1R.", "calls something with what are no arguments"),
     (b"\x80\x02P1\n.", "the instruction PERSID"),
-    (b"\x80\x02]]b.", "sets the attributes of an object"),
-    (b"\x80\x02}}X\5\0\0\0attrsK\1sb.", "sets the attributes of an object"),
+    (b"\x80\x02]]b.", "sets the attributes of a plain value"),
     (b"\x80\x02K\1)R.", "calls what is no name"),
-    (b"\x80\x02ccollections\nOrderedDict\nK\1R.", "calls what is no name"),
-    (b"\x80\x02ctorch\nFloatStorage\n)R.", "calls torch.FloatStorage; nothing was called"),
+    (b"\x80\x02ccollections\nOrderedDict\nK\1R.", "with what are no arguments"),
+    (b"\x80\x02ctorch\nFloatStorage\n)R.", "but an object of 'torch.FloatStorage'"),
     (b"\x80\x02ccollections\nOrderedDict\nK\1\x85R.", "no sound pickle"),
     (b"\x80\x02ctorch.jit._pickle\nrestore_type_tag\n)R.", "no sound pickle"),
     (b"\x80\x02ctorch.jit._pickle\nrestore_type_tag\nK\1K\2\x86R.", "holds no state dict"),
-    (b"\x80\x02K\1Q.", "no sound pickle"),
+    (b"\x80\x02K\1Q.", "outside that is no storage"),
     (b"\x80\x02(X\1\0\0\0aK\1K\1K\1K\1tQ.", "outside that is no storage"),
     (b"\x80\x02(X\7\0\0\0storageK\1K\1K\1K\1tQ.", "outside that is no storage"),
     (b"\x80\x02(X\7\0\0\0storagectorch\nFloatStorage\nK\1K\1K\1tQ.", "by other things than name"),
@@ -285,18 +289,18 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path, call, pro
     (b"\x80\x02}(K\1u.", "items set in what is no dict"),
     (b"\x80\x02}K\1K\1sK\1K\2s.", "the key 1 twice"),
     (b"\x80\x02}])K\1s.", "a dict has a key of type tuple|no dict"),
-    (b"\x80\x02})K\1s.", "a dict has a key of type tuple"),
+    (b"\x80\x02})K\1s.", "'\\(a key of type tuple\\)' is int, not a tensor"),
     (b"\x80\x02u.", "no sound pickle"),
     (b"\x80\x02K\1(K\1\x86.", "no sound pickle"),
-    (b"\x80\x02" + b"N" * 10**6 + b".", "more than 80000 instructions"),
+    (b"\x80\x02" + b"N" * 10**6 + b".", "more than 33.... instructions"),
     (b"\x80\x02Nr\xff\xff\xff\xff.", "the file holds no state dict"),
     (b"\x80\x02X\xff\xff\xff\x7fa.", "no sound pickle"),
     (b"\x80\x02\x8a\xffa.", "no sound pickle"),
-    (b"\x80\x04\x8c\2os\x8c\6system\x93.", "names 'os.system'"),
-    (b"\x80\x04K\1K\1\x93.", "names '1.1'"),
+    (b"\x80\x04\x8c\2os\x8c\6system\x93.", "the name 'os.system'"),
+    (b"\x80\x04K\1K\1\x93.", "no sound pickle"),
     (b"\x80\x02]q\0h\0a.", "the file holds no state dict"),
     (b"\x80\x02}X\1\0\0\0aX\1\0\0\0bs.", "'a' is str, not a tensor"),
-    (b"\x80\x02}K\1K\1s.", "1 is int, not a tensor"),
+    (b"\x80\x02}K\1K\1s.", "'\\(int\\)' is int, not a tensor"),
     (b"\x80\x02K\1" + b"\x85" * 70_000 + b".", "the file holds no state dict"),
     (b"\x80\x02)" + b"q\0h\0\x86" * 25_000 + b".", "the file holds no state dict"),
 ])
@@ -308,7 +312,8 @@ def test_a_pickle_of_anything_else_is_refused(tmp_path, pickled, message):
     ({"a": (0, (2, 3), (3, 1))}, {"numel": 5}, "does not lie in its storage of 5 numbers"),
     ({"a": (1, (2, 3), (3, 1))}, {}, "offset 1 does not lie in its storage of 6"),
     ({"a": (0, (2, 3), (4, 1))}, {}, "does not lie in its storage"),
-    ({"a": (0, (10**9,), (0,))}, {}, "does not lie in its storage"),
+    ({"a": (0, (10**9,), (0,))}, {}, "take 4000000000 bytes, more than the .* allowed for a fil"),
+    ({"a": (0, (0, 2**47, 2**47), (0, 1, 1))}, {}, "impossible shape"),
     ({"a": (-1, (2, 3), (3, 1))}, {}, "impossible shape"),
     ({"a": (0, (2, 3), (-3, 1))}, {}, "impossible shape"),
     ({"a": (0, (2, -3), (3, 1))}, {}, "impossible shape"),
@@ -318,9 +323,11 @@ def test_a_pickle_of_anything_else_is_refused(tmp_path, pickled, message):
     ({"a": (0, (2, 3), (3, 1))}, {"numel": 2**50}, "impossible shape"),
     ({"a": (0, (2, 3), (3, 1))}, {"numel": 2**40}, "should have 4398046511104 bytes, but has 24"),
     ({"a": (0, (2, 3), (3, 1))}, {"data": bytes(23)}, "should have 24 bytes, but has 23"),
-    ({"a": (0, (2, 3), (3, 1))}, {"key": "../1"}, "numbers of 'a' are not in the archive"),
-    ({f"{i}": (0, (100,), (1,)) for i in range(1000)}, {"numel": 100, "data": bytes(400)},
-     "the tensors take 400000 bytes"),
+    ({"a": (0, (2, 3), (3, 1))}, {"key": "../1"}, "numbers of a tensor are not in the archive"),
+    ({f"{i}": (0, (i, 5000), (0, 1)) for i in range(2, 102)},
+     {"numel": 5000, "data": bytes(20000)},
+     "arrays take 103000000 bytes, more than the 67505104 allowed for a file of 24765"),
+    ({"a": (0, (2, (2, (2,))), (3, 1))}, {}, r"impossible shape \(2, tuple\)"),
 ])
 def test_a_tensor_that_lies_about_its_place_is_refused(tmp_path, tensors, options, message):
     refused(written(tmp_path, tensor_bytes(tensors, **options)), message)
@@ -472,4 +479,4 @@ def test_a_long_fuzz_of_the_readers(samples, events, tmp_path):
 
 def test_the_bounds_are_what_the_messages_say():
     assert safetensors_file.MAX_HEADER == 2**22 and zip_member.MAX_DIRECTORY == 2**20
-    assert pickle_subset.MAX_INSTRUCTIONS == 80_000
+    assert pickle_subset.MIN_INSTRUCTIONS == 80_000

@@ -1,6 +1,6 @@
 """Weights in and out: files, PyTorch, other frameworks' layouts, ONNX.
 
-    files.py       read, write, load, save: safetensors, npz, and PyTorch's .pt (reading only)
+    files.py       read, write, load, save: safetensors, npz; reading only: PyTorch's .pt
     torch.py       from_torch, to_torch: PyTorch's module
     layouts.py     Paddle, fairseq, Lua, libtorch: in and out, no number changes
     projected.py   Transformer-XL, Hugging Face's TransfoXL, gluon-nlp, tied fairseq: in only

@@ -1,18 +1,43 @@
-"""What the readers and writers share: the error, the dtypes, bounded reads, and atomic writing."""
+"""What the readers and writers share: the error, what was found, bounded reads, atomic writing."""
 import math
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-MAX_BYTES = 2**34       # what the arrays of one file may take, unless the caller says more
+MULTIPLE = 16           # arrays may take so many bytes for each one of the file
+FREE = 2**26            # and so many more; max_bytes= says another bound
 _MAX_NDIM = 32          # NumPy 1's own bound
 
 
 class WeightFileError(ValueError):
     """A file of weights that is damaged, hostile, or holds what cannot be read as plain arrays."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """What stands under one name in a file: an array that can be made, or why not."""
+
+    dtype: str                                      # in the file's own words
+    shape: tuple[int, ...] | None = None
+    n_bytes: int = 0                                # of memory that the array takes
+    make: Callable[[], np.ndarray] | None = None
+    why: str = ""                                   # it cannot be made, with the way out
+    key: object = None                              # names of one key are one array
+
+
+@dataclass(frozen=True)
+class Found:
+    """What stands in a file.  Nothing has been read but names, shapes and where the numbers are."""
+
+    kind: str
+    items: dict[str, Item]
+    entries: list[str] = field(default_factory=list)        # dicts in the saved dict, for entry=
+    notes: list[str] = field(default_factory=list)
 
 
 def shown(name):
@@ -37,9 +62,12 @@ def read_exactly(file, n, what):
 def checked_shape(shape, name):
     """A shape out of a file as a tuple of ints that NumPy can hold."""
     shape = tuple(shape)
-    if len(shape) > _MAX_NDIM or not all(type(n) is int and 0 <= n < 2**48 for n in shape):
-        text = str(shape)[:60]
-        raise WeightFileError(f"{shown(name)} has the impossible shape {text}")
+    fits = all(type(n) is int and 0 <= n < 2**48 for n in shape) and len(shape) <= _MAX_NDIM
+    if not fits or math.prod(max(n, 1) for n in shape) >= 2**58:
+        # what is no int is not printed: it may be a tuple of tuples of ... that has no end
+        first = [str(n)[:30] if type(n) in (int, float) else type(n).__name__ for n in shape[:4]]
+        more = ", ..." if len(shape) > 4 else "," if len(shape) == 1 else ""
+        raise WeightFileError(f"{shown(name)} has the impossible shape ({', '.join(first)}{more})")
     return shape
 
 
@@ -53,17 +81,6 @@ def shaped(buffer, dtype, shape, name, order="C"):
         return np.array(np.ndarray(shape, np.uint8, buffer, order=order) != 0)
     array = np.ndarray(shape, dtype, buffer, order=order)
     return array.astype(dtype.newbyteorder("="), copy=False)
-
-
-def widened(bits):
-    """bfloat16, which NumPy lacks, as float32: its bits are the upper half, so nothing is rounded.
-
-    Examples
-    --------
-    >>> float(widened(np.array([0x3F80], np.uint16))[0])
-    1.0
-    """
-    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 @contextmanager

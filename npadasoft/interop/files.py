@@ -1,12 +1,10 @@
-"""Weights in files: safetensors, npz, and PyTorch's .pt (reading only).
+"""Weights in files: safetensors, npz, PyTorch's .pt, and what other frameworks write.
 
 `read` and `write` deal in mappings of names to arrays, `load` and `save` in layers.  Reading
 decides by what is in the file, writing by the name's ending.  A file is data from a stranger:
 reading runs nothing, allocates no more than a small multiple of the file's size, and refuses what
 is not exactly as the format says.
 """
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,31 +12,39 @@ import numpy as np
 
 from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
 from npadasoft.arrays import array_namespace, from_foreign, to_numpy
-from npadasoft.interop import npz_file, safetensors_file, torch_zip
-from npadasoft.interop.common import MAX_BYTES, WeightFileError, replacing
+from npadasoft.interop import npz_file, safetensors_file
+from npadasoft.interop.common import FREE, MULTIPLE, WeightFileError, replacing, shown
+from npadasoft.interop.opening import opened
 
 _WRITERS = {".safetensors": safetensors_file.write, ".npz": npz_file.write}
-_ZIP = b"PK\x03\x04"
-_OLD_TORCH = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"      # its magic number, pickled
 
 
-def read(path, *, entry=None, max_bytes=MAX_BYTES):
+def read(path, *, entry=None, prefix="", partial=False, max_bytes=None):
     """The arrays of a file of weights, by name.
 
     Parameters
     ----------
     path : path
-        A safetensors, .npz or .pt file; the content decides which.
+        A file of one of the kinds in this package's README; the content decides which.  Of weights
+        in several files, the index (`model.safetensors.index.json`).
     entry : str, optional
         In a .pt file that holds dicts in a dict (a checkpoint): the one to read.
-    max_bytes : int, default 2**34
-        What all arrays together may take.
+    prefix : str
+        Only names that begin with it are read, and come without it.  What stands beside them may be
+        anything.
+    partial : bool
+        Leave out what cannot be read as an array, instead of refusing the file.
+    max_bytes : int, optional
+        What all arrays together may take.  Default: 16 times the file's size and 64 MiB, so that a
+        small file cannot fill the memory.
 
     Returns
     -------
     dict of str to array
         In the file's order, writable, C order but for Fortran arrays of an .npz, the machine's byte
-        order.  bfloat16 comes as float32, which holds it exactly.
+        order.  bfloat16 and the 8-bit floats come as float32, which holds them exactly.  Names that
+        are tied in the file (one storage, seen in one way) have one array.  An `_extra_state` that
+        is no tensor is left out.
 
     Raises
     ------
@@ -56,34 +62,41 @@ def read(path, *, entry=None, max_bytes=MAX_BYTES):
     ...     read(path)["a"].tolist()
     [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
     """
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise WeightFileError("not a regular file")
-        size, start = status.st_size, file.read(16)
-        file.seek(0)
-        if start[:4] == _ZIP:
-            return _read_zip(file, size, max_bytes, entry)
-        if entry is not None:
-            raise WeightFileError(f"only .pt files have entries, and this is none: {entry!r}")
-        if start[2:14] == _OLD_TORCH:
-            raise WeightFileError("this is PyTorch's format from before 1.6, a bare pickle: load "
-                                  "it there and save it anew with torch.save")
-        if start[:1] == b"\x80" and start[8:9] != b"{":      # not the length of a header
-            raise WeightFileError("this is a bare pickle, which can run code: not read")
-        if start[:6] == b"\x93NUMPY":
-            raise WeightFileError("this is a single .npy array: save a dict with numpy.savez")
-        return safetensors_file.read(file, size, max_bytes)
+    with opened(path, entry) as (found, size):
+        return _arrays(found, size, prefix, partial, max_bytes)
 
 
-def _read_zip(file, size, max_bytes, entry):
-    """An .npz if all members are .npy arrays, else a .pt."""
-    with npz_file.opened(file) as archive:
-        names = archive.namelist()
-    file.seek(0)
-    if entry is None and all(name.endswith(".npy") for name in names):
-        return npz_file.read(file, size, max_bytes)
-    return torch_zip.read(file, size, max_bytes, entry)
+def _arrays(found, size, prefix, partial, max_bytes):
+    """The arrays of what was found under `prefix`, within the bound."""
+    wanted = {name: item for name, item in under(found.items, prefix).items()
+              if item.make or name.rpartition(".")[2] != "_extra_state"}
+    if not partial:
+        _refuse_unreadable(found, wanted)
+    wanted = {name: item for name, item in wanted.items() if item.make}
+    keys = {name: name if item.key is None else item.key for name, item in wanted.items()}
+    total = sum({keys[name]: item.n_bytes for name, item in wanted.items()}.values())
+    allowed = MULTIPLE * size + FREE if max_bytes is None else max_bytes
+    if total > allowed:
+        raise WeightFileError(f"the arrays take {total} bytes, more than the {allowed} allowed for "
+                              f"a file of {size}: max_bytes= says another bound")
+    made: dict = {}
+    for name, item in wanted.items():
+        if keys[name] not in made:
+            made[keys[name]] = item.make()
+    return {name: made[keys[name]] for name in wanted}
+
+
+def _refuse_unreadable(found, wanted):
+    """Raise if something wanted cannot be read: what, why, and the way on."""
+    bad = [item.why for item in wanted.values() if not item.make]
+    if not bad:
+        return
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    if found.entries:
+        way = f"; entry= may name one of {', '.join(map(shown, found.entries[:5]))}"
+    else:
+        way = "; prefix= reads a part of the names, partial=True what can be read"
+    raise WeightFileError(f"{bad[0]}{more}{way}")
 
 
 def write(path, state):
@@ -129,12 +142,13 @@ def save(layer, path):
     write(path, layer.state_dict())
 
 
-def load(path, *, entry=None, prefix="", div_value=None, ignore_index=None, reduction="mean"):
+def load(path, *, entry=None, prefix="", max_bytes=None, div_value=None, ignore_index=None,
+         reduction="mean"):
     """The layer whose weights a file holds under PyTorch's names.
 
     Parameters
     ----------
-    path, entry
+    path, entry, max_bytes
         As for `read`.
     prefix : str
         Of the layer's names in the state of a whole model, "decoder.softmax." for example.
@@ -150,9 +164,9 @@ def load(path, *, entry=None, prefix="", div_value=None, ignore_index=None, redu
     ...     load(os.path.join(folder, "weights.npz"), div_value=2.0)
     AdaptiveLogSoftmaxWithLoss(4, 6, cutoffs=[2, 4], div_value=2.0, head_bias=False, dtype=float64)
     """
+    state = read(path, entry=entry, prefix=prefix, max_bytes=max_bytes)
     return AdaptiveLogSoftmaxWithLoss.from_state_dict(
-        under(read(path, entry=entry), prefix), div_value=div_value, ignore_index=ignore_index,
-        reduction=reduction)
+        state, div_value=div_value, ignore_index=ignore_index, reduction=reduction)
 
 
 def under(state, prefix):

@@ -1,95 +1,63 @@
-"""The few pickle instructions that a PyTorch state dict consists of, carried out on plain data.
+"""The pickle instructions that files of weights consist of, carried out on plain data.
 
 This is not an unpickler with a guard in front: nothing here can import a module or call what a file
-names.  The instructions listed below are carried out on dicts, lists, tuples, strings and numbers
-(the standard library's disassembler knows how their arguments are written), and any other one ends
-the reading.  A global name becomes a `Global`, a mere label, and "calling" one looks its label up
-in a table of four entries.  The memo is a dict: in CPython's unpickler one instruction of five
-bytes makes an array of gigabytes.
+names.  The instructions below are carried out on dicts, lists, tuples, strings and numbers, and any
+other one ends the reading.  Global names become labels (`pickle_values`).  The memo is a dict: in
+CPython's unpickler one instruction of five bytes makes an array of gigabytes.
+
+[Lib/pickletools.py of CPython says what each instruction does]
 """
-import io
 import pickletools
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import struct
 
 from npadasoft.interop.common import WeightFileError, shown
+from npadasoft.interop.pickle_values import (Array, DType, Global, Opaque, Storage, Tensor, call,
+                                             put)
 
-MAX_INSTRUCTIONS = 80_000       # some 2800 tensors; disassembled in well under a second
-
-_LITERALS = {"BINUNICODE", "SHORT_BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-_PUTS = {"BINPUT", "LONG_BINPUT", "MEMOIZE"}
-_GETS = {"BINGET", "LONG_BINGET"}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_NOTHING = {"PROTO", "FRAME"}
-_METHODS = {"MARK", "TUPLE", "EMPTY_DICT", "EMPTY_LIST", "APPEND", "APPENDS", "SETITEM", "SETITEMS",
-            "GLOBAL", "STACK_GLOBAL", "BINPERSID", "REDUCE", "BUILD"}
-_ALL = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
-_LISTED = {*_LITERALS, *_CONSTANTS, *_PUTS, *_GETS, *_TUPLES, *_NOTHING, *_METHODS, "STOP"}
+MIN_INSTRUCTIONS = 80_000       # carried out in well under a second, however small the file is
 
 
-@dataclass(frozen=True)
-class Global:
-    """A name that the pickle would have imported."""
+def evaluate(data, limit=MIN_INSTRUCTIONS):
+    """The value that the pickle `data` describes: dicts, lists, tuples, numbers, `Tensor`s.
 
-    name: str
-
-
-@dataclass(frozen=True)
-class Storage:
-    """Numbers of a tensor or of several, in a file of their own in the archive."""
-
-    kind: str       # "FloatStorage", ...
-    key: str
-    numel: int
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A view of a storage."""
-
-    storage: Storage
-    offset: Any
-    shape: Any
-    stride: Any
-
-
-def evaluate(data):
-    """The value that the pickle `data` describes: dicts, lists, tuples, numbers, `Tensor`s."""
-    machine = _Machine()
+    Raises
+    ------
+    WeightFileError
+        If it is no sound pickle, or has more than `limit` instructions.
+    """
+    machine = _Machine(data)
     try:
-        for name, argument in _instructions(io.BytesIO(data)):
-            if name == "STOP":
+        for _ in range(limit):
+            code = data[machine.at]
+            machine.at += 1
+            if code == _STOP:
                 return machine.result()
-            machine.step(name, argument)
+            step = _STEPS.get(code)
+            if step is None:
+                raise WeightFileError(_unlisted(code))
+            step(machine)
     except WeightFileError:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError) as error:
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError, AttributeError,
+            struct.error) as error:
         raise WeightFileError(f"data.pkl is no sound pickle: {str(error)[:80]}") from None
-    raise WeightFileError(f"data.pkl has more than {MAX_INSTRUCTIONS} instructions")
+    raise WeightFileError(f"data.pkl has more than {limit} instructions, which is more than a file "
+                          "of this size can need")
 
 
-def _instructions(file):
-    """Name and argument of each instruction; one that is not listed is not even read."""
-    for _ in range(MAX_INSTRUCTIONS):
-        code = file.read(1)
-        if code not in _ALL:
-            raise ValueError(f"{code!r} is no instruction" if code else "it has no end")
-        opcode = _ALL[code]
-        if opcode.name not in _LISTED:
-            raise WeightFileError(f"data.pkl holds the instruction {opcode.name}, which no state "
-                                  "dict of PyTorch needs; nothing was carried out")
-        if opcode.name == "GLOBAL":         # two lines; the disassembler would undo escapes in them
-            yield opcode.name, b"".join([file.readline(), file.readline()]).decode("utf-8")
-        else:
-            yield opcode.name, opcode.arg.reader(file) if opcode.arg else None
+def _unlisted(code):
+    names = {opcode.code: opcode.name for opcode in pickletools.opcodes}
+    if chr(code) not in names:
+        return f"data.pkl is no sound pickle: {bytes([code])!r} is no instruction"
+    return (f"data.pkl holds the instruction {names[chr(code)]}, which no state dict of PyTorch "
+            "needs; it was not carried out")
 
 
 class _Machine:
     """The stack machine of pickle, without the instructions that reach outside."""
 
-    def __init__(self):
+    def __init__(self, data):
+        self.data, self.at = data, 0
         self.stack, self.marks, self.memo = [], [], {}
 
     def result(self):
@@ -97,132 +65,177 @@ class _Machine:
             raise WeightFileError("data.pkl ends in the middle of a value")
         return self.stack[0]
 
-    def step(self, name, argument):
-        """Carry out one instruction."""
-        if name in _LITERALS:
-            self.stack.append(argument)
-        elif name in _CONSTANTS:
-            self.stack.append(_CONSTANTS[name])
-        elif name in _PUTS:
-            self.memo[len(self.memo) if argument is None else argument] = self.stack[-1]
-        elif name in _GETS:
-            self.stack.append(self.memo[argument])
-        elif name in _TUPLES:
-            self.stack.append(tuple(self._take(_TUPLES[name])))
-        elif name not in _NOTHING:
-            getattr(self, "_" + name.lower())(argument)
+    # ------------------------------------------------------------ operands
 
-    def _take(self, n):
+    def number(self, form):
+        """The number that follows, in `struct`'s words."""
+        value, = struct.unpack_from(form, self.data, self.at)
+        self.at += struct.calcsize(form)
+        return value
+
+    def raw(self, n):
+        """The `n` bytes that follow."""
+        if not 0 <= n <= len(self.data) - self.at:
+            raise ValueError("it is cut short")
+        self.at += n
+        return self.data[self.at - n:self.at]
+
+    def text(self, n):
+        """The `n` bytes that follow, as text."""
+        return str(self.raw(n), "utf-8", "surrogatepass")
+
+    def line(self):
+        end = self.data.index(b"\n", self.at)
+        line, self.at = self.data[self.at:end], end + 1
+        return line.decode("utf-8")
+
+    # ------------------------------------------------------------ the stack
+
+    def take(self, n):
         """The top `n` values, taken off the stack."""
-        if n > len(self.stack) - (self.marks[-1] if self.marks else 0):
+        floor = self.marks[-1] if self.marks else 0
+        if n > len(self.stack) - floor:
             raise IndexError("the stack is empty")
-        taken = self.stack[len(self.stack) - n:]
-        del self.stack[len(self.stack) - n:]
+        start = len(self.stack) - n
+        taken = self.stack[start:]
+        del self.stack[start:]
         return taken
 
-    def _pop_mark(self):
+    def pop_mark(self):
         """Everything above the last mark, taken off the stack."""
-        return self._take(len(self.stack) - self.marks.pop())
+        if not self.marks:
+            raise IndexError("there is no mark")
+        start = self.marks.pop()
+        taken = self.stack[start:]
+        del self.stack[start:]
+        return taken
 
-    def _mark(self, _):
-        self.marks.append(len(self.stack))
-
-    def _tuple(self, _):
-        taken = self._pop_mark()
-        self.stack.append(tuple(taken))
-
-    def _empty_dict(self, _):
-        self.stack.append({})
-
-    def _empty_list(self, _):
-        self.stack.append([])
-
-    def _append(self, _):
-        self._extend(self._take(1))
-
-    def _appends(self, _):
-        self._extend(self._pop_mark())
-
-    def _extend(self, values):
-        if type(self.stack[-1]) is not list:
-            raise TypeError("values appended to what is no list")
-        self.stack[-1].extend(values)
-
-    def _setitem(self, _):
-        self._update(self._take(2))
-
-    def _setitems(self, _):
-        self._update(self._pop_mark())
-
-    def _update(self, flat):
-        """Keys and values in turn, into the dict on the stack; a key may come once."""
+    def extend(self, values):
         target = self.stack[-1]
+        if type(target) is list:
+            target.extend(values)
+        elif type(target) is not Opaque:        # of a list's subclass or a set, nothing is kept
+            raise TypeError("values appended to what is no list")
+
+    def update(self, flat):
+        """Keys and values in turn, into the dict on the stack."""
+        target = self.stack[-1]
+        if type(target) is Opaque:
+            return
         if type(target) is not dict or len(flat) % 2:
             raise TypeError("items set in what is no dict")
         for key, value in zip(flat[::2], flat[1::2]):
-            if type(key) not in (str, int):
-                raise WeightFileError(f"a dict has a key of type {type(key).__name__}")
-            if key in target:
-                raise WeightFileError(f"a dict has the key {shown(key)} twice")
-            target[key] = value
+            put(target, key, value)
 
-    def _global(self, argument):
-        self.stack.append(_allowed(argument.strip("\n").replace("\n", ".", 1)))
+    # ------------------------------------------------------------ what reaches outside in pickle
 
-    def _stack_global(self, _):
-        module, name = self._take(2)
-        self.stack.append(_allowed(f"{module}.{name}"))
+    def stack_global(self):
+        module, name = self.take(2)
+        if type(module) is not str or type(name) is not str:
+            raise TypeError("a name that is no text")
+        self.stack.append(Global(f"{module}.{name}"))
 
-    def _binpersid(self, _):
-        (description,) = self._take(1)
+    def persistent(self):
+        (description,) = self.take(1)
+        if type(description) is not tuple or len(description) != 5:
+            raise WeightFileError("data.pkl refers to something outside that is no storage")
         tag, kind, key, _, numel = description
-        if tag != "storage" or type(kind) is not Global or not kind.name.endswith("Storage"):
+        if type(tag) is not str or tag != "storage" or type(kind) is not Global or not (
+                kind.name.endswith("Storage")):
             raise WeightFileError("data.pkl refers to something outside that is no storage")
         if type(key) is not str or type(numel) is not int:
             raise WeightFileError("data.pkl describes a storage by other things than name and size")
         self.stack.append(Storage(kind.name.rpartition(".")[2], key, numel))
 
-    def _reduce(self, _):
-        function, arguments = self._take(2)
-        if type(function) is not Global or type(arguments) is not tuple:
-            raise WeightFileError("data.pkl calls what is no name; nothing was called")
-        if function.name not in _CALLS:
-            raise WeightFileError(f"data.pkl calls {function.name}; nothing was called")
-        self.stack.append(_CALLS[function.name](*arguments))
+    def reduce(self):
+        function, arguments = self.take(2)
+        self.stack.append(call(function, arguments))
 
-    def _build(self, _):
-        target, state = self._take(2)
-        if type(target) is not dict or type(state) is not dict or state.keys() != {"_metadata"}:
-            raise WeightFileError("data.pkl sets the attributes of an object")
+    def new(self, n):
+        """An object of a class, of which a label is kept."""
+        kind = self.take(n)[0]
+        if type(kind) not in (Global, Opaque):
+            raise WeightFileError("data.pkl makes an object of what is no class")
+        self.stack.append(call(kind, ()) if type(kind) is Global and kind.name in _DICTS
+                          else Opaque(f"an object of {shown(getattr(kind, 'name', 'no class'))}"))
+
+    def build(self):
+        """The attributes of an object: of a dict and of a label they change nothing we keep."""
+        target, state = self.take(2)
+        if type(target) is Array:
+            _, target.shape, target.dtype, target.fortran, target.data = state
+        elif type(target) is DType:
+            target.order = state[1]
+        elif type(target) not in (dict, Opaque):
+            raise WeightFileError("data.pkl sets the attributes of "
+                                  f"{'a tensor' if type(target) is Tensor else 'a plain value'}")
         self.stack.append(target)
 
 
-def _tensor(storage, offset, shape, stride, _requires_grad=False, _hooks=None, _metadata=None):
-    if type(storage) is not Storage:
-        raise WeightFileError("a tensor has no storage")
-    return Tensor(storage, offset, shape, stride)
+_DICTS = ("collections.OrderedDict", "collections.defaultdict")
 
 
-_CALLS: dict[str, Callable] = {
-    "collections.OrderedDict": lambda: {},
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": lambda data, _requires_grad=False, _hooks=None: data,
-    "torch.jit._pickle.restore_type_tag": lambda value, _type: value,       # libtorch's dicts
-}
-STORAGES = {
-    "DoubleStorage": "f8", "FloatStorage": "f4", "HalfStorage": "f2", "BFloat16Storage": "u2",
-    "ComplexFloatStorage": "c8", "ComplexDoubleStorage": "c16", "LongStorage": "i8",
-    "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1",
-    "BoolStorage": "b1",
-}
-_ALLOWED = {*_CALLS, *(f"torch.{name}" for name in STORAGES)}
+def _push(value):
+    return lambda m: m.stack.append(value() if callable(value) else value)
 
 
-def _allowed(name):
-    """The label of an allowed global; any other one ends the reading before anything is done."""
-    if name not in _ALLOWED:
-        raise WeightFileError(
-            f"the file names {shown(name)}, so it holds more than tensors: a whole pickled module, "
-            "or an object beside the weights. Nothing was imported or run. In PyTorch, save "
-            "module.state_dict() alone")
-    return Global(name)
+def _number(form):
+    return lambda m: m.stack.append(m.number(form))
+
+
+def _counted(form, method):
+    """A length in `form`, then so many bytes, read by `method`."""
+    return lambda m: m.stack.append(method(m, m.number(form)))
+
+
+def _integer(m, n):
+    return int.from_bytes(m.raw(n), "little", signed=True)
+
+
+def _put(index):
+    def step(m):
+        m.memo[index(m)] = m.stack[-1]
+    return step
+
+
+def _tuple(n):
+    return lambda m: m.stack.append(tuple(m.take(n)))
+
+
+def _global(m):
+    m.stack.append(Global(f"{m.line()}.{m.line()}"))
+
+
+def _old_bytes(m, n):
+    return bytes(m.raw(n)).decode("latin-1")
+
+
+_STOP = ord(".")
+_STEPS = {code[0]: step for code, step in {
+    b"\x80": lambda m: m.number("B"),                           # PROTO
+    b"\x95": lambda m: m.number("<Q"),                          # FRAME
+    b"N": _push(None), b"\x88": _push(True), b"\x89": _push(False), b")": _push(()),
+    b"}": _push(dict), b"]": _push(list), b"\x8f": lambda m: m.stack.append(Opaque("a set")),
+    b"K": _number("B"), b"M": _number("<H"), b"J": _number("<i"), b"G": _number(">d"),
+    b"\x8a": _counted("B", _integer), b"\x8b": _counted("<I", _integer),
+    b"X": _counted("<I", _Machine.text), b"\x8c": _counted("B", _Machine.text),
+    b"\x8d": _counted("<Q", _Machine.text),
+    b"U": _counted("B", _old_bytes), b"T": _counted("<I", _old_bytes),      # Python 2's str
+    b"C": _counted("B", _Machine.raw), b"B": _counted("<I", _Machine.raw),
+    b"\x8e": _counted("<Q", _Machine.raw), b"\x96": _counted("<Q", _Machine.raw),
+    b"q": _put(lambda m: m.number("B")), b"r": _put(lambda m: m.number("<I")),
+    b"\x94": _put(lambda m: len(m.memo)),
+    b"h": lambda m: m.stack.append(m.memo[m.number("B")]),
+    b"j": lambda m: m.stack.append(m.memo[m.number("<I")]),
+    b"(": lambda m: m.marks.append(len(m.stack)),
+    b"0": lambda m: m.take(1), b"1": _Machine.pop_mark,
+    b"\x85": _tuple(1), b"\x86": _tuple(2), b"\x87": _tuple(3),
+    b"t": lambda m: m.stack.append(tuple(m.pop_mark())),
+    b"a": lambda m: m.extend(m.take(1)), b"e": lambda m: m.extend(m.pop_mark()),
+    b"\x90": lambda m: m.extend(m.pop_mark()),                  # ADDITEMS
+    b"\x91": lambda m: m.stack.append(Opaque(f"a set of {len(m.pop_mark())}")),
+    b"s": lambda m: m.update(m.take(2)), b"u": lambda m: m.update(m.pop_mark()),
+    b"c": _global, b"\x93": _Machine.stack_global, b"Q": _Machine.persistent,
+    b"R": _Machine.reduce, b"\x81": lambda m: m.new(2), b"\x92": lambda m: m.new(3),
+    b"b": _Machine.build,
+}.items()}

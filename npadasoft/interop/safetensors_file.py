@@ -12,38 +12,55 @@ import math
 
 import numpy as np
 
-from npadasoft.interop.common import (WeightFileError, checked_shape, read_exactly, shaped, shown,
-                                      widened)
+from npadasoft.interop.common import (Found, Item, WeightFileError, checked_shape, read_exactly,
+                                      shaped, shown)
+from npadasoft.interop.numbers import DTYPES
 
 MAX_HEADER = 2**22      # 4 MiB: some 40 000 tensors; a JSON of that size is read in well under 1 s
-_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "C64": "<c8", "I64": "<i8",
-           "I32": "<i4", "I16": "<i2", "I8": "|i1", "U64": "<u8", "U32": "<u4", "U16": "<u2",
-           "U8": "|u1", "BOOL": "|b1"}
+_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
+          "C64": "complex64", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
+          "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
+          "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu",
+          "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz"}
 _RANK = ["U64", "I64", "F64", "C64", "F32", "U32", "I32", "F16", "U16", "I16", "I8", "U8", "BOOL"]
 
 
-def read(file, size, max_bytes):
-    """The arrays of a safetensors file of `size` bytes, by name."""
+def scan(file, size):
+    """What stands in a safetensors file of `size` bytes, by name."""
     length = int.from_bytes(read_exactly(file, 8, "the length of the header"), "little")
     if length > min(size - 8, MAX_HEADER):
         raise WeightFileError(f"the header claims {length} bytes; the file has {size}, and a "
                               f"header may have {MAX_HEADER}")
-    header = _parse(bytes(read_exactly(file, length, "the header")))
+    header, metadata = _parse(bytes(read_exactly(file, length, "the header")))
     entries = [_entry(name, value) for name, value in header.items()]
-    entries.sort(key=lambda entry: entry[3])
-    _check_layout(entries, size - 8 - length)
-    if size > max_bytes:
-        raise WeightFileError(f"the file has {size} bytes, more than the {max_bytes} allowed")
-    arrays = {}
-    for name, code, shape, (start, end) in entries:
-        data = read_exactly(file, end - start, shown(name))
-        array = shaped(data, np.dtype(_DTYPES[code]), shape, name)
-        arrays[name] = widened(array) if code == "BF16" else array
-    return {name: arrays[name] for name in header}
+    _check_layout(sorted(entries, key=lambda entry: entry[3]), size - 8 - length)
+    items = {name: _item(file, 8 + length, name, code, shape, offsets)
+             for name, code, shape, offsets in entries}
+    tied = {name: target for name, target in metadata.items()
+            if target in items and name not in items and name != "format"}
+    items.update({name: items[target] for name, target in tied.items()})
+    notes = [f"{shown(name)} is tied to {shown(target)}" for name, target in tied.items()]
+    return Found("a safetensors file", items, notes=notes)
+
+
+def _item(file, start, name, code, shape, offsets):
+    """One tensor; of a type that NumPy lacks and that is not widened there is a name only."""
+    if code not in _NAMES:
+        return Item(code, shape, why=f"{shown(name)} is of the type {shown(code)}, which is none "
+                    f"of {', '.join(_NAMES)}")
+    stored, becomes, widened = DTYPES[_NAMES[code]]
+
+    def make():
+        file.seek(start + offsets[0])
+        array = shaped(read_exactly(file, offsets[1] - offsets[0], shown(name)),
+                       np.dtype(stored).newbyteorder("<"), shape, name)
+        return widened(array) if widened else array
+    return Item(_NAMES[code], shape, math.prod(shape) * np.dtype(becomes).itemsize, make,
+                key=(offsets[0], name))
 
 
 def _parse(text):
-    """The header's entries, without its metadata."""
+    """The header's entries, and its metadata."""
     if not text.startswith(b"{"):
         raise WeightFileError("the header does not begin with '{'")
     try:
@@ -52,10 +69,11 @@ def _parse(text):
         raise
     except (ValueError, RecursionError) as error:
         raise WeightFileError(f"the header is no JSON: {str(error)[:80]}") from None
-    metadata = header.pop("__metadata__", {})
+    metadata = header.pop("__metadata__", None)
+    metadata = {} if metadata is None else metadata     # as MLX writes it
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise WeightFileError("__metadata__ should hold strings by name")
-    return header
+    return header, metadata
 
 
 def _without_duplicates(pairs):
@@ -73,18 +91,19 @@ def _entry(name, value):
         raise WeightFileError(f"the entry of {shown(name)} should have dtype, shape and "
                               "data_offsets, and nothing else")
     code, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if not isinstance(code, str) or code not in _DTYPES:
-        raise WeightFileError(f"{shown(name)} has the dtype {shown(code)}, which is none of "
-                              f"{', '.join(_DTYPES)}")
+    if not isinstance(code, str):
+        raise WeightFileError(f"{shown(name)} has the dtype {shown(code)}, which is no text")
     if not isinstance(shape, list):
         raise WeightFileError(f"the shape of {shown(name)} should be a list")
     shape = checked_shape(shape, name)
     if not (isinstance(offsets, list) and len(offsets) == 2
             and all(type(n) is int and n >= 0 for n in offsets)):
         raise WeightFileError(f"data_offsets of {shown(name)} should be two positions")
-    wanted = math.prod(shape) * np.dtype(_DTYPES[code]).itemsize
-    if offsets[1] - offsets[0] != wanted:
-        given = str(offsets[1] - offsets[0])[:30]
+    given = offsets[1] - offsets[0]
+    wanted = given if code not in _NAMES else (
+        math.prod(shape) * np.dtype(DTYPES[_NAMES[code]].stored).itemsize)
+    if given != wanted or given < 0:
+        given = str(given)[:30]
         raise WeightFileError(f"{shown(name)} of shape {shape} and dtype {code} takes {wanted} "
                               f"bytes, but data_offsets give it {given}")
     return name, code, shape, offsets
@@ -124,7 +143,7 @@ def write(file, arrays):
 def _little_endian(name, array):
     """The dtype's code, and `array` with its bytes as the format wants them."""
     little = array.dtype.newbyteorder("<")
-    codes = {np.dtype(text): code for code, text in _DTYPES.items() if code != "BF16"}
+    codes = {np.dtype(DTYPES[_NAMES[code]].stored).newbyteorder("<"): code for code in _RANK}
     if little not in codes:
         raise TypeError(f"safetensors cannot hold {name}, which is {array.dtype}: "
                         "write an .npz file instead")

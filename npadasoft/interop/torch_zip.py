@@ -11,36 +11,50 @@ import zipfile
 
 import numpy as np
 
-from npadasoft.interop.common import WeightFileError, checked_shape, shown, widened
-from npadasoft.interop.pickle_subset import STORAGES, Tensor, evaluate
-from npadasoft.interop.zip_member import member, opened
+from npadasoft.interop.common import Found, Item, WeightFileError, checked_shape, shown
+from npadasoft.interop.numbers import DTYPES
+from npadasoft.interop.pickle_file import array_item
+from npadasoft.interop.pickle_subset import MIN_INSTRUCTIONS, evaluate
+from npadasoft.interop.pickle_values import Array, Opaque, Tensor, what
+from npadasoft.interop.zip_member import member
 
 MAX_PICKLE = 2**23      # bytes
-SHARING = 4             # tensors may share storages; memory outgrows the file by no more
+_NO_MINUS = {"bool", "uint16", "uint32", "uint64", *(n for n in DTYPES if n.startswith("float8"))}
 
 
-def read(file, size, max_bytes, entry=None):
-    """The tensors of a .pt file of `size` bytes, by name; `entry` picks a dict in the saved one."""
-    with opened(file) as archive:
-        records = _records(archive, size)
-        saved = evaluate(bytes(member(archive, records["data.pkl"])))
-        tensors = _tensors(saved, entry)
-        total = sum(_numel(name, tensor) * _dtype(tensor).itemsize
-                    for name, tensor in tensors.items())
-        if total > min(SHARING * size, max_bytes):
-            raise WeightFileError(f"the tensors take {total} bytes, the file has {size}: more than "
-                                  f"the {min(SHARING * size, max_bytes)} allowed")
-        return _arrays(archive, records, tensors, _byte_order(archive, records))
+def scan(archive, size, entry=None):
+    """What stands in an opened .pt archive of `size` bytes; `entry` picks a dict in the saved one.
+    """
+    records = _records(archive, size)
+    limit = MIN_INSTRUCTIONS + size // 4
+    saved = evaluate(bytes(member(archive, records["data.pkl"])), limit)
+    entries = []
+    if type(saved) is dict:
+        entries = [key for key, value in saved.items() if type(key) is str and type(value) is dict]
+    storages = _Storages(archive, records)
+    items = {name: _item(name, value, storages)
+             for name, value in chosen(saved, entry, entries).items()}
+    return Found("a .pt file of PyTorch", items, entries)
 
 
-def _byte_order(archive, records):
-    """"<" or ">"; files from before 2.1 do not say, and are little-endian."""
-    if "byteorder" not in records:
-        return "<"
-    order = bytes(member(archive, records["byteorder"]))
-    if order not in (b"little", b"big"):
-        raise WeightFileError(f"the byte order is {shown(order)}")
-    return "<" if order == b"little" else ">"
+def chosen(saved, entry, entries):
+    """The dict that was saved, or its entry of this name, with what is named in it."""
+    if entry is not None:
+        if entry not in entries:
+            known = ", ".join(map(shown, entries[:8])) or "none"
+            raise WeightFileError(f"the file has no entry {shown(entry)} that is a dict; it has "
+                                  f"{known}")
+        saved = saved[entry]
+    if type(saved) is Tensor:
+        raise WeightFileError("the file holds no state dict, but a single tensor: save a dict")
+    if type(saved) is Opaque:
+        raise WeightFileError(f"the file holds no state dict, but {saved.what}: a whole pickled "
+                              "module say. Nothing was imported or run. In PyTorch, save "
+                              "module.state_dict() alone")
+    if type(saved) is not dict:
+        raise WeightFileError("the file holds no state dict, but something else: "
+                              f"{what(saved)}")
+    return {key if type(key) is str else f"({what(key)})": value for key, value in saved.items()}
 
 
 def _records(archive, size):
@@ -67,71 +81,97 @@ def _records(archive, size):
     return records
 
 
-def _tensors(saved, entry):
-    """The mapping of tensors that was saved, or that is its entry of this name."""
-    if entry is not None:
-        if type(saved) is not dict or entry not in saved:
-            raise WeightFileError(f"the file has no entry {shown(entry)}")
-        saved = saved[entry]
-    if type(saved) is not dict:
-        raise WeightFileError("the file holds no state dict, but "
-                              f"{'a single tensor' if type(saved) is Tensor else 'something else'}")
-    for name, value in saved.items():
-        if type(name) is not str or type(value) is not Tensor:
-            dicts = [shown(key) for key, inner in saved.items() if type(inner) is dict]
-            hint = f"; entry= may name one of {', '.join(dicts[:5])}" if dicts else ""
-            raise WeightFileError(f"{shown(name)} is {type(value).__name__}, not a tensor{hint}")
-    return saved
+class _Storages:
+    """The numbers of an archive, each storage read once, when it is first needed."""
+
+    def __init__(self, archive, records):
+        self._archive, self._records, self._read = archive, records, {}
+        self.order = self._byte_order()
+
+    def _byte_order(self):
+        """"<" or ">"; files from before 2.1 do not say, and are little-endian."""
+        if "byteorder" not in self._records:
+            return "<"
+        order = bytes(member(self._archive, self._records["byteorder"]))
+        if order not in (b"little", b"big"):
+            raise WeightFileError(f"the byte order is {shown(order)}")
+        return "<" if order == b"little" else ">"
+
+    def check(self, key, n_bytes):
+        """Raise unless storage `key` is there and has `n_bytes`."""
+        if "data/" + key not in self._records:
+            raise WeightFileError("the numbers of a tensor are not in the archive")
+        held = self._records["data/" + key].file_size
+        if held != n_bytes:
+            raise WeightFileError(f"the storage of a tensor should have {n_bytes} bytes, but has "
+                                  f"{held}")
+
+    def __getitem__(self, key):
+        if key not in self._read:
+            self._read[key] = member(self._archive, self._records["data/" + key])
+        return self._read[key]
 
 
-def _dtype(tensor):
-    return np.dtype(STORAGES[tensor.storage.kind])
+def _item(name, value, storages):
+    """What stands under `name`; whatever is wrong with it concerns nobody else."""
+    if type(value) is Array:
+        return array_item(name, value)
+    if type(value) is Tensor:
+        try:
+            return _tensor_item(name, value, storages)
+        except WeightFileError as error:
+            return Item(value.dtype, why=str(error))
+    kind = "dict" if type(value) is dict else what(value)
+    if type(value) is Opaque and value.way:
+        return Item(kind, why=f"{shown(name)} is {kind}: {value.way}")
+    return Item(kind, why=f"{shown(name)} is {kind}, not a tensor")
 
 
-def _numel(name, tensor):
-    """Number of elements of a tensor, after its shape and strides were found to fit its storage."""
+def _tensor_item(name, tensor, storages):
+    """A tensor whose place in its storage was found to be sound."""
     if type(tensor.shape) is not tuple or type(tensor.stride) is not tuple:
         raise WeightFileError(f"{shown(name)} has no shape and strides")
-    shape = checked_shape(tensor.shape, name)
-    stride = checked_shape(tensor.stride, name)
-    (offset,) = checked_shape([tensor.offset], name)
-    (held,) = checked_shape([tensor.storage.numel], name)
+    shape, stride = checked_shape(tensor.shape, name), checked_shape(tensor.stride, name)
+    offset, numel = checked_shape([tensor.offset, tensor.storage.numel], name)
     if len(shape) != len(stride):
         raise WeightFileError(f"{shown(name)} has the shape {shape} and the strides {stride}")
-    numel = math.prod(shape)
-    last = offset + sum((n - 1) * step for n, step in zip(shape, stride))
-    if numel and (last >= held or numel > held):
+    if tensor.dtype not in DTYPES:
+        return Item(tensor.dtype, shape, why=f"{shown(name)} is {shown(tensor.dtype)}, whose bits "
+                    "alone are no numbers: save its .float() or .dequantize()")
+    dtype = np.dtype(DTYPES[tensor.dtype].stored)
+    untyped = tensor.storage.kind == "UntypedStorage"
+    if untyped and dtype.itemsize > 1 and storages.order == ">":
+        raise WeightFileError(f"{shown(name)} is {tensor.dtype} in a file of a big-endian machine, "
+                              "where PyTorch does not say in which order its bytes are")
+    held = numel // dtype.itemsize if untyped else numel
+    size = math.prod(shape)
+    if size and offset + sum((n - 1) * step for n, step in zip(shape, stride)) >= held:
         raise WeightFileError(f"{shown(name)} of shape {shape}, strides {stride} and offset "
                               f"{offset} does not lie in its storage of {held} numbers")
-    return numel
+    if size and (tensor.conj and "complex" not in tensor.dtype
+                 or tensor.neg and tensor.dtype in _NO_MINUS):
+        raise WeightFileError(f"{shown(name)} is {tensor.dtype} with a lazy "
+                              f"{'conjugate' if tensor.conj else 'minus'}, which PyTorch cannot "
+                              "carry out")
+    if size:
+        storages.check(tensor.storage.key, numel if untyped else numel * dtype.itemsize)
+    return Item(tensor.dtype, shape, size * np.dtype(DTYPES[tensor.dtype].becomes).itemsize,
+                lambda: _array(storages, tensor, dtype.newbyteorder(storages.order)),
+                key=(tensor.storage, offset, shape, stride, tensor.dtype, tensor.conj, tensor.neg))
 
 
-def _arrays(archive, records, tensors, order):
-    """The arrays, each a copy of its own of its part of a storage."""
-    storages, arrays = {}, {}
-    for name, tensor in tensors.items():
-        dtype = _dtype(tensor).newbyteorder(order)
-        key, stored = tensor.storage.key, tensor.storage.numel * dtype.itemsize
-        if key not in storages:
-            if "data/" + key not in records:
-                raise WeightFileError(f"the numbers of {shown(name)} are not in the archive")
-            storages[key] = member(archive, records["data/" + key])
-        if len(storages[key]) != stored:
-            raise WeightFileError(f"the storage of {shown(name)} should have {stored} bytes, but "
-                                  f"has {len(storages[key])}")
-        arrays[name] = _view(storages[key], dtype, tensor)
-    return arrays
-
-
-def _view(buffer, dtype, tensor):
+def _array(storages, tensor, dtype):
     """The tensor's numbers, copied out of the storage into C order and the machine's byte order."""
     if not math.prod(tensor.shape):
-        numbers = np.zeros(tensor.shape, dtype)
-    else:
-        raw = np.dtype(np.uint8) if dtype.kind == "b" else dtype
-        numbers = np.ndarray(tensor.shape, raw, buffer, tensor.offset * dtype.itemsize,
-                             [step * dtype.itemsize for step in tensor.stride])
-    if dtype.kind == "b":
-        return np.array(numbers != 0, order="C")
-    native = np.array(numbers, dtype.newbyteorder("="), order="C")
-    return widened(native) if tensor.storage.kind == "BFloat16Storage" else native
+        return np.zeros(tensor.shape, DTYPES[tensor.dtype].becomes)
+    raw = np.dtype(np.uint8) if dtype.kind == "b" else dtype
+    view = np.ndarray(tensor.shape, raw, storages[tensor.storage.key],
+                      tensor.offset * dtype.itemsize,
+                      [step * dtype.itemsize for step in tensor.stride])
+    if dtype.kind == "b":       # a byte that is neither 0 nor 1 must not become a bool as it is
+        return np.array(view != 0, order="C")
+    array = np.array(view, dtype.newbyteorder("="), order="C")
+    widened = DTYPES[tensor.dtype].widened
+    array = widened(array) if widened else array
+    array = np.conj(array) if tensor.conj else array
+    return np.asarray(np.negative(array) if tensor.neg else array)

@@ -4,6 +4,7 @@ The standard library does the parsing; what is added are the bounds.  No member 
 what its entry declares, no directory is read that is larger than a directory of weights can be, and
 whatever the library raises comes out as one kind of error.
 """
+import collections
 import struct
 import zipfile
 import zlib
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 
 from npadasoft.interop.common import WeightFileError, read_exactly, shown
 
-MAX_DIRECTORY = 2**20       # bytes; some 10 000 members
+MAX_DIRECTORY = 2**20       # bytes; some 10 000 members; and a quarter of the file's size
 _BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, OSError,
            NotImplementedError, RuntimeError, ValueError, OverflowError, AttributeError, IndexError)
 
@@ -19,15 +20,15 @@ _BROKEN = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, E
 class _Guarded:
     """A file whose reads are bounded while the archive's directory is being read."""
 
-    def __init__(self, file):
-        self._file, self.opening = file, True
+    def __init__(self, file, limit):
+        self._file, self._limit, self.opening = file, limit, True
 
     def read(self, n=-1):
         if not self.opening:
             return self._file.read(n)
-        data = self._file.read(MAX_DIRECTORY + 1 if n < 0 else min(n, MAX_DIRECTORY + 1))
-        if len(data) > MAX_DIRECTORY:
-            raise WeightFileError(f"the archive's directory has more than {MAX_DIRECTORY} bytes")
+        data = self._file.read(self._limit + 1 if n < 0 else min(n, self._limit + 1))
+        if len(data) > self._limit:
+            raise WeightFileError(f"the archive's directory has more than {self._limit} bytes")
         return data
 
     def __getattr__(self, name):
@@ -35,15 +36,15 @@ class _Guarded:
 
 
 @contextmanager
-def opened(file):
-    """The archive in `file`; what goes wrong inside is a `WeightFileError`."""
-    guarded = _Guarded(file)
+def opened(file, size):
+    """The archive in `file` of `size` bytes; what goes wrong inside is a `WeightFileError`."""
+    guarded = _Guarded(file, MAX_DIRECTORY + size // 4)
     try:
         with zipfile.ZipFile(guarded) as archive:
             guarded.opening = False
-            names = [info.filename for info in archive.infolist()]
-            if len(set(names)) != len(names):
-                twice = next(name for name in names if names.count(name) > 1)
+            seen = collections.Counter(info.filename for info in archive.infolist())
+            twice = max(seen, key=seen.__getitem__, default="")
+            if seen[twice] > 1:
                 raise WeightFileError(f"the archive has the member {shown(twice)} twice")
             yield archive
     except WeightFileError:
@@ -59,3 +60,9 @@ def member(archive, info):
         if file.read(1):
             raise WeightFileError(f"{shown(info.filename)} is longer than it says")
     return data
+
+
+def beginning(archive, info, n):
+    """At most the first `n` bytes of a member."""
+    with archive.open(info) as file:
+        return file.read(n)
