@@ -265,7 +265,8 @@ class Suite:
     FIRST = ("T03", "G02", "G23", "N03", "P05", "X06", "S25", "A14", "G16", "N01", "P10", "N17")
 
     def __init__(self):
-        from npadasoft.conformance import plan, vectors_io
+        from npadasoft.conformance.golden import vectors_io
+        from npadasoft.conformance.judge import plan
         place = {id: k for k, id in enumerate(self.FIRST)}
         self.cases = sorted(vectors_io.load(), key=lambda c: place.get(c["id"], 99))
         self.plan, self.asked, self.right = plan, {}, {}
@@ -298,7 +299,7 @@ class Suite:
         Asked is only what runs the mutated function; at module level that is everything.
         """
         function = where_it_is.partition(".")[2]
-        from npadasoft.conformance.verdict import BAD, judge
+        from npadasoft.conformance.judge.verdict import BAD, judge
         for where in PORTS.get(module, OURS + BLOCKED):
             port = self.port(where)
             for dtype, case in self.put(where):

@@ -1,7 +1,9 @@
 """Who imports whom, read from the source.
 
 Two rows carry the meaning: `adaptive` never imports `reference`, and `reference` imports nothing of
-ours, not even NumPy.  Otherwise agreement between them would say nothing.
+ours, not even NumPy.  Otherwise agreement between them would say nothing.  The floors of `conformance`:
+`golden` and `wire` stand on the ground beside each other, `judge` on `wire`, then `ports` and
+`mistakes`, and the commands on top of all.
 """
 import ast
 from pathlib import Path
@@ -30,13 +32,17 @@ ALLOWED = {
     "interop": {"interop", "adaptive", "arrays", "cutoffs", "parameters"},
     "training": {"training", "planning", "interop"} | FACE,
     "gradcheck": {"gradcheck"},
-    **{f"conformance.{part}": {"reference", "conformance"}
-       for part in ("oracle", "expected", "recipe", "sheet")},      # what writes the vectors
-    "conformance.mistakes": {"reference", "functional", "cutoffs", "parameters", "fused",
-                             "conformance"},
+    "conformance.golden": {"reference", "conformance.golden"},         # what is right
+    "conformance.wire": {"conformance.wire"},                          # how a port is spoken to
+    "conformance.judge": {"_version", "conformance.judge", "conformance.wire"},
     "conformance.ports": {"functional", "cutoffs", "parameters", "fused", "adaptive", "interop",
-                          "conformance"} | FACE,
-    "conformance": {"conformance", "adaptive", "interop"} | FACE,
+                          "conformance.ports", "conformance.judge", "conformance.wire"} | FACE,
+    "conformance.ports.table": {"conformance.ports", "conformance.judge",
+                                "conformance.golden.vectors_io"},
+    "conformance.mistakes": {"reference", "functional", "cutoffs", "parameters", "fused",
+                             "conformance.mistakes", "conformance.ports.base", "conformance.judge",
+                             "conformance.wire", "conformance.golden.vectors_io"},
+    "conformance": {"conformance", "adaptive", "interop"} | FACE,       # the commands, on top
 }
 EVERYTHING = ("__init__", "__main__", "cli", "bench", "command")    # may import anything
 
@@ -90,6 +96,32 @@ def may(name, other):
 def test_a_module_imports_only_what_its_row_allows(name, path):
     ours, _ = imported(path)
     assert not {other for other in ours if not may(name, other)}
+
+
+def circles(edges):
+    """Modules that reach themselves, given name -> names."""
+    def reached(name, seen):
+        for other in edges.get(name, ()):
+            if other not in seen:
+                seen.add(other)
+                reached(other, seen)
+        return seen
+    return sorted(name for name in edges if name in reached(name, set()))
+
+
+def test_no_module_imports_itself_by_a_detour():
+    assert circles({name: imported(path)[0] for name, path in MODULES}) == []
+
+
+def test_a_circle_would_be_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == ["b", "c"]
+
+
+def test_what_is_right_knows_nothing_of_who_judges_it_or_how_a_port_is_spoken_to():
+    assert not may("conformance.golden.expected", "conformance.judge.compare")
+    assert not may("conformance.golden.oracle", "conformance.wire.messages")
+    assert not may("conformance.wire.protocol", "conformance.judge.verdict")
+    assert not may("conformance.judge.verdict", "conformance.golden.oracle")
 
 
 def test_every_module_has_a_row():

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import npadasoft
-from npadasoft.conformance import vectors_io
-from npadasoft.conformance.cases import FEATURES, SUITE, catalogue, flags
-from npadasoft.conformance.expected import case_of
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.golden.cases import FEATURES, SUITE, catalogue, flags
+from npadasoft.conformance.golden.expected import case_of
 from oracles import ORDERS, STYLES, answers, worst_ratio
 
 HERE = Path(npadasoft.__file__).parent / "conformance"

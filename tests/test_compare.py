@@ -5,21 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from npadasoft.conformance import vectors_io
-from npadasoft.conformance.compare import (
-    ancestors,
-    bounds,
-    compare,
-    compare_tensor,
-    origins,
-    terms,
-    values,
-)
-from npadasoft.conformance.laws import check_laws
-from npadasoft.conformance.numbers import hex_bits, precision, round_to, tiny, ulp64, unit
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.compare import (ancestors, bounds, compare, compare_tensor,
+                                                 origins, terms, values)
+from npadasoft.conformance.judge.laws import check_laws
+from npadasoft.conformance.judge.numbers import hex_bits, precision, round_to, tiny, ulp64, unit
+from npadasoft.conformance.judge.plan import requests_of
+from npadasoft.conformance.judge.verdict import judge
 from npadasoft.conformance.ports.ours import Ours
-from npadasoft.conformance.plan import requests_of
-from npadasoft.conformance.verdict import judge
 
 CASES = {case["id"]: case for case in vectors_io.load()}
 DTYPES = ("float64", "float32", "float16", "bfloat16")

@@ -14,18 +14,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npadasoft.conformance import command, mistakes, ports, vectors_io
-from npadasoft.conformance.compare import compare_tensor
-from npadasoft.conformance.echo import wrong_echoes
-from npadasoft.conformance.messages import Answer, PortInfo
-from npadasoft.conformance.plan import in_order, repeated, representable, requests_of, wanted
+from npadasoft.conformance import command, mistakes, ports
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.compare import compare_tensor
+from npadasoft.conformance.judge.echo import wrong_echoes
+from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of, wanted
+from npadasoft.conformance.judge.report import conclusion, describe, number, row_of
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.judge.show import show
+from npadasoft.conformance.judge.verdict import exit_status, judge
 from npadasoft.conformance.ports.base import Port, Refused, Skipped
 from npadasoft.conformance.ports.ours import Ours
-from npadasoft.conformance.process import Fault
-from npadasoft.conformance.report import conclusion, describe, number, row_of
-from npadasoft.conformance.session import Session
-from npadasoft.conformance.show import show
-from npadasoft.conformance.verdict import exit_status, judge
+from npadasoft.conformance.wire.messages import Answer, PortInfo
+from npadasoft.conformance.wire.process import Fault
 
 HERE = Path(__file__).parent
 PLAIN = [sys.executable, str(HERE / "ports" / "plain_python.py")]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npadasoft.conformance.messages import Answer
 from npadasoft.conformance.ports.ours import Ours
-from npadasoft.conformance.process import Fault
+from npadasoft.conformance.wire.messages import Answer
+from npadasoft.conformance.wire.process import Fault
 from npadasoft.gradcheck.command import gradcheck
 
 PORT = Path(__file__).parent / "ports" / "plain_python.py"

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from npadasoft import AdaptiveLogSoftmaxWithLoss
-from npadasoft.conformance import vectors_io
-from npadasoft.conformance.messages import Answer, matches
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.plan import is_public
+from npadasoft.conformance.judge.report import describe
+from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import MISTAKES, diagnose, score
 from npadasoft.conformance.mistakes.diagnosis import PAIRS, contents, requests, same
 from npadasoft.conformance.mistakes.known import Mistake, both, known
@@ -15,10 +17,8 @@ from npadasoft.conformance.mistakes.score import (Caught, examine, located, orde
                                                   results_of, text)
 from npadasoft.conformance.mistakes.unseen import UNSEEN
 from npadasoft.conformance.mistakes.untold import ALIKE, UNTOLD
-from npadasoft.conformance.plan import is_public
 from npadasoft.conformance.ports.ours import Ours
-from npadasoft.conformance.report import describe
-from npadasoft.conformance.session import Session
+from npadasoft.conformance.wire.messages import Answer, matches
 
 CASES = {case["id"]: case for case in vectors_io.load()}
 ORDERED = ordered(CASES.values())
@@ -180,7 +180,7 @@ def test_a_row_that_was_accepted_is_named():
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_a_narrow_port_is_named_too(dtype):
-    from npadasoft.conformance.numbers import round_to
+    from npadasoft.conformance.judge.numbers import round_to
     layer = MISTAKES["columns-descending"].layer_class
     answers = {n: round_to(a, dtype) for n, a in of_public("T09", "float32", layer).items()}
     assert "columns-descending" in diagnose(CASES["T09"], dtype, answers)

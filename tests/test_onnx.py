@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 
 from npadasoft import AdaptiveLogSoftmaxWithLoss
-from npadasoft.interop import onnx as export
 from npadasoft.interop import to_onnx
+from npadasoft.interop import onnx as export
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 from onnx.reference import ReferenceEvaluator     # noqa: E402
 
-from npadasoft.conformance import vectors_io     # noqa: E402
+from npadasoft.conformance.golden import vectors_io     # noqa: E402
 from npadasoft.conformance.ports.onnxruntime import OnnxReference, OnnxRuntime      # noqa: E402
-from npadasoft.conformance.session import Session       # noqa: E402
+from npadasoft.conformance.judge.session import Session       # noqa: E402
 
 
 def in_onnxruntime(path):

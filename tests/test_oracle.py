@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from npadasoft import reference
-from npadasoft.conformance import bounds, oracle
-from npadasoft.conformance.cases import catalogue
-from npadasoft.conformance.expected import Expected, case_of, nested
-from npadasoft.conformance.recipe import Draw, build, config, integer_tensor, places, tensor
+from npadasoft.conformance.golden import bounds, oracle
+from npadasoft.conformance.golden.cases import catalogue
+from npadasoft.conformance.golden.expected import case_of
+from npadasoft.conformance.golden.expected_values import Expected, nested
+from npadasoft.conformance.golden.recipe import Draw, build, config, integer_tensor, places, tensor
 
 RECIPES = {recipe.id: recipe for recipes in catalogue().values() for recipe in recipes}
 

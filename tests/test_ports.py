@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npadasoft.conformance import command, vectors_io
+from npadasoft.conformance import command
+from npadasoft.conformance.golden import vectors_io
 
 PORTS = Path(__file__).parent / "ports"
 SOURCES = {

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from npadasoft.conformance import vectors_io
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.verdict import BAD
 from npadasoft.conformance.ports import READY, findings, foreign, table
 from npadasoft.conformance.ports.base import Skipped
 from npadasoft.conformance.ports.findings import FINDINGS
-from npadasoft.conformance.verdict import BAD
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE / "ports" / "findings"

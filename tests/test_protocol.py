@@ -10,27 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npadasoft.conformance import vectors_io
-from npadasoft.conformance.messages import (
-    BadMessage,
-    PortInfo,
-    Request,
-    decode_answer,
-    decode_info,
-    decode_tensor,
-    encode_request,
-    encode_tensor,
-    from_port,
-    matches,
-    to_port,
-    Answer,
-)
-from npadasoft.conformance.process import Fault, Process
-from npadasoft.conformance.protocol import ProcessPort, Unusable
-from npadasoft.conformance.report import describe
-from npadasoft.conformance.session import Session
-from npadasoft.conformance.strict_json import LONGEST_LINE, MOST_VALUES, BadJson, loads
-from npadasoft.conformance.verdict import exit_status
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.report import describe
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.judge.verdict import exit_status
+from npadasoft.conformance.wire.messages import (BadMessage, PortInfo, Request, decode_answer,
+                                                 decode_info, decode_tensor, encode_request,
+                                                 encode_tensor, from_port, matches, to_port, Answer)
+from npadasoft.conformance.wire.process import Fault, Process
+from npadasoft.conformance.wire.protocol import ProcessPort, Unusable
+from npadasoft.conformance.wire.strict_json import LONGEST_LINE, MOST_VALUES, BadJson, loads
 
 HERE = Path(__file__).parent
 PLAIN = [sys.executable, str(HERE / "ports" / "plain_python.py")]
@@ -437,7 +426,7 @@ def test_a_malformed_echo_is_a_fault(body, words):
 
 
 def test_a_process_that_does_not_stop_is_ended_with_its_group(monkeypatch):
-    monkeypatch.setattr("npadasoft.conformance.process.GRACE", 0.2)
+    monkeypatch.setattr("npadasoft.conformance.wire.process.GRACE", 0.2)
     port = ProcessPort(
         [
             sys.executable,

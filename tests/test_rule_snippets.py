@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from npadasoft.conformance import vectors_io
-from npadasoft.conformance.compare import bounds, compare_tensor, values
-from npadasoft.conformance.numbers import unit
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.compare import bounds, compare_tensor, values
+from npadasoft.conformance.judge.numbers import unit
 
 HERE = Path(__file__).parent / "rule_snippets"
 LANGUAGES = {

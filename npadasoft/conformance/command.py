@@ -5,13 +5,15 @@ import shlex
 import sys
 from importlib import resources
 
-from npadasoft.conformance import echo, machine, offline, report, vectors_io
+from npadasoft.conformance import offline
 from npadasoft.conformance import ports as ready
-from npadasoft.conformance.messages import DTYPES
-from npadasoft.conformance.protocol import SUITE, TIMEOUT, ProcessPort, Unusable
-from npadasoft.conformance.session import GIVE_UP, Session
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge import echo, machine, report
+from npadasoft.conformance.judge.session import GIVE_UP, Session
+from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.vectors_command import add_selection, selected, vectors
-from npadasoft.conformance.verdict import exit_status
+from npadasoft.conformance.wire.messages import DTYPES
+from npadasoft.conformance.wire.protocol import SUITE, TIMEOUT, ProcessPort, Unusable
 
 __all__ = ["conform", "verify", "vectors", "port_template", "ports"]
 TEMPLATES = {"python": "port.py", "javascript": "port.js", "r": "port.R", "cpp": "port.cpp"}

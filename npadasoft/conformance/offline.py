@@ -8,15 +8,16 @@ port.
 import json
 from pathlib import Path
 
-from npadasoft.conformance import echo, vectors_io
-from npadasoft.conformance.messages import (OPS, PROTOCOL, Answer, BadMessage, PortInfo,
-                                            decode_answer, decode_info, encode_request, from_port,
-                                            to_port)
-from npadasoft.conformance.process import Fault
-from npadasoft.conformance.protocol import SUITE, decode_echo
-from npadasoft.conformance.plan import in_order, repeated, representable, requests_of
-from npadasoft.conformance.session import Session
-from npadasoft.conformance.strict_json import LONGEST_LINE, BadJson, loads, printable
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge import echo
+from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.wire.messages import (OPS, PROTOCOL, Answer, BadMessage, PortInfo,
+                                                 decode_answer, decode_info, encode_request,
+                                                 from_port, to_port)
+from npadasoft.conformance.wire.process import Fault
+from npadasoft.conformance.wire.protocol import SUITE, decode_echo
+from npadasoft.conformance.wire.strict_json import LONGEST_LINE, BadJson, loads, printable
 
 
 def export(directory, cases, dtypes, layout="out_in", index_base=0):

@@ -4,10 +4,11 @@ import json
 import sys
 from importlib import resources
 
-from npadasoft.conformance import offline, vectors_io
-from npadasoft.conformance.messages import DTYPES
-from npadasoft.conformance.report import TIERS
-from npadasoft.conformance.show import show
+from npadasoft.conformance import offline
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.report import TIERS
+from npadasoft.conformance.judge.show import show
+from npadasoft.conformance.wire.messages import DTYPES
 
 
 def vectors(argv):

@@ -129,7 +129,7 @@ def _of_layer(arguments):
 def _of_port(arguments, command):
     """Differences of what the port calls its loss, against what it calls its gradients."""
     from npadasoft.conformance import ports
-    from npadasoft.conformance.protocol import ProcessPort, Unusable
+    from npadasoft.conformance.wire.protocol import ProcessPort, Unusable
 
     port = ProcessPort(command) if command else ports.load(arguments.port)
     try:
@@ -182,8 +182,8 @@ class _Asker:
         return {name: found[f"grad.{name}"].astype(dtype) for name in p}
 
     def _ask(self, op, p, cotangents, want):
-        from npadasoft.conformance.messages import Request
-        from npadasoft.conformance.process import Fault
+        from npadasoft.conformance.wire.messages import Request
+        from npadasoft.conformance.wire.process import Fault
 
         arrays = {name: np.asarray(array, np.float64) for name, array in p.items()}
         request = Request(

@@ -1,10 +1,10 @@
 """The layer on the stand-in, or on what `layer.use` named, as a port for the golden vectors."""
 from npadasoft._version import __version__
-from npadasoft.conformance import vectors_io
-from npadasoft.conformance.messages import PortInfo
-from npadasoft.conformance.plan import representable, requests_of
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.plan import representable, requests_of
+from npadasoft.conformance.judge.verdict import judge
 from npadasoft.conformance.ports.ours import Ours, named
-from npadasoft.conformance.verdict import judge
+from npadasoft.conformance.wire.messages import PortInfo
 
 from .layer import AdaptiveLogSoftmaxWithLoss
 

@@ -6,8 +6,7 @@
     diagnosis.py      the mistake that gives a port's numbers
     score.py          the suite's own test: is each caught, located, named?
 """
-from npadasoft.conformance.mistakes import (answers, backward, construction, forward, routing,
-                                            unseen)
+from npadasoft.conformance.mistakes import answers, backward, construction, forward, routing, unseen
 from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.score import score

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npadasoft.conformance.compare import blocks, terms
+from npadasoft.conformance.golden.vectors_io import load
+from npadasoft.conformance.judge.compare import blocks, terms
+from npadasoft.conformance.judge.numbers import round_to, tiny, unit
+from npadasoft.conformance.judge.plan import in_order, representable, requests_of
 from npadasoft.conformance.mistakes.known import MISTAKES, both
 from npadasoft.conformance.mistakes.layer import Layer, Planted
-from npadasoft.conformance.numbers import round_to, tiny, unit
-from npadasoft.conformance.plan import in_order, representable, requests_of
-from npadasoft.conformance.vectors_io import load
 
 SLACK = 64
 NARROW = ("float16", "bfloat16")        # the mistakes are computed in float32 for these

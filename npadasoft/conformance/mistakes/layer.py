@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from npadasoft.conformance.messages import Answer, PortInfo
 from npadasoft.conformance.ports.base import Port, Refused
+from npadasoft.conformance.wire.messages import Answer, PortInfo
 from npadasoft.cutoffs import Cutoffs, divisor, integer
 from npadasoft.functional import (bias_backward, linear, log_softmax, log_softmax_backward, pick,
                                   pick_backward)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npadasoft.conformance.messages import matches
+from npadasoft.conformance.golden.vectors_io import load
+from npadasoft.conformance.judge.plan import in_order, is_public, representable
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.judge.verdict import Result, judge, shown, tensors
 from npadasoft.conformance.mistakes.diagnosis import candidates_of, diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
 from npadasoft.conformance.mistakes.layer import Planted
 from npadasoft.conformance.mistakes.untold import ALIKE
-from npadasoft.conformance.plan import in_order, is_public, representable
-from npadasoft.conformance.session import Session
-from npadasoft.conformance.vectors_io import load
-from npadasoft.conformance.verdict import Result, judge, shown, tensors
+from npadasoft.conformance.wire.messages import matches
 
 FIRST = ("T03", "S27", "G02", "A13", "G23", "P03", "S29", "N21", "S25", "N03", "P05", "P13")
 DTYPES = ("float64", "float32")

@@ -15,7 +15,8 @@ import warnings
 
 import numpy as np
 
-from npadasoft.conformance.messages import Answer, PortInfo, from_port, is_integer, matches, to_port
+from npadasoft.conformance.wire.messages import (Answer, PortInfo, from_port, is_integer, matches,
+                                                 to_port)
 
 
 class Refused(Exception):

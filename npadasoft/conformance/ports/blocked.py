@@ -9,8 +9,8 @@ import numpy as np
 
 from npadasoft import adaptive, fused
 from npadasoft._version import __version__
-from npadasoft.conformance.messages import DTYPES, PortInfo
 from npadasoft.conformance.ports.ours import Ours, named
+from npadasoft.conformance.wire.messages import DTYPES, PortInfo
 from npadasoft.cutoffs import route
 
 

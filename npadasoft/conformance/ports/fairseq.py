@@ -9,10 +9,10 @@ stands in.
 import re
 from typing import Any
 
-from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Skipped
 from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, module_of, peer_file
 from npadasoft.conformance.ports.torch import Torch
+from npadasoft.conformance.wire.messages import PortInfo
 
 HOW = ("pip download fairseq==0.12.2 --no-deps --no-binary fairseq -d build/peers\n"
        "tar xzf build/peers/fairseq-0.12.2.tar.gz -C build/peers")

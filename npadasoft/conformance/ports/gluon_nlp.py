@@ -11,9 +11,9 @@ from collections import OrderedDict
 
 import numpy as np
 
-from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Port, Skipped
 from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, peer_file
+from npadasoft.conformance.wire.messages import PortInfo
 
 PACKAGE, VERSION = "autogluon-contrib-nlp", "0.0.1b20220208"
 HOW = (f"pip download {PACKAGE}=={VERSION} --no-deps -d build/peers\n"

@@ -7,9 +7,9 @@ autograd, and shows what that style costs in accuracy.
 """
 import numpy as np
 
-from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Port, Refused
 from npadasoft.conformance.ports.foreign import PREDICTS
+from npadasoft.conformance.wire.messages import PortInfo
 
 
 class Jax(Port):

@@ -8,9 +8,9 @@ user must, and differentiates the negated mean of `output`.
 import hashlib
 import subprocess
 
-from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.foreign import DTYPES, PEERS, PREDICTS, mean_of_all
 from npadasoft.conformance.ports.torch import Torch
+from npadasoft.conformance.wire.messages import PortInfo
 
 SOURCE = r"""
 #include <torch/autograd.h>

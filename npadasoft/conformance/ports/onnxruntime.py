@@ -6,8 +6,8 @@ graph: it has no gradients, and takes batches (N, D).
 import numpy as np
 
 from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
-from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Port, Skipped
+from npadasoft.conformance.wire.messages import PortInfo
 from npadasoft.interop.onnx import OPSET, onnx_model
 
 OPS = ("forward", "log_prob", "predict")

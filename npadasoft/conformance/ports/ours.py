@@ -3,8 +3,8 @@ from functools import lru_cache
 
 from npadasoft._version import __version__
 from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
-from npadasoft.conformance.messages import DTYPES, PortInfo
 from npadasoft.conformance.ports.base import Port
+from npadasoft.conformance.wire.messages import DTYPES, PortInfo
 
 TRACE = ("cluster", "head_column", "tail.*.relative_target", "head_logits", "head_log_prob",
          "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits",

@@ -1,9 +1,9 @@
 """Paddle's layer as a port: `npadasoft conform --port paddle`."""
 import numpy as np
 
-from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Port
 from npadasoft.conformance.ports.foreign import DTYPES, PREDICTS, mean_of_all
+from npadasoft.conformance.wire.messages import PortInfo
 
 
 class Paddle(Port):

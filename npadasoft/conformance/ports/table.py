@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from npadasoft.conformance import ports, vectors_io
+from npadasoft.conformance import ports
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.judge.verdict import BAD
 from npadasoft.conformance.ports.findings import FINDINGS
-from npadasoft.conformance.session import Session
-from npadasoft.conformance.verdict import BAD
 
 STATE = Path(__file__).with_name("state.json")
 TIERS = ("required", "quality", "excellence", "extensions")

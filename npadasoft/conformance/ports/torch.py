@@ -1,8 +1,8 @@
 """PyTorch's own layer as a port: `npadasoft conform --port torch`."""
 import numpy as np
 
-from npadasoft.conformance.messages import OPS, PortInfo
 from npadasoft.conformance.ports.base import Port, Skipped
+from npadasoft.conformance.wire.messages import OPS, PortInfo
 
 
 class Torch(Port):

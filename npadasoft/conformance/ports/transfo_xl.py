@@ -6,10 +6,10 @@ div_value 1; the port gives it sizes and weights by hand, an identity for the pr
 head and zeros for the biases of the tails. Asked with keep_order=True; `transfo-xl-default` asks
 as the model does, without. The loss is the model's own: the mean of the losses that are not 0.
 """
-from npadasoft.conformance.messages import PortInfo
 from npadasoft.conformance.ports.base import Skipped
 from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, module_of, peer_file
 from npadasoft.conformance.ports.torch import Torch
+from npadasoft.conformance.wire.messages import PortInfo
 
 HOW = ("pip download transformers==4.35.2 --no-deps -d build/peers\n"
        "python -m zipfile -e build/peers/transformers-4.35.2-py3-none-any.whl "

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from npadasoft.conformance.numbers import precision, round_to, tiny, ulp64, unit
+from npadasoft.conformance.judge.numbers import precision, round_to, tiny, ulp64, unit
 
 
 @dataclass(frozen=True)

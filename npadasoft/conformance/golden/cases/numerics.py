@@ -1,6 +1,6 @@
 """Scores that exp cannot take, that cancel, that vanish; numbers that are not exact."""
-from npadasoft.conformance.cases.scores import both, given, nonzero_loss, scaled, zeros
-from npadasoft.conformance.recipe import ALL, build, config, places
+from npadasoft.conformance.golden.cases.scores import both, given, nonzero_loss, scaled, zeros
+from npadasoft.conformance.golden.recipe import ALL, build, config, places
 
 TWO = ("output", "loss")
 SCORES = ("forward", "backward", "log_prob")    # which is best, float16 cannot say at 1024

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from npadasoft.conformance.compare import Comparison, blocks, compare, origins
-from npadasoft.conformance.laws import check_laws
-from npadasoft.conformance.plan import is_public, wanted
+from npadasoft.conformance.judge.compare import Comparison, blocks, compare, origins
+from npadasoft.conformance.judge.laws import check_laws
+from npadasoft.conformance.judge.plan import is_public, wanted
 
 VERDICTS = ("pass", "fail", "error", "crashed", "timeout", "skipped", "incomplete")
 BAD = ("fail", "error", "crashed", "timeout")

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from npadasoft.conformance.messages import (PROTOCOL, BadMessage, PortInfo, decode_answer,
-                                            decode_info, decode_number, describe, encode_request,
-                                            from_port, to_port)
-from npadasoft.conformance.process import Fault, Process
-from npadasoft.conformance.strict_json import BadJson, excerpt, loads, printable
+from npadasoft.conformance.wire.messages import (PROTOCOL, BadMessage, PortInfo, decode_answer,
+                                                 decode_info, decode_number, describe,
+                                                 encode_request, from_port, to_port)
+from npadasoft.conformance.wire.process import Fault, Process
+from npadasoft.conformance.wire.strict_json import BadJson, excerpt, loads, printable
 
 SUITE = "1.0.0"
 TIMEOUT = 60.0          # s a request

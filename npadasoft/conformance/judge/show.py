@@ -3,9 +3,9 @@ import json
 
 import numpy as np
 
-from npadasoft.conformance.compare import blocks, values
-from npadasoft.conformance.messages import is_integer
-from npadasoft.conformance.report import row_of
+from npadasoft.conformance.judge.compare import blocks, values
+from npadasoft.conformance.judge.report import row_of
+from npadasoft.conformance.wire.messages import is_integer
 
 
 def show(case, flags, row=None):

@@ -1,7 +1,7 @@
 """What must be refused: targets that are no class, batches that do not match, configurations that
 make no layer.
 """
-from npadasoft.conformance.recipe import FORWARD, Recipe, build, config, tensor
+from npadasoft.conformance.golden.recipe import FORWARD, Recipe, build, config, tensor
 
 LAYER = config(4, 9, [3, 6], 2.0, True)
 

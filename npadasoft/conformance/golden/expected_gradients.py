@@ -6,14 +6,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import prod
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import Any, Sequence
 
-from npadasoft.conformance import bounds, oracle
-from npadasoft.conformance.recipe import parameter_shapes
-from npadasoft.conformance.sheet import NAN, ZERO, Vector
-
-if TYPE_CHECKING:
-    from npadasoft.conformance.expected import Expected, Softmax
+from npadasoft.conformance.golden import bounds, oracle
+from npadasoft.conformance.golden.expected_values import Expected, Softmax
+from npadasoft.conformance.golden.recipe import parameter_shapes
+from npadasoft.conformance.golden.sheet import NAN, ZERO, Vector
 
 
 def of_output_and_loss(case: Expected) -> None:

@@ -1,32 +1,20 @@
-"""From a recipe to a case: values from `oracle.py`, bounds from `bounds.py`, and their origins.
+"""The numbers of one case: scores, log-probabilities, output, loss, and the bound of each.
 
 N rows of the case   M rows that count and are finite   K head columns   O classes, H hidden units
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from npadasoft import reference
-from npadasoft.conformance import bounds, expected_gradients, oracle
-from npadasoft.conformance.recipe import Recipe
-from npadasoft.conformance.sheet import NAN, ZERO, Rows, Sheet, Vector
+from npadasoft.conformance.golden import bounds, oracle
+from npadasoft.conformance.golden.recipe import Recipe
+from npadasoft.conformance.golden.sheet import NAN, ZERO, Rows, Sheet, Vector
 
 EXACT_IN_FLOAT32 = 24
 CONCEDED = ("required", "extensions")           # tiers in which z - logsumexp(z) is a right style
-
-
-def case_of(recipe: Recipe, more: int = 0) -> dict[str, Any]:
-    """The case as it stands in a file.  `more` digits, and a smaller step, change nothing in it."""
-    case = {"id": recipe.id, "since": recipe.since, "tier": recipe.tier, "result": recipe.result,
-            "flags": list(recipe.flags), "comment": recipe.comment, "config": recipe.config}
-    if recipe.inputs:
-        case |= {"params": recipe.params, "inputs": recipe.inputs}
-    if recipe.cotangents:
-        case["cotangents"] = recipe.cotangents
-    return case | {"expected": recipe.given if recipe.given is not None
-                   else Expected(recipe, more).tensors()}
 
 
 def nested(tensor: dict[str, Any]) -> list:
@@ -58,7 +46,7 @@ class Tail:
 
 
 class Expected:
-    """All expected tensors of one recipe."""
+    """What one recipe leads to; each part is put on its sheet when it is asked for."""
 
     def __init__(self, recipe: Recipe, more: int = 0):
         self.recipe, self.more = recipe, more
@@ -74,24 +62,9 @@ class Expected:
         return oracle.Problem(self.cutoffs, self.parameters, [self.sheet.xs[n] for n in rows],
                               [self.sheet.targets[n] for n in rows])
 
-    def tensors(self) -> dict[str, Any]:
-        """Name -> tensor with bound and origin, in the order of computation."""
-        ops, cotangents = self.recipe.ops, self.recipe.cotangents
-        with localcontext() as context:
-            context.prec = oracle.digits(self.everyone) + self.more
-            if "forward" in ops:
-                self._forward()
-            if {"log_prob", "predict", "topk"} & set(ops):
-                self._log_prob(ops)
-            if "log_prob" in cotangents:
-                expected_gradients.of_log_prob(self)
-            elif "backward" in ops:
-                expected_gradients.of_output_and_loss(self)
-        return self.sheet.found
-
     # ------------------------------------------------------------------ forward
 
-    def _forward(self) -> None:
+    def forward(self) -> None:
         self._routing()
         K = len(self.parameters["head.weight"])
         z, errors, bits = self._head_scores(self.problem.xs)
@@ -191,7 +164,7 @@ class Expected:
 
     # ------------------------------------------------------------------ log_prob, predict, topk
 
-    def _log_prob(self, ops: tuple[str, ...]) -> None:
+    def log_prob(self, ops: tuple[str, ...]) -> None:
         """All classes of all rows, ignored ones too."""
         rows = [oracle.log_prob(self.everyone, n) for n in range(len(self.everyone.xs))]
         errors = self._log_prob_errors(rows)

@@ -3,8 +3,8 @@ log1p do not.
 
 All scores are exact here, so that what is judged is the softmax alone.
 """
-from npadasoft.conformance.cases.scores import given, nonzero_loss
-from npadasoft.conformance.recipe import ALL, BACKWARD, build, config, tensor
+from npadasoft.conformance.golden.cases.scores import given, nonzero_loss
+from npadasoft.conformance.golden.recipe import ALL, BACKWARD, build, config, tensor
 
 TWO_COLUMNS = config(1, 3, [1], 1.0)
 PAIR = config(2, 5, [2], 1.0)

@@ -6,7 +6,7 @@ vectors.
 """
 from __future__ import annotations
 
-from npadasoft.conformance.recipe import Recipe
+from npadasoft.conformance.golden.recipe import Recipe
 
 SUITE = "1.0.0"
 FEATURES = ("shape", "targets", "errors", "numerics", "predict", "gradients", "excellence",

@@ -3,9 +3,9 @@ import itertools
 
 import numpy as np
 
-from npadasoft.conformance.compare import blocks, values
-from npadasoft.conformance.messages import Request, is_integer, matches
-from npadasoft.conformance.numbers import round_to
+from npadasoft.conformance.judge.compare import blocks, values
+from npadasoft.conformance.judge.numbers import round_to
+from npadasoft.conformance.wire.messages import Request, is_integer, matches
 
 PUBLIC = ("output", "loss", "log_prob", "predict", "grad.input", "grad.head.weight",
           "grad.head.bias", "grad.tail.*.0.weight", "grad.tail.*.1.weight", "topk.log_prob",

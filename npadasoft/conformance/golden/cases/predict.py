@@ -1,7 +1,7 @@
 """The most probable class: never the best class of the best cluster without a look at the others.
 """
-from npadasoft.conformance.cases.scores import both, given, scaled
-from npadasoft.conformance.recipe import build, config
+from npadasoft.conformance.golden.cases.scores import both, given, scaled
+from npadasoft.conformance.golden.recipe import build, config
 
 ROWS4 = config(4, 10, [3, 7], 1.0)              # head: classes 0, 1, 2, clusters [3, 7), [7, 10)
 BOTH = ("log_prob", "predict")

@@ -13,10 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Callable, Iterable
 
-from npadasoft.conformance import oracle
-from npadasoft.conformance.cases import FEATURES, SUITE, catalogue, flags, numbers
-from npadasoft.conformance.expected import case_of
-from npadasoft.conformance.recipe import Recipe
+from npadasoft.conformance.golden import oracle
+from npadasoft.conformance.golden.cases import FEATURES, SUITE, catalogue, flags, numbers
+from npadasoft.conformance.golden.expected import case_of
+from npadasoft.conformance.golden.recipe import Recipe
 
 Case = dict[str, Any]
 LICENSE = "CC0-1.0"

@@ -3,9 +3,9 @@ from collections import Counter
 
 import numpy as np
 
-from npadasoft.conformance.compare import ancestors, blocks
-from npadasoft.conformance.messages import matches
-from npadasoft.conformance.verdict import BAD, VERDICTS, exit_status, worst_ratio
+from npadasoft.conformance.judge.compare import ancestors, blocks
+from npadasoft.conformance.judge.verdict import BAD, VERDICTS, exit_status, worst_ratio
+from npadasoft.conformance.wire.messages import matches
 
 TIERS = ("required", "quality", "excellence", "extensions")
 _SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",

@@ -1,5 +1,5 @@
 """Which class each row has: where it lies, in which order, how often."""
-from npadasoft.conformance.recipe import ALL, BACKWARD, build, config
+from npadasoft.conformance.golden.recipe import ALL, BACKWARD, build, config
 
 TWO = ("output", "loss")
 LAYER = config(6, 12, [3, 5, 8], 1.5, True)         # hidden sizes 4, 2, 1

@@ -13,7 +13,7 @@ import uuid
 from collections import deque
 from typing import Any
 
-from npadasoft.conformance.strict_json import LONGEST_LINE, printable
+from npadasoft.conformance.wire.strict_json import LONGEST_LINE, printable
 
 _CHUNK = 2**16
 _TAIL = 2**13           # bytes of stderr that are kept

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from npadasoft.conformance.strict_json import printable
+from npadasoft.conformance.wire.strict_json import printable
 
 PROTOCOL = 1
 DTYPES = ("float64", "float32", "float16", "bfloat16")

@@ -6,8 +6,8 @@ from math import prod
 from typing import Any, Sequence
 
 from npadasoft import reference
-from npadasoft.conformance import bounds
-from npadasoft.conformance.recipe import Recipe, edges
+from npadasoft.conformance.golden import bounds
+from npadasoft.conformance.golden.recipe import Recipe, edges
 
 NAN, ZERO = Decimal("nan"), Decimal(0)
 INPUTS = ("input", "target")

@@ -3,8 +3,8 @@ import json
 import xml.etree.ElementTree as ElementTree
 
 from npadasoft._version import __version__
-from npadasoft.conformance.report import describe, summary
-from npadasoft.conformance.verdict import as_json, exit_status, worst_ratio
+from npadasoft.conformance.judge.report import describe, summary
+from npadasoft.conformance.judge.verdict import as_json, exit_status, worst_ratio
 
 
 def write(path, results, info, command, suite):

@@ -1,8 +1,8 @@
 """Every gradient: of loss, of output, of all log-probabilities; of one number, of none, of many
 rows.
 """
-from npadasoft.conformance.cases.scores import nonzero_loss
-from npadasoft.conformance.recipe import build, config, tensor
+from npadasoft.conformance.golden.cases.scores import nonzero_loss
+from npadasoft.conformance.golden.recipe import build, config, tensor
 
 TWO = ("output", "loss")
 THREE = config(10, 17, [4, 7, 12], 1.5, True)       # hidden sizes 6, 4, 2; K = 7

@@ -3,7 +3,7 @@
 Row n's input is the n-th unit vector, so that its head scores are column n of `head.weight`; with a
 div_value of 1 a tail's projection is square and can be the identity.
 """
-from npadasoft.conformance.recipe import tensor
+from npadasoft.conformance.golden.recipe import tensor
 
 
 def transposed(rows):

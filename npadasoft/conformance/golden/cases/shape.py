@@ -1,5 +1,5 @@
 """Sizes: the smallest, the unequal, the square, the equal, and the hidden sizes of the tails."""
-from npadasoft.conformance.recipe import ALL, Recipe, build, config, parameter_shapes
+from npadasoft.conformance.golden.recipe import ALL, Recipe, build, config, parameter_shapes
 
 TWO = ("output", "loss")
 

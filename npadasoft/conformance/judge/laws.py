@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from npadasoft.conformance.compare import Comparison, Worst, values
-from npadasoft.conformance.numbers import round_to, tiny, unit
+from npadasoft.conformance.judge.compare import Comparison, Worst, values
+from npadasoft.conformance.judge.numbers import round_to, tiny, unit
 
 K = 8                                   # what exp, log and log1p may err by, in u
 

@@ -1,5 +1,5 @@
 """What torch's layer does not offer: more batch axes, padding, other reductions, the k best."""
-from npadasoft.conformance.recipe import ALL, BACKWARD, build, config, tensor
+from npadasoft.conformance.golden.recipe import ALL, BACKWARD, build, config, tensor
 
 TWO = ("output", "loss")
 LAYER = dict(in_features=4, n_classes=10, cutoffs=[3, 6], div_value=2.0, head_bias=True)

@@ -2,10 +2,10 @@
 import time
 from dataclasses import replace
 
-from npadasoft.conformance.messages import Answer
-from npadasoft.conformance.plan import in_order, repeated, representable, requests_of
-from npadasoft.conformance.process import Fault
-from npadasoft.conformance.verdict import BAD, Result, judge, shown
+from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
+from npadasoft.conformance.judge.verdict import BAD, Result, judge, shown
+from npadasoft.conformance.wire.messages import Answer
+from npadasoft.conformance.wire.process import Fault
 
 GIVE_UP = 10            # faults in a row after which the rest is not asked any more
 

@@ -1,6 +1,6 @@
 """nan, inf, and no rows at all.  What is not finite is written by rule, not computed."""
-from npadasoft.conformance.cases.scores import nonzero_loss
-from npadasoft.conformance.recipe import BACKWARD, FORWARD, build, config, tensor
+from npadasoft.conformance.golden.cases.scores import nonzero_loss
+from npadasoft.conformance.golden.recipe import BACKWARD, FORWARD, build, config, tensor
 
 LAYER = config(4, 10, [3, 6, 8], 1.5, True)
 SMALL = config(3, 7, [2, 4], 1.0, True)

@@ -1,7 +1,7 @@
 """The self-test of numbers: what a port reads and writes, before any mathematics is blamed."""
-from npadasoft.conformance.numbers import hex_bits, round_to
-from npadasoft.conformance.process import Fault
-from npadasoft.conformance.verdict import Result
+from npadasoft.conformance.judge.numbers import hex_bits, round_to
+from npadasoft.conformance.judge.verdict import Result
+from npadasoft.conformance.wire.process import Fault
 
 CASE = {"id": "IO", "tier": "required", "result": "valid", "flags": ["Numbers"], "config": {},
         "expected": {}, "comment": "numbers keep their bits on the way in and out"}

@@ -1,0 +1,1 @@
+"""What is right: the cases, their numbers from the definition, and the bound of each."""

@@ -1,0 +1,37 @@
+"""From a recipe to a case: its numbers, then its gradients, each with bound and origin."""
+from __future__ import annotations
+
+from decimal import localcontext
+from typing import Any
+
+from npadasoft.conformance.golden import expected_gradients, oracle
+from npadasoft.conformance.golden.expected_values import Expected
+from npadasoft.conformance.golden.recipe import Recipe
+
+
+def case_of(recipe: Recipe, more: int = 0) -> dict[str, Any]:
+    """The case as it stands in a file.  `more` digits, and a smaller step, change nothing in it."""
+    case = {"id": recipe.id, "since": recipe.since, "tier": recipe.tier, "result": recipe.result,
+            "flags": list(recipe.flags), "comment": recipe.comment, "config": recipe.config}
+    if recipe.inputs:
+        case |= {"params": recipe.params, "inputs": recipe.inputs}
+    if recipe.cotangents:
+        case["cotangents"] = recipe.cotangents
+    return case | {"expected": recipe.given if recipe.given is not None
+                   else tensors(recipe, more)}
+
+
+def tensors(recipe: Recipe, more: int = 0) -> dict[str, Any]:
+    """Name -> expected tensor with bound and origin, in the order of computation."""
+    case, ops, cotangents = Expected(recipe, more), recipe.ops, recipe.cotangents
+    with localcontext() as context:
+        context.prec = oracle.digits(case.everyone) + more
+        if "forward" in ops:
+            case.forward()
+        if {"log_prob", "predict", "topk"} & set(ops):
+            case.log_prob(ops)
+        if "log_prob" in cotangents:
+            expected_gradients.of_log_prob(case)
+        elif "backward" in ops:
+            expected_gradients.of_output_and_loss(case)
+    return case.sheet.found

@@ -1,0 +1,1 @@
+"""How a port is spoken to: lines of JSON, and the process at the other end."""
