@@ -532,7 +532,7 @@ def reports(tmp_path_factory):
 def test_the_json_report_fits_its_schema_and_the_text(reports):
     status, out, report, _ = reports
     jsonschema = pytest.importorskip("jsonschema")
-    schema = Path(vectors_io.__file__).parent / "schemas" / "report.schema.json"
+    schema = Path(conformance.__file__).parent / "schemas" / "report.schema.json"
     jsonschema.Draft202012Validator(json.loads(schema.read_text())).validate(report)
     assert status == report["exit"] == 1 and report["verdict"] == "fail"
     assert (

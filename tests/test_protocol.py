@@ -229,7 +229,7 @@ def test_a_bias_is_never_turned_and_a_hidden_tensor_neither():
 def test_messages_fit_the_schema():
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads(
-        (Path(vectors_io.__file__).parent / "schemas" / "message.schema.json").read_text()
+        (Path(conformance.__file__).parent / "schemas" / "message.schema.json").read_text()
     )
     from npadasoft.conformance.offline import requests
 
