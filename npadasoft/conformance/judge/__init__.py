@@ -1,1 +1,1 @@
-"""Who decides: what is asked, whether an answer is right, where it first is wrong, and the report."""
+"""Who decides: what is asked, whether it is right, where it first is wrong; and the report."""

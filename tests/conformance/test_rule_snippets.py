@@ -14,7 +14,7 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.compare import bounds, compare_tensor, values
 from npadasoft.conformance.judge.numbers import unit
 
-HERE = Path(__file__).parent / "rule_snippets"
+HERE = Path(__file__).parents[1] / "rule_snippets"
 LANGUAGES = {
     "python": [sys.executable, "drive.py"],
     "javascript": ["node", "drive.js"],

@@ -1,8 +1,8 @@
 """Record which names, parameters and keywords CuPy has of those that NumPy has.
 
-    pip install cupy-cuda12x                       # imports without a driver and without a GPU
-    python tests/record_cupy_surface.py            # rewrites tests/cupy_surface.json
-    python tests/record_cupy_surface.py --check    # 1 and the differences, if it would change
+    pip install cupy-cuda12x                               # needs neither a driver nor a GPU
+    python tests/support/record_cupy_surface.py            # rewrites cupy_surface.json beside it
+    python tests/support/record_cupy_surface.py --check    # 1, and the differences
 
 The file is what the static test and the strict stand-in believe about CuPy.  No array is ever made
 here: every signature comes from `inspect`, from the first line of a Cython docstring, or, for a

@@ -16,8 +16,8 @@ from npadasoft.conformance.ports import READY, findings, foreign, table
 from npadasoft.conformance.ports.base import Skipped
 from npadasoft.conformance.ports.findings import FINDINGS
 
-HERE = Path(__file__).parent
-SCRIPTS = HERE / "ports" / "findings"
+TESTS = Path(__file__).parents[1]
+SCRIPTS = TESTS / "ports" / "findings"
 STATE = table.read()
 FAILURES = [(name, case, dtype) for name, row in STATE.items()
             for case, by_dtype in row["wrong"].items() for dtype in by_dtype]
@@ -79,7 +79,7 @@ def test_the_table_prints_every_row_and_every_finding(capsys):
 
 def test_readme_and_the_figures_show_what_is_printed():
     printed = table.lines(STATE)
-    assert (HERE / "figures" / "ports.txt").read_text() == "\n".join(printed) + "\n"
+    assert (TESTS / "figures" / "ports.txt").read_text() == "\n".join(printed) + "\n"
     readme = (Path(table.__file__).parents[1] / "README.md").read_text()
     rows = [table.ran(name, row) for name, row in STATE.items()]
     head = printed[:printed.index(rows[0]) - 1]

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from npadasoft import conformance
 from npadasoft.conformance import command, mistakes, ports
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.compare import compare_tensor
@@ -28,8 +29,8 @@ from npadasoft.conformance.ports.ours import Ours
 from npadasoft.conformance.wire.messages import Answer, PortInfo
 from npadasoft.conformance.wire.process import Fault
 
-HERE = Path(__file__).parent
-PLAIN = [sys.executable, str(HERE / "ports" / "plain_python.py")]
+TESTS = Path(__file__).parents[1]
+PLAIN = [sys.executable, str(TESTS / "ports" / "plain_python.py")]
 CASES = {case["id"]: case for case in vectors_io.load()}
 
 
@@ -466,7 +467,7 @@ def test_a_port_in_javascript_passes():
     if shutil.which("node") is None:
         assert os.environ.get("CI") != "true", "node is missing"
         pytest.skip("node is not installed")
-    port = str(HERE / "ports" / "plain_javascript.js")
+    port = str(TESTS / "ports" / "plain_javascript.js")
     status, out, _ = call(command.conform, "--", "node", port)
     assert status == 0 and "every required case passed" in out
     assert " cases, ignore_index and reduction are not supported" in out
@@ -647,7 +648,7 @@ def test_a_template_speaks_the_protocol_as_it_is_printed(language, tmp_path):
 
 def test_the_plain_python_port_is_the_template_with_its_mathematics_written():
     text = call(command.port_template, "python")[1]
-    port = (HERE / "ports" / "plain_python.py").read_text()
+    port = (TESTS / "ports" / "plain_python.py").read_text()
     assert port.endswith(text[text.index("# ---- shapes: written".replace("----", "-" * 62)) :])
 
 

@@ -12,7 +12,7 @@ from npadasoft.conformance.wire.messages import Answer
 from npadasoft.conformance.wire.process import Fault
 from npadasoft.gradcheck.command import gradcheck
 
-PORT = Path(__file__).parent / "ports" / "plain_python.py"
+PORT = Path(__file__).parents[1] / "ports" / "plain_python.py"
 SMALL = ["--in-features", "4", "--classes", "9", "--cutoffs", "3,6", "--batch", "7",
          "--div-value", "2"]
 

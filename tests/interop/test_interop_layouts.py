@@ -10,7 +10,7 @@ import pytest
 from npadasoft import AdaptiveLogSoftmaxWithLoss
 from npadasoft.interop import files, layouts, projected
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 U = 2.0**-53
 
 

@@ -1,7 +1,7 @@
 """The layer on a library that truly computes elsewhere: dpnp, on a CPU device.  An optional job.
 
     pip install dpnp pytest hypothesis numpy scipy
-    NPADASOFT_DPNP=1 python -m pytest tests/test_dpnp.py
+    NPADASOFT_DPNP=1 python -m pytest tests/arrays/test_dpnp.py
 
 dpnp has NumPy's face and its own memory, kernels and queue: what runs here uses no NumPy by
 accident.  Every method is held to NumPy's by the tests for a GPU; the theorems of the layer, and

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from npadasoft import interop
 from npadasoft.interop import WeightFileError, pickle_subset, safetensors_file, zip_member
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 SAMPLES = ["torch_float32.pt", "torch_checkpoint.pt", "torch_strided.pt", "fairseq.pt",
            "torch_module.pt", "torch_bits.npz", "torch_script.pt", "torch_old.pt",
            "libtorch.pt"]

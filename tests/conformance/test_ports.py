@@ -15,7 +15,7 @@ import pytest
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
 
-PORTS = Path(__file__).parent / "ports"
+PORTS = Path(__file__).parents[1] / "ports"
 SOURCES = {
     "r": PORTS / "r" / "port.R",
     "javascript": PORTS / "plain_javascript.js",

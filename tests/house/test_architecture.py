@@ -1,9 +1,9 @@
 """Who imports whom, read from the source.
 
 Two rows carry the meaning: `adaptive` never imports `reference`, and `reference` imports nothing of
-ours, not even NumPy.  Otherwise agreement between them would say nothing.  The floors of `conformance`:
-`golden` and `wire` stand on the ground beside each other, `judge` on `wire`, then `ports` and
-`mistakes`, and the commands on top of all.
+ours, not even NumPy.  Otherwise agreement between them would say nothing.  The floors of
+`conformance`: `golden` and `wire` stand on the ground beside each other, `judge` on `wire`, then
+`ports` and `mistakes`, and the commands on top of all.
 """
 import ast
 from pathlib import Path
@@ -14,7 +14,8 @@ import npadasoft
 
 PACKAGE = Path(npadasoft.__file__).parent
 FACE = {"__init__", "_version"}
-LAYER = {"adaptive", "arrays", "checks", "cutoffs", "functional", "fused", "parameters", "search"}
+LAYER = {"adaptive", "arrays", "checks", "cutoffs", "functional", "fused", "parameters", "search",
+         "state"}
 
 ALLOWED = {
     "reference": set(),
@@ -27,6 +28,7 @@ ALLOWED = {
     "checks": {"arrays"},
     "fused": {"arrays", "functional"},
     "search": {"arrays", "cutoffs", "functional"},
+    "state": {"arrays", "checks", "cutoffs", "parameters"},
     "adaptive": LAYER - {"adaptive"},
     "planning": {"planning", "cutoffs"},
     "interop": {"interop", "adaptive", "arrays", "cutoffs", "parameters"},

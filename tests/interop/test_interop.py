@@ -14,7 +14,7 @@ from npadasoft import AdaptiveLogSoftmaxWithLoss
 from npadasoft import interop
 from npadasoft.interop import WeightFileError, common
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 DTYPES = ["f2", "f4", "f8", "c8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"]
 
 

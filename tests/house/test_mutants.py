@@ -1,6 +1,6 @@
 """The mutator, and a sample of what it makes: the golden vectors must see all that they can.
 
-The full table: python -m tests.mutants --table tests/figures/mutants.txt
+The full table: python -m tests.support.mutants --table tests/figures/mutants.txt
 """
 import ast
 import io
@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import mutants
 import npadasoft.adaptive
 from npadasoft import fused
 
-HERE = Path(__file__).parent
-TABLE = HERE / "figures" / "mutants.txt"
+TESTS = Path(__file__).parents[1]
+TABLE = TESTS / "figures" / "mutants.txt"
 SMALL = ("functional", "parameters")
-sys.path.insert(0, str(HERE.parent))
-from tests import mutants                                       # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from npadasoft import conformance
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.session import Session
@@ -21,8 +22,8 @@ from npadasoft.conformance.wire.process import Fault, Process
 from npadasoft.conformance.wire.protocol import ProcessPort, Unusable
 from npadasoft.conformance.wire.strict_json import LONGEST_LINE, MOST_VALUES, BadJson, loads
 
-HERE = Path(__file__).parent
-PLAIN = [sys.executable, str(HERE / "ports" / "plain_python.py")]
+TESTS = Path(__file__).parents[1]
+PLAIN = [sys.executable, str(TESTS / "ports" / "plain_python.py")]
 REQUEST = Request(
     "T03",
     "backward",
@@ -309,7 +310,7 @@ def alive(pid):
 
 
 def hostile(name):
-    return [sys.executable, str(HERE / "hostile_ports" / f"{name}.py")]
+    return [sys.executable, str(TESTS / "hostile_ports" / f"{name}.py")]
 
 
 @pytest.mark.parametrize("name, verdict, words", HOSTILE)

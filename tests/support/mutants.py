@@ -1,6 +1,6 @@
 """Mutate the layer's source mechanically, and count what the golden vectors do not see.
 
-    python -m tests.mutants [--count 320] [--seed 0] [--module NAME] [--table FILE]
+    python -m tests.support.mutants [--count 320] [--seed 0] [--module NAME] [--table FILE]
 
 Fixed operators (comparison, plus and minus, constants by one, slice bounds, axis, transpose,
 dropped statement, swapped arguments) are applied to one place at a time of adaptive, functional,
@@ -29,7 +29,8 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-PACKAGE = HERE.parent / "npadasoft"
+ROOT = HERE.parents[1]
+PACKAGE = ROOT / "npadasoft"
 MODULES = ("adaptive", "functional", "fused", "cutoffs", "parameters", "search")
 FRESH = ("adaptive", "functional", "fused", "cutoffs", "parameters", "search", "checks")
 OURS, BLOCKED = ("ours:Ours",), ("blocked:Blocked", "blocked:OneRow", "blocked:ThreeRows",
@@ -361,12 +362,12 @@ def judged(mutants, per_process=80):
     queue = list(mutants)
     while queue:
         batch = queue[:per_process]
-        environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "OPENBLAS_NUM_THREADS": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
         try:
             done = subprocess.run(
-                [sys.executable, "-W", "ignore", "-m", "tests.mutants", "--work"],
+                [sys.executable, "-W", "ignore", "-m", "tests.support.mutants", "--work"],
                 input="\n".join(map(json.dumps, batch)), capture_output=True, text=True,
-                cwd=HERE.parent, env=environment, timeout=per_process * SECONDS)
+                cwd=ROOT, env=environment, timeout=per_process * SECONDS)
             lines = done.stdout.splitlines()
         except subprocess.TimeoutExpired as late:
             lines = (late.stdout or b"").decode().splitlines()
@@ -397,7 +398,7 @@ def reason_of(mutant, known):
 # ------------------------------------------------------------------ the table
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser = argparse.ArgumentParser(prog="python -m tests.support.mutants")
     parser.add_argument("--count", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--module", action="append", choices=MODULES)
@@ -423,7 +424,8 @@ def open_ones(rows, known):
 
 def table(rows, seed, known):
     lines = [f"{datetime.date.today()}   python {platform.python_version()}   "
-             f"numpy {np.__version__}   python -m tests.mutants --count {len(rows)} --seed {seed}",
+             f"numpy {np.__version__}   python -m tests.support.mutants "
+             f"--count {len(rows)} --seed {seed}",
              "", f"{'operator':<20}{'mutants':>9}{'killed':>9}{'unseen':>9}"]
     for name in [*OPERATORS, "all"]:
         those = [k for m, k in rows if name in (m["operator"], "all")]
