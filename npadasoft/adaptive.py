@@ -16,20 +16,18 @@
 Forward returns all that backward needs, and the layer keeps nothing between the two: two calls
 never interfere, and threads may share a layer.
 """
-import copy
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from npadasoft import checks, fused, search
-from npadasoft.arrays import (Array, array_namespace, as_array, from_foreign, is_floating, ndim,
-                              result_type, rounded, working_type)
+from npadasoft import checks, fused, search, state
+from npadasoft.arrays import (Array, array_namespace, is_floating, ndim, result_type, rounded,
+                              working_type)
 from npadasoft.cutoffs import Cutoffs, Routing, divisor, hidden_sizes, integer, route
 from npadasoft.functional import (bias_backward, chunks, linear, linear_backward, log_softmax,
                                   log_softmax_backward, normalise, pick, pick_backward)
-from npadasoft.parameters import (Parameters, refuse, state_errors, state_shapes, state_sizes)
+from npadasoft.parameters import Parameters
 
 
 class Output(NamedTuple):
@@ -44,6 +42,10 @@ class Gradients(NamedTuple):
 
     input: Array
     parameters: Parameters
+
+    def by_path(self):
+        """A dict of all arrays: the input, then the parameters by their paths."""
+        return {"input": self.input, **dict(self.parameters.items())}
 
 
 class TopK(NamedTuple):
@@ -324,7 +326,7 @@ class AdaptiveLogSoftmaxWithLoss:
         loss = self._reduce(output, routing.n_kept)
         gradients = self._result(dx, tree, y.shape, dtype)
         if out is not None and dtype != wide:
-            for leaf, found in zip(_paths(out).values(), _paths(gradients).values()):
+            for leaf, found in zip(out.by_path().values(), gradients.by_path().values()):
                 leaf[...] = found
         return (rounded(loss, dtype).reshape(loss.shape and y.shape)[()],
                 gradients if out is None else out)
@@ -338,7 +340,7 @@ class AdaptiveLogSoftmaxWithLoss:
                                 f"but found {type(value).__name__}")
         shapes = {"input": (*shape, self.in_features), **self._shapes()}
         read = {"input": input, "target": target, **dict(self._parameters.items())}
-        checks.writable(_paths(out), shapes, dtype, read)
+        checks.writable(out.by_path(), shapes, dtype, read)
 
     def _examples(self, input, target):
         """The checked batch: rows (N, D), targets, weights to compute with, dtype of results."""
@@ -623,105 +625,15 @@ class AdaptiveLogSoftmaxWithLoss:
         u = array_namespace(x).asarray(u)
         return search.sample(x, parameters, self._cutoffs, u).reshape(shape)[()]
 
-    # ---------------------------------------------------------------- state
+    # ---------------------------------------------------------------- state: see state.py
+
+    state_dict = state.state_dict
+    load_state_dict = state.load_state_dict
+    from_state_dict = classmethod(state.from_state_dict)
+    with_parameters = state.with_parameters
 
     def _shapes(self):
-        return state_shapes(self.in_features, self._cutoffs, self.hidden_sizes, self.head_bias)
-
-    def state_dict(self):
-        """The weights under PyTorch's names, copied."""
-        xp = array_namespace(self._parameters.head.weight)
-        return {path: as_array(leaf.copy(), xp) for path, leaf in self._parameters.items()}
-
-    def load_state_dict(self, state_dict):
-        """Replace the weights by those of a mapping under PyTorch's names.
-
-        Parameters
-        ----------
-        state_dict : mapping from str to array
-            NumPy arrays, arrays of the layer's library, PyTorch CPU tensors or lists, of the
-            layer's dtype or a narrower float.  They are copied.
-
-        Raises
-        ------
-        ValueError
-            If a key is missing, unexpected or of another shape: all are named, and the layer is
-            unchanged.
-        TypeError
-            If it is no mapping, or a dtype or a library does not fit.
-        """
-        arrays = _arrays_of(state_dict)
-        refuse(state_errors({path: a.shape for path, a in arrays.items()}, self._shapes()))
-        weight, dtype = self._parameters.head.weight, self.dtype
-        xp = array_namespace(weight)
-        array_namespace(weight, *(a for a in arrays.values() if not isinstance(a, np.ndarray)))
-        for path, array in arrays.items():
-            if not is_floating(array.dtype) or result_type(array.dtype, dtype) != dtype:
-                raise checks.mixed(path, array.dtype, dtype)
-        self._parameters = Parameters.from_items(
-            {path: xp.array(arrays[path], dtype=dtype) for path in self._shapes()})
-
-    @classmethod
-    def from_state_dict(cls, state_dict, *, div_value=None, ignore_index=None, reduction="mean"):
-        """A layer whose sizes, cutoffs and dtype are read off the arrays of a `state_dict`.
-
-        Parameters
-        ----------
-        state_dict : mapping from str to array
-            Under PyTorch's names, of one library, which will be the layer's; lists go with them.
-        div_value : float, optional
-            If given, the hidden sizes must follow it; else any are taken and the attribute is None.
-        ignore_index, reduction
-            As for the class.
-
-        Returns
-        -------
-        AdaptiveLogSoftmaxWithLoss
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the arrays do not make a layer.
-        """
-        arrays = _arrays_of(state_dict)
-        in_features, cuts, sizes = state_sizes({path: a.shape for path, a in arrays.items()})
-        layer = cls.__new__(cls)
-        in_features = integer("in_features", in_features, minimum=1)
-        layer._configure(in_features, Cutoffs(cuts[:-1], cuts[-1]), "head.bias" in arrays,
-                         ignore_index, reduction)
-        layer.div_value, layer.hidden_sizes = None, sizes
-        if div_value is not None:
-            layer.div_value = divisor(div_value)
-            layer.hidden_sizes = hidden_sizes(in_features, layer.div_value, layer._cutoffs)
-        leaves = {path: array.copy() for path, array in arrays.items()}
-        refuse(state_errors({path: a.shape for path, a in leaves.items()}, layer._shapes()))
-        return layer.with_parameters(Parameters.from_items(leaves))
-
-    def with_parameters(self, parameters):
-        """Another layer with the same configuration and these weights, uncopied.
-
-        Parameters
-        ----------
-        parameters : Parameters
-            Of one library and one precision; the new layer's dtype is theirs.
-
-        Returns
-        -------
-        AdaptiveLogSoftmaxWithLoss
-
-        Raises
-        ------
-        ValueError, TypeError
-            If a shape, a dtype or a library does not fit.
-        """
-        leaves = dict(parameters.items())
-        array_namespace(*leaves.values())
-        refuse(state_errors({path: leaf.shape for path, leaf in leaves.items()}, self._shapes()))
-        for path, leaf in leaves.items():
-            checks.floats(path, leaf, leaves["head.weight"].dtype, array_namespace(leaf))
-        layer = copy.copy(self)
-        layer._parameters = parameters
-        return layer
+        return state.shapes(self.in_features, self._cutoffs, self.hidden_sizes, self.head_bias)
 
 
 def _parts(routing, parameters):
@@ -737,11 +649,6 @@ def _leaves(tree):
     return [(None, tree.head.weight, tree.head.bias), *clusters]
 
 
-def _paths(gradients):
-    """Path -> array of `Gradients`."""
-    return {"input": gradients.input, **dict(gradients.parameters.items())}
-
-
 def _initial(shapes, rng, dtype):
     """Weights from U(-b, b), b = 1/√fan_in, drawn in float64 in the order of `shapes`.
 
@@ -753,10 +660,3 @@ def _initial(shapes, rng, dtype):
             bound = 1 / max(shape[1], 1) ** 0.5
         leaves[path] = rng.uniform(-bound, bound, shape).astype(dtype)
     return Parameters.from_items(leaves)
-
-
-def _arrays_of(state_dict):
-    """The mapping's values as arrays of one library, PyTorch's tensors as NumPy arrays."""
-    if not isinstance(state_dict, Mapping):
-        raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-    return dict(zip(state_dict, from_foreign(*state_dict.values())))

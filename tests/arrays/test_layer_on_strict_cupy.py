@@ -276,8 +276,8 @@ def test_the_golden_vectors_hold_on_the_stand_in():
 # ---- the layer's own suite, all of it
 
 MODULES = ("accuracy", "adaptive", "checks", "cutoffs", "functional", "fused", "laws", "parameters",
-           "search")
-SUITE = sorted(path.stem for name in MODULES for path in TESTS.glob(f"test_{name}*.py"))
+           "search", "state")
+SUITE = sorted(path.stem for name in MODULES for path in TESTS.glob(f"layer/test_{name}*.py"))
 NOT_THERE = {       # test: why it says nothing about the device
     "test_a_step_stays_within_its_memory_whatever_the_batch_and_the_classes": "bytes of the host",
     "test_a_narrow_cluster_of_wide_inputs_stays_within_its_memory": "bytes of the host",
@@ -305,5 +305,5 @@ def test_the_whole_suite_of_the_layer_is_here():
 
 
 def _tests_in(module):
-    lines = (TESTS / f"{module}.py").read_text().splitlines()
+    lines = (TESTS / "layer" / f"{module}.py").read_text().splitlines()
     return [line.split("(")[0][4:] for line in lines if line.startswith("def test_")]

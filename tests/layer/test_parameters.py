@@ -1,12 +1,11 @@
-"""The tree of arrays, its paths, and what a state says about a layer."""
+"""The tree of arrays, its paths."""
 import dataclasses
 
 import numpy as np
 import pytest
-from contract import LOADING, refuses
+from contract import refuses
 
-from npadasoft import Cluster, Cutoffs, Linear, Parameters
-from npadasoft.parameters import refuse, state_errors, state_shapes, state_sizes
+from npadasoft import Cluster, Linear, Parameters
 
 
 def tree(bias=True, n_clusters=2):
@@ -70,35 +69,13 @@ def test_trees_are_compared_by_identity_and_hash():
     assert one == one and one != two and len({one, two}) == 2
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_shapes_of_a_state_follow_the_cut(bias):
-    shapes = state_shapes(6, Cutoffs([2, 5], 9), (3, 1), bias)
-    assert list(shapes.items()) == [
-        ("head.weight", (4, 6)), *[("head.bias", (4,))] * bias, ("tail.0.0.weight", (3, 6)),
-        ("tail.0.1.weight", (3, 3)), ("tail.1.0.weight", (1, 6)), ("tail.1.1.weight", (4, 1))]
-
-
-@pytest.mark.parametrize("bias", [True, False])
-def test_sizes_are_read_off_the_shapes_that_they_make(bias):
-    for cut, hidden in ((Cutoffs([2, 5], 9), (3, 1)), (Cutoffs([1], 2), (0,)),
-                        (Cutoffs(range(1, 13), 20), tuple(range(12)))):
-        found = state_sizes(state_shapes(6, cut, hidden, bias))
-        assert found == (6, list(cut.values), hidden)
-
-
-def test_a_state_that_fits_has_no_errors():
-    shapes = state_shapes(6, Cutoffs([2, 5], 9), (3, 1), True)
-    assert state_errors(shapes, shapes) == "" and refuse("") is None
-    assert state_errors(shapes, dict.fromkeys(shapes)) == ""        # None: any shape
-
-
-def test_errors_name_every_key():
-    wanted = {"a": (1,), "b": (2,), "c": (3,), "d": None}
-    found = {"c": [4], "d": (9, 9), "x": (1,), "y": (1,)}
-    errors = ('\n\tMissing key(s) in state_dict: "a", "b".'
-              '\n\tUnexpected key(s) in state_dict: "x", "y".'
-              "\n\tsize mismatch for c: copying a param with shape (4,) from checkpoint, "
-              "the shape in current model is (3,).")
-    assert state_errors(found, wanted) == errors
-    with refuses(ValueError, LOADING + errors):
-        refuse(errors)
+def test_a_printed_tree_shows_shapes_and_dtypes_and_no_weight():
+    assert repr(tree(n_clusters=1)) == """\
+Parameters(
+  head.weight     (4, 6) int64
+  head.bias       (4) int64
+  tail.0.0.weight (3, 6) int64
+  tail.0.1.weight (5, 3) int64
+)"""
+    assert repr(tree().head) == "Linear((4, 6) int64, bias)"
+    assert repr(Parameters(Linear(1), (Cluster(Linear("a"), Linear(None)),))).count("\n") == 4

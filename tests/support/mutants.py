@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PACKAGE = ROOT / "npadasoft"
 MODULES = ("adaptive", "functional", "fused", "cutoffs", "parameters", "search")
-FRESH = ("adaptive", "functional", "fused", "cutoffs", "parameters", "search", "checks")
+FRESH = ("adaptive", "functional", "fused", "cutoffs", "parameters", "search", "checks", "state")
 OURS, BLOCKED = ("ours:Ours",), ("blocked:Blocked", "blocked:OneRow", "blocked:ThreeRows",
                                  "blocked:Cut")
 PORTS = {"search": OURS, "fused": BLOCKED}

@@ -19,7 +19,7 @@ import numpy as np
 import npadasoft
 
 PACKAGE = Path(npadasoft.__file__).parent
-MODULES = ("adaptive", "checks", "cutoffs", "functional", "fused", "search")
+MODULES = ("adaptive", "checks", "cutoffs", "functional", "fused", "search", "state")
 SURFACE = json.loads(Path(__file__).with_name("cupy_surface.json").read_text())
 
 
