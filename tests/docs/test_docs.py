@@ -22,7 +22,7 @@ from witnesses import witness
 
 import npadasoft
 from npadasoft import cli
-from npadasoft.conformance import messages
+from npadasoft.conformance.wire import messages
 
 HOUSE = Path(__file__).parents[2]
 PAGES = {str(path.relative_to(HOUSE)): path.read_text() for path in
