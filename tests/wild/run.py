@@ -1,0 +1,223 @@
+"""Hand-written gradients of released packages, checked: one command, one row of the table.
+
+    python tests/wild/run.py statsmodels            in a fresh environment, which is removed after
+    python tests/wild/run.py --here statsmodels     with the packages of this Python
+    python tests/wild/run.py --all [--json DIR]     every glue file in packages/
+
+Status 1 if a FAIL has no explanation in the glue file, if plain differences do not bear it out, or
+if a mistake named there is not found any more.
+"""
+import argparse
+import fnmatch
+import importlib.util
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
+
+import witness  # noqa: E402
+from case import KINDS  # noqa: E402
+
+from npadasoft import gradcheck  # noqa: E402
+
+LIMIT = 30              # seconds for one check
+SUMMARY = ("PASS", "VACUOUS", *KINDS, "unexplained", "INCONCLUSIVE", "KINK", "NONFINITE",
+           "NONDETERMINISTIC", "raised", "late")
+
+
+def glue(name):
+    """The module packages/NAME.py, under a name that shadows nothing."""
+    spec = importlib.util.spec_from_file_location(f"glue_{name}", HERE / f"packages/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def why(module, name):
+    """(kind, reason) of an expected FAIL, or None."""
+    for pattern, reason in getattr(module, "WHY", {}).items():
+        if fnmatch.fnmatchcase(name, pattern):
+            return reason
+    return None
+
+
+class Late(BaseException):
+    """No Exception, so that no package can take it for one of its own."""
+
+
+def _late(*_):
+    raise Late
+
+
+def examine(module, case):
+    """What became of one case: a dict with its outcome, one of `SUMMARY`."""
+    row = {"name": case.name}
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, _late)
+        signal.alarm(LIMIT)
+    try:
+        report = gradcheck.check(case.f, case.params, case.grads, **case.options)
+        row |= {"outcome": report.verdict, "elements": sum(t.checked for t in report.tensors)}
+        if report.verdict == "FAIL":
+            row |= _explained(module, case, report)
+        elif report.verdict not in ("PASS", "VACUOUS"):
+            row["text"] = [t.reason for t in report.tensors if t.verdict == report.verdict][0][:200]
+    except Late:
+        row |= {"outcome": "late"}
+    except Exception as error:
+        row |= {"outcome": "raised", "text": f"{type(error).__name__}: {error}"[:200]}
+    finally:
+        if hasattr(signal, "SIGALRM"):
+            signal.alarm(0)
+    return row
+
+
+def _explained(module, case, report):
+    """A FAIL: its kind, the two numbers, and what plain differences and the right one say."""
+    kind, reason = why(module, case.name) or ("unexplained", "")
+    worst = max((t for t in report.tensors if t.verdict == "FAIL"), key=lambda t: t.ratio or 0)
+    row = {"outcome": kind, "text": reason, "path": worst.path, "index": worst.worst_index,
+           "analytic": worst.analytic, "numeric": worst.numeric,
+           "hint": (worst.hint or {}).get("text", "")}
+    if worst.worst_index is not None:
+        seen, gap = witness.slope(case.f, case.params, worst.path, worst.worst_index,
+                                  case.options.get("cotangent"))
+        row |= {"plain": seen, "gap": gap, "borne_out": abs(seen - worst.analytic) > 3 * gap}
+    if case.right is not None:
+        right = gradcheck.check(case.f, case.params, case.right, **case.options)
+        row["right"] = right.verdict
+    return row
+
+
+def here(name):
+    """Every case of one glue file, with the packages of this Python."""
+    module, rows, start = glue(name), [], time.perf_counter()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            for case in module.checks():
+                rows.append(examine(module, case))
+    pins = [pin.split("==")[0] for pin in module.PINS.split()]
+    return {"name": name, "versions": {pin: version(pin) for pin in pins}, "rows": rows,
+            "seconds": time.perf_counter() - start, "date": str(date.today()),
+            "doc": module.__doc__.split("\n")[0]}
+
+
+def fresh(name):
+    """The same in a new virtual environment with the pinned packages, which is removed after."""
+    with tempfile.TemporaryDirectory(prefix=f"wild-{name}-") as folder:
+        python = f"{folder}/bin/python"
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *glue(name).PINS.split()],
+                       check=True, stdout=sys.stderr)
+        done = subprocess.run([python, __file__, "--here", name, "--json", folder],
+                              stdout=subprocess.DEVNULL)
+        if not os.path.exists(f"{folder}/{name}.json"):
+            raise RuntimeError(f"{name}: no answer, status {done.returncode}")
+        return json.loads(Path(f"{folder}/{name}.json").read_text())
+
+
+def faults(answer):
+    """What makes the row no good: one line each."""
+    module, rows = glue(answer["name"]), answer["rows"]
+    for row in rows:
+        if row["outcome"] == "unexplained":
+            yield f"{row['name']}: FAIL without an explanation, {row['analytic']} for " \
+                  f"{row['numeric']} (plain differences {row.get('plain')}) {row['hint']}"
+        elif row.get("borne_out") is False and row.get("right") != "PASS":
+            yield f"{row['name']}: plain differences say {row['plain']} +- {row['gap']}, " \
+                  f"not that {row['analytic']} is wrong"
+        elif row.get("right", "PASS") != "PASS":
+            yield f"{row['name']}: the right gradient is {row['right']}"
+    for pattern, (kind, _) in getattr(module, "WHY", {}).items():
+        seen = [row for row in rows if fnmatch.fnmatchcase(row["name"], pattern)]
+        if kind == "mistake" and not any(row["outcome"] == kind for row in seen):
+            yield f"{pattern}: named as a mistake, and not found any more"
+
+
+def line(answer):
+    """The row of the table."""
+    count = Counter(row["outcome"] for row in answer["rows"])
+    name = f"{answer['name']} {next(iter(answer['versions'].values()))}"
+    return f"{name:30}{len(answer['rows']):6}" + "".join(f"{count[k] or '-':>6}" for k in SUMMARY) \
+        + f"{answer['seconds']:7.0f}"
+
+
+def head():
+    """The heading of the table."""
+    return f"{'package':30}{'checks':>6}" + "".join(f"{k[:5]:>6}" for k in SUMMARY) + f"{'s':>7}"
+
+
+def details(answer):
+    """Below the table: all that did not pass, with the reason, cases alike together."""
+    groups = {}
+    for row in answer["rows"]:
+        if row["outcome"] not in ("PASS", "VACUOUS"):
+            groups.setdefault((row["outcome"], row.get("text", "")), []).append(row)
+    for (outcome, text), rows in groups.items():
+        one = rows[0]
+        names = ", ".join(row["name"] for row in rows[:4]) + (" ..." if len(rows) > 4 else "")
+        yield f"{answer['name']}: {outcome} x{len(rows)}: {names}: {text}"
+        if "analytic" in one:
+            yield f"    {one['name']}: {one['analytic']:.9g} for {one['numeric']:.9g}" + (
+                f", plain differences {one['plain']:.9g} +- {one['gap']:.1g}"
+                if "plain" in one else "") + (
+                ", the right gradient PASSes" if one.get("right") == "PASS" else "")
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--here", action="store_true")
+    parser.add_argument("--json", metavar="DIR", help="write DIR/NAME.json as well")
+    parser.add_argument("--table", metavar="DIR", help="print the table of the files in DIR")
+    ask = parser.parse_args(argv)
+    names = ask.names or [p.stem for p in sorted((HERE / "packages").glob("*.py")) if ask.all]
+    answers, bad = [], []
+    if ask.table:
+        answers = [json.loads(p.read_text()) for p in sorted(Path(ask.table).glob("*.json"))]
+    for name in names:
+        try:
+            answers.append((here if ask.here else fresh)(name))
+        except (ImportError, RuntimeError, subprocess.CalledProcessError) as error:
+            bad.append(f"{name}: {error}")
+            continue
+        print(head(), line(answers[-1]), sep="\n", file=sys.stderr)
+        if ask.json:
+            Path(ask.json, f"{name}.json").write_text(json.dumps(answers[-1], default=str))
+    show(answers)
+    bad += [fault for answer in answers for fault in faults(answer)]
+    for fault in bad:
+        print("NO GOOD", fault)
+    return 1 if bad else 0
+
+
+def show(answers):
+    """The table, its sum, and what lies below it."""
+    print(head(), *map(line, answers), sep="\n")
+    total = Counter(row["outcome"] for answer in answers for row in answer["rows"])
+    print(f"{len(answers)} packages, {sum(total.values())} checks:",
+          ", ".join(f"{key} {total[key]}" for key in SUMMARY if total[key]))
+    for answer in answers:
+        for text in details(answer):
+            print(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

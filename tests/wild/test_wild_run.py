@@ -1,0 +1,64 @@
+"""The runner itself: what is explained, borne out and found again, and what makes a row no good."""
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import run  # noqa: E402
+import witness  # noqa: E402
+from case import elementwise, jacobian, scalar  # noqa: E402
+
+X = np.array([0.3, -1.2, 2.0])
+
+
+def module(cases, why=None):
+    return types.SimpleNamespace(checks=lambda: cases, WHY=why or {}, PINS="numpy==1",
+                                 __doc__="planted")
+
+
+def faults_of(monkeypatch, planted):
+    monkeypatch.setattr(run, "glue", lambda name: planted)
+    return list(run.faults(run.here("planted")))
+
+
+def test_a_right_gradient_makes_a_good_row_in_each_of_the_three_forms(monkeypatch):
+    cases = [scalar("square", lambda x: np.sum(x ** 2), X, lambda x: 2 * x),
+             elementwise("sin", np.sin, np.cos, X),
+             jacobian("outer", lambda x: np.outer(x, x), X,
+                      lambda x: np.einsum("ik,j->ijk", np.eye(3), x)
+                      + np.einsum("jk,i->ijk", np.eye(3), x))]
+    assert faults_of(monkeypatch, module(cases)) == []
+
+
+def test_a_wrong_gradient_needs_a_reason_and_a_reason_needs_a_wrong_gradient(monkeypatch):
+    wrong = [scalar("wrong", lambda x: np.sum(x ** 2), X, lambda x: 3 * x, lambda x: 2 * x)]
+    assert "without an explanation" in faults_of(monkeypatch, module(wrong))[0]
+    known = {"wrong*": ("mistake", "3 for 2")}
+    assert faults_of(monkeypatch, module(wrong, known)) == []
+    right = [scalar("wrong", lambda x: np.sum(x ** 2), X, lambda x: 2 * x)]
+    assert "not found any more" in faults_of(monkeypatch, module(right, known))[0]
+
+
+def test_a_correction_that_is_wrong_itself_makes_the_row_no_good(monkeypatch):
+    case = scalar("wrong", lambda x: np.sum(x ** 2), X, lambda x: 3 * x, lambda x: 4 * x)
+    faults = faults_of(monkeypatch, module([case], {"wrong": ("mistake", "")}))
+    assert "the right gradient is FAIL" in faults[0]
+
+
+def test_a_package_that_raises_ends_its_own_check_alone(monkeypatch):
+    def broken(x):
+        raise ZeroDivisionError("in the package")
+    cases = [elementwise("broken", broken, np.cos, X), elementwise("sin", np.sin, np.cos, X)]
+    monkeypatch.setattr(run, "glue", lambda name: module(cases))
+    assert [row["outcome"] for row in run.here("planted")["rows"]] == ["raised", "PASS"]
+
+
+@pytest.mark.parametrize("f, df", [(np.exp, np.exp), (np.sin, np.cos), (np.log, lambda x: 1 / x)])
+def test_plain_differences_are_right_within_their_gap(f, df):
+    for x in (0.37, 1.9, 41.0):
+        value, gap = witness.slope(lambda a: f(a[1]), np.array([5.0, x]), "x", (1,))
+        assert abs(value - df(x)) <= 3 * gap + 1e-13 * abs(df(x))
+        assert gap < 1e-9 * max(abs(df(x)), 1)
