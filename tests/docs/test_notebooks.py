@@ -10,6 +10,7 @@ import re
 import runpy
 import warnings
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -153,11 +154,13 @@ def routing(notebook):
     """The integers of the routing that notebook 2 prints: the same everywhere, to the last one."""
     text = "".join(output.text for cell in notebook.cells for output in cell.get("outputs", ())
                    if output.output_type == "stream")
-    return re.findall(r"^(?:target|cluster|column) +\[.*$", text, re.M)
+    return re.findall(r"^(?:target|tail|column) +\[.*$", text, re.M)
 
 
-def test_the_picture_of_the_layer_is_what_its_script_draws():
-    from xml.etree import ElementTree
-    drawn = runpy.run_path(str(FOLDER / "figures" / "draw_layer.py"))["picture"]()
-    assert (FOLDER / "figures" / "layer.svg").read_text("utf-8") == drawn
-    ElementTree.fromstring(drawn)
+def test_every_picture_is_what_the_script_draws():
+    pictures = runpy.run_path(str(FOLDER / "figures" / "draw.py"))["PICTURES"]
+    assert {path.stem for path in (FOLDER / "figures").glob("*.svg")} == set(pictures)
+    for name, draw in pictures.items():
+        drawn = draw()
+        assert (FOLDER / "figures" / f"{name}.svg").read_text("utf-8") == drawn, name
+        ElementTree.fromstring(drawn)
