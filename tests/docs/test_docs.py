@@ -174,10 +174,17 @@ def test_readme_leads_to_every_room_every_file_of_the_layer_and_every_command():
     for room in ROOMS:
         assert f"](npadasoft/{room}/README.md)" in README
     for name in ("reference", "cutoffs", "functional", "adaptive", "search", "parameters", "arrays",
-                 "checks", "fused"):
-        assert f"`{name}.py`" in README
+                 "checks", "fused", "state"):
+        assert f"[`{name}.py`](npadasoft/{name}.py)" in README
     for command in cli.COMMANDS:
         assert f"npadasoft {command}" in README
+
+
+def test_one_legend_of_letters_stands_everywhere():
+    legend = re.search(r"^    N rows .*?(?=\n\n)", README, re.M | re.S)[0]
+    for name in "02_forward_by_hand", "03_backward_by_hand":
+        cells = json.loads((HOUSE / "notebooks" / f"{name}.ipynb").read_text())["cells"]
+        assert any(legend in "".join(cell["source"]) for cell in cells), name
 
 
 def test_the_blocks_of_the_pages_are_found():
