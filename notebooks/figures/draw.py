@@ -104,11 +104,12 @@ def layer():
 
 def judge():
     """Between golden vectors and a port."""
-    tensors = ["cluster", "head_logits", "head_log_prob", "output", "loss", "grad.input"]
+    tensors = "cluster", "head_logits", "head_log_prob", "output", "loss", "grad.input"
     parts = [box(15, 45, 215, 170, "#eee"), words(122, 32, "golden vectors", weight="bold"),
              *(words(122, 78 + 25 * n, text) for n, text in enumerate((
-                 "164 cases: weights, inputs,", "gradients that arrive", "every tensor that is due,",
-                 "and for each number a bound", "on rounding, computed"))),
+                 "164 cases: weights, inputs,", "gradients that arrive,",
+                 "every tensor that is due,", "and for each number a bound",
+                 "on rounding, computed"))),
              box(325, 45, 210, 170, "white"), words(430, 32, "npadasoft conform", weight="bold"),
              box(630, 45, 215, 170, "#eee"), words(737, 32, "your port", weight="bold"),
              words(737, 105, "any language:"), words(737, 130, "a line of JSON comes in,"),
