@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from witnesses import tools
 
 from npadasoft import conformance
 from npadasoft.conformance import command, mistakes, ports
@@ -464,9 +464,7 @@ def test_a_port_of_another_dialect_converts_nothing_and_passes():
 
 
 def test_a_port_in_javascript_passes():
-    if shutil.which("node") is None:
-        assert os.environ.get("CI") != "true", "node is missing"
-        pytest.skip("node is not installed")
+    tools("javascript")
     port = str(TESTS / "ports" / "plain_javascript.js")
     status, out, _ = call(command.conform, "--", "node", port)
     assert status == 0 and "every required case passed" in out
@@ -632,9 +630,7 @@ def template(language, folder):
 
 @pytest.mark.parametrize("language", INTERPRETERS)
 def test_a_template_speaks_the_protocol_as_it_is_printed(language, tmp_path):
-    if shutil.which(INTERPRETERS[language][0]) is None:
-        assert os.environ.get("CI") != "true", f"{INTERPRETERS[language][0]} is missing"
-        pytest.skip(f"{INTERPRETERS[language][0]} is not installed")
+    tools(language)
     report = tmp_path / "report.json"
     status, out, err = call(
         command.conform, "--report", str(report), "--", *template(language, tmp_path)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from witnesses import tools
 
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
@@ -23,32 +23,6 @@ SOURCES = {
 }
 RUNNERS = {"r": "Rscript", "javascript": "node", "cpp": "g++"}
 DTYPES = {"r": ["float64"], "javascript": ["float64", "float32"], "cpp": ["float64", "float32"]}
-JSONLITE = "cat(requireNamespace('jsonlite', quietly = TRUE))"
-JSON_HPP = "#include <nlohmann/json.hpp>\n"
-
-
-def need(language):
-    """Skip without the language's tools; fail instead where all tests must run."""
-    missing = missing_tool(language)
-    if missing:
-        assert os.environ.get("CI") != "true", f"{missing} is missing"
-        pytest.skip(f"{missing} is not installed")
-
-
-def missing_tool(language):
-    if shutil.which(RUNNERS[language]) is None:
-        return RUNNERS[language]
-    if language == "r" and output_of(["Rscript", "-e", JSONLITE]) != "TRUE":
-        return "r-cran-jsonlite"
-    if language == "cpp":
-        check = ["g++", "-E", "-x", "c++", "-"]
-        if subprocess.run(check, input=JSON_HPP, text=True, capture_output=True).returncode:
-            return "nlohmann-json3-dev"
-    return None
-
-
-def output_of(argv):
-    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def command_of(language, source, folder, optimise="-O2"):
@@ -67,7 +41,7 @@ def argv(tmp_path_factory):
     known = {}
 
     def start(language):
-        need(language)
+        tools(language)
         if language not in known:
             folder = tmp_path_factory.mktemp(language)
             known[language] = command_of(language, SOURCES[language], folder)
@@ -161,7 +135,7 @@ SUM = {                                 # the loss is a sum, and should be a mea
 
 @pytest.mark.parametrize("language", SOURCES)
 def test_a_mistake_in_the_port_is_found_at_its_origin(language, tmp_path):
-    need(language)
+    tools(language)
     copy = tmp_path / "ports"
     shutil.copytree(SOURCES[language].parent, copy, ignore=shutil.ignore_patterns("findings"))
     right, wrong = SUM[language]
@@ -223,7 +197,7 @@ cat("as documented")
 
 
 def test_the_layer_in_r_has_the_name_and_arguments_of_r_torch_and_counts_from_1():
-    need("r")
+    tools("r")
     done = subprocess.run(
         ["Rscript", "-e", AS_DOCUMENTED],
         cwd=PORTS / "r",

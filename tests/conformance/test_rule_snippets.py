@@ -1,14 +1,13 @@
 """The rule in ten lines, as conformance/README.md has it in four languages, against the suite's."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from witnesses import tools
 
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.compare import bounds, compare_tensor, values
@@ -66,10 +65,8 @@ def ask(argv, asked):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_rule_in_ten_lines_agrees_with_the_suite(language, tmp_path):
+    tools(language)
     argv = LANGUAGES[language]
-    if shutil.which(argv[0]) is None:
-        assert os.environ.get("CI") != "true", f"{argv[0]} is missing"
-        pytest.skip(f"{argv[0]} is not installed")
     if language == "cpp":
         program = str(tmp_path / "rule")
         subprocess.run(

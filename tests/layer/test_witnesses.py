@@ -29,6 +29,42 @@ def test_a_witness_that_is_there_is_its_module():
     assert witnesses.witness("decimal").Decimal is Decimal
 
 
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """A folder that alone is searched for programs."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return tmp_path
+
+
+def program(path, name, script):
+    (path / name).write_text(f"#!/bin/sh\n{script}\n")
+    (path / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("language, there, package", [
+    ("cpp", [], "g\\+\\+"), ("cpp", ["g++"], "nlohmann-json3-dev"), ("r", [], "r-base-core"),
+    ("r", ["Rscript"], "r-cran-jsonlite"), ("javascript", [], "nodejs"), ("g++", [], "g\\+\\+")])
+def test_an_absent_tool_is_a_skip_that_names_its_package_and_in_ci_a_failure(
+        language, there, package, path, monkeypatch):
+    for name in there:
+        program(path, name, '[ "$1" = --version ]')     # it is there, but what it needs is not
+    witnesses.missing_package.cache_clear()
+    for ci, outcome in ("", pytest.skip.Exception), ("true", pytest.fail.Exception):
+        monkeypatch.setenv("CI", ci)
+        with pytest.raises(outcome, match=f"needs the package {package} .*apt-get install"):
+            witnesses.tools(language)
+    witnesses.missing_package.cache_clear()
+
+
+@pytest.mark.parametrize("language, needed", [("cpp", "g++"), ("r", "Rscript"), ("python", "")])
+def test_tools_that_are_there_are_no_skip(language, needed, path):
+    if needed:
+        program(path, needed, "exit 0")
+    witnesses.missing_package.cache_clear()
+    assert witnesses.tools(language) is None
+    witnesses.missing_package.cache_clear()
+
+
 # ------------------------------------------------------------------------ rounding
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

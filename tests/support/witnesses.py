@@ -4,13 +4,16 @@
     richardson              central differences, extrapolated
     Definition              reference.py in decimal, as many digits as it takes
     witness("scipy"), ...   libraries: one printed skip where absent, a failure where CI is "true"
+    tools("cpp"), ...       compilers and interpreters, with what a port of a language needs: alike
 
 The complex step goes through the layer, forward or backward, but knows nothing of its gradients.
 [Squire, Trapp 1998, Using complex variables to estimate derivatives of real functions]
 """
+import functools
 import importlib
 import math
 import os
+import subprocess
 import warnings
 from decimal import Decimal, localcontext
 
@@ -27,11 +30,49 @@ def witness(name):
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        reason = (f"the witness {name} is absent ({error}): "
-                  "pip install 'npadasoft[test,peers,interop,plot]'")
+        without(f"the witness {name} is absent ({error}): "
+                "pip install 'npadasoft[test,peers,interop,plot]'")
+
+
+def without(reason):
+    """One skip for want of something, and in CI a failure."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+# language -> what it takes, in order: (the program, what tries it, its input), Debian's package
+TOOLS = {
+    "python": [],
+    "javascript": [(["node", "--version"], "", "nodejs")],
+    "r": [(["Rscript", "--version"], "", "r-base-core"),
+          (["Rscript", "-e", "library(jsonlite)"], "", "r-cran-jsonlite")],
+    "g++": [(["g++", "--version"], "", "g++")],
+    "cpp": [(["g++", "--version"], "", "g++"),
+            (["g++", "-E", "-x", "c++", "-"], "#include <nlohmann/json.hpp>\n",
+             "nlohmann-json3-dev")],
+}
+
+
+def tools(language):
+    """Skip, and in CI fail, where a tool of a language is absent; the package is named."""
+    missing = missing_package(language)
+    if missing:
+        without(f"{language} needs the package {missing} (the name is Debian's): "
+                f"apt-get install {missing}")
+
+
+@functools.cache
+def missing_package(language):
+    """The first package that a port in a language needs and that is not here, or None."""
+    for argv, text, package in TOOLS[language]:
+        try:
+            done = subprocess.run(argv, input=text, text=True, capture_output=True, timeout=60)
+        except OSError:
+            return package
+        if done.returncode:
+            return package
+    return None
 
 
 # ------------------------------------------------------------------------ complex step
