@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import select
 import sys
 import time
 from pathlib import Path
@@ -15,12 +16,14 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import exit_status
+from npadasoft.conformance.wire import protocol
 from npadasoft.conformance.wire.messages import (BadMessage, PortInfo, Request, decode_answer,
                                                  decode_info, decode_tensor, encode_request,
                                                  encode_tensor, from_port, matches, to_port, Answer)
 from npadasoft.conformance.wire.process import Fault, Process
 from npadasoft.conformance.wire.protocol import ProcessPort, Unusable
-from npadasoft.conformance.wire.strict_json import LONGEST_LINE, MOST_VALUES, BadJson, loads
+from npadasoft.conformance.wire.strict_json import (DEEPEST, LONGEST_LINE, MOST_CONTAINERS,
+                                                    MOST_VALUES, BadJson, loads)
 
 TESTS = Path(__file__).parents[1]
 PLAIN = [sys.executable, str(TESTS / "ports" / "plain_python.py")]
@@ -57,6 +60,36 @@ REQUEST = Request(
 def test_what_is_no_strict_json_is_refused_with_what_to_write(line, words):
     with pytest.raises(BadJson, match=words.replace("(", r"\(")):
         loads(line)
+
+
+def nested(depth, value=b"0"):
+    """A list in an object in a list ..., so deep."""
+    opened = [(b"[", b"]") if n % 2 else (b'{"a": ', b"}") for n in range(depth)]
+    return (b"".join(begin for begin, _ in opened) + value
+            + b"".join(end for _, end in reversed(opened)))
+
+
+def test_how_deep_it_may_be_nested_is_the_same_on_every_python():
+    assert loads(nested(DEEPEST))
+    for depth in (DEEPEST + 1, 500, 5000, MOST_CONTAINERS - 1):
+        with pytest.raises(BadJson, match=f"nested too deeply, more than {DEEPEST} lists"):
+            loads(nested(depth))
+
+
+@pytest.mark.parametrize("text", ["[" * 9, '{"' * 9, "\\" * 5 + "[", '"[', '\\"[', "\n[{\t"])
+def test_brackets_in_a_text_and_side_by_side_are_not_nested(text):
+    value = {"seq": 1, "results": [text * 20] + [[], {}, [0]] * DEEPEST}
+    assert loads(json.dumps(value).encode()) == value
+    with pytest.raises(BadJson, match="nested too deeply"):
+        loads(json.dumps(text * 20).encode().join([b"[" * 65, b"]" * 65]))
+
+
+def test_a_text_without_an_end_is_read_once():
+    line = b"[" * (DEEPEST + 1) + b'"' + b'\\"[' * 60_000        # read from each quote: 2e9 steps
+    begin = time.process_time()
+    with pytest.raises(BadJson, match="nested too deeply"):
+        loads(line)
+    assert time.process_time() - begin < 2
 
 
 def test_a_line_over_the_bound_is_refused_before_it_is_parsed():
@@ -408,6 +441,36 @@ def test_a_port_that_cannot_be_started_is_unusable(argv, words):
     port = ProcessPort(argv, timeout=1.0 if "sleep" in argv[-1] else 20.0)
     with pytest.raises(Unusable, match=words):
         port.start()
+
+
+class Patient(Process):
+    """A process that is not asked before it has said something."""
+
+    def __init__(self, argv):
+        super().__init__(argv)
+        select.select([self._popen.stdout], [], [], 20)
+
+
+BANNER = "import sys; {first}; print('Hello, version 1', flush=True); sys.stdin.readline()"
+
+
+@pytest.mark.parametrize("process, first", [
+    (Patient, "pass"), (Process, "sys.stdin.readline()")], ids=["before", "after"])
+def test_what_a_port_prints_before_or_after_it_is_asked_gets_the_same_sentence(process, first,
+                                                                               monkeypatch):
+    monkeypatch.setattr(protocol, "Process", process)
+    port = ProcessPort([sys.executable, "-c", BANNER.format(first=first)], timeout=20.0)
+    with pytest.raises(Unusable) as refusal:
+        port.start()
+    assert str(refusal.value) == (
+        "start: protocol: no JSON (Expecting value at character 0): Hello, version 1 "
+        "(stdout is for answers: write the rest to stderr)")
+
+
+def test_a_remark_behind_an_answer_is_told_where_it_belongs():
+    body = "print(json.dumps({'seq': message['seq']}) + chr(10) + 'debug', flush=True); continue"
+    found = run(scripted(body), ["T03"])
+    assert "stdout is for answers: write the rest to stderr" in found["T03"].message
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,12 @@ _POLL = 0.05            # s between looks whether the process still lives
 GRACE = 2.0             # s that it has to end by itself
 
 
+def no_answer(line):
+    """What to say of a line that is not even meant as an answer; "" of one that may be."""
+    is_answer = line.lstrip()[:1] in (b"{", b"[")
+    return "" if is_answer else " (stdout is for answers: write the rest to stderr)"
+
+
 class Fault(Exception):
     """The port failed to answer: `verdict` is crashed, timeout or error."""
 
@@ -100,8 +106,9 @@ class Process:
         if not self._buffer:
             self._wait(memoryview(b""), 0)
         if self._buffer:
+            start = bytes(self._buffer[:80])
             raise self._fault("error", "more than one line for one request, the next is "
-                              + printable(bytes(self._buffer[:80]).decode("utf-8", "replace"), 80))
+                              + printable(start.decode("utf-8", "replace"), 80) + no_answer(start))
 
     def _wait(self, pending, seconds):
         """Move bytes for at most `seconds`; what remains to be written."""

@@ -14,7 +14,7 @@ import numpy as np
 from npadasoft.conformance.wire.messages import (PROTOCOL, BadMessage, PortInfo, decode_answer,
                                                  decode_info, decode_number, describe,
                                                  encode_request, from_port, to_port)
-from npadasoft.conformance.wire.process import Fault, Process
+from npadasoft.conformance.wire.process import Fault, Process, no_answer
 from npadasoft.conformance.wire.strict_json import BadJson, excerpt, loads, printable
 
 SUITE = "1.0.0"
@@ -133,7 +133,8 @@ class ProcessPort:
         return message
 
     def _ask(self, message):
-        self._process.refuse_unasked()
+        if message["cmd"] != "start":           # what comes before it may come after it as well
+            self._process.refuse_unasked()
         line = self._process.ask(json.dumps(message, allow_nan=False).encode(), self.timeout)
         try:
             answer = loads(line)
@@ -142,9 +143,7 @@ class ProcessPort:
             self._process.refuse_unasked()
             return answer
         except BadJson as error:
-            is_answer = line.lstrip()[:1] in (b"{", b"[")
-            hint = "" if is_answer else " (stdout is for answers: write the rest to stderr)"
-            raise self._fault(f"{error}{hint}") from None
+            raise self._fault(f"{error}{no_answer(line)}") from None
         except BadMessage as error:
             raise self._fault(f"{error}: {excerpt(line)}") from None
 

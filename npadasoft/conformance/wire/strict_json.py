@@ -1,15 +1,21 @@
 """JSON read strictly and within bounds: what a port prints is the work of a stranger.
 
 A line is at most `LONGEST_LINE` bytes, holds at most `MOST_VALUES` values and `MOST_CONTAINERS`
-lists and objects, so that reading one takes less than 1 GiB however it was made.  Duplicate keys,
-bare NaN and Infinity, and invalid UTF-8 are refused, each with a message that says what to write
-instead.
+lists and objects, so that reading one takes less than 1 GiB however it was made.  They may stand
+`DEEPEST` deep in one another; how deep Python's own reader goes differs from version to version.
+Duplicate keys, bare NaN and Infinity, and invalid UTF-8 are refused, each with a message that says
+what to write instead.
 """
 import json
+import re
+from itertools import accumulate
 
 LONGEST_LINE = 64 * 2**20       # bytes
 MOST_VALUES = 2**21
 MOST_CONTAINERS = 2**16
+DEEPEST = 64            # what is agreed upon needs five
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.S)      # the last may have no end
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class BadJson(ValueError):
@@ -39,8 +45,6 @@ def loads(line):
                           object_pairs_hook=_object)
     except UnicodeDecodeError as error:
         raise BadJson(f"invalid UTF-8 at byte {error.start}: {excerpt(line)}") from None
-    except RecursionError:
-        raise BadJson("nested too deeply: a tensor's data is one flat list") from None
     except json.JSONDecodeError as error:
         raise BadJson(f"no JSON ({error.msg} at character {error.pos}): {excerpt(line)}") from None
     except BadJson:
@@ -57,6 +61,17 @@ def _check_size(line):
     if line.count(b"[") + line.count(b"{") > MOST_CONTAINERS:
         raise BadJson(f"more than {MOST_CONTAINERS} lists and objects in one line, or nested too "
                       "deeply: a tensor's data is one flat list")
+    if _depth(line) > DEEPEST:
+        raise BadJson(f"nested too deeply, more than {DEEPEST} lists and objects in one another: "
+                      "a tensor's data is one flat list")
+
+
+def _depth(line):
+    """How deep lists and objects stand in one another; where brackets are too few for it, none."""
+    if line.count(b"[") + line.count(b"{") <= DEEPEST:
+        return 0
+    brackets = _STRING.sub(b"", line).translate(None, _NO_BRACKET)
+    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
 
 
 def _refuse_constant(word):
