@@ -1,16 +1,22 @@
 """The layer: adaptive log-softmax with its loss, and the gradients derived by hand.
 
-    N examples   M examples that count (all but the ignored ones)   D in_features   C n_classes
-    s shortlist_size   J n_clusters   K = s + J columns of the head
-    of cluster i:   N_i examples whose target lives there   O_i classes   H_i hidden size
+    N rows (examples)   M rows that count (all but the ignored ones)   D in_features
+    C n_classes, numbered from 0, the most frequent first, cut at c_0 < c_1 < ... < c_J = C
+    short-list: the classes below c_0, scored in the head   s = c_0, shortlist_size
+    tail i = 0 ... J-1, as in the key `tail.{i}`: the classes c_i ... c_{i+1}-1   J n_clusters
+        N_i rows whose target lives there   O_i = c_{i+1} - c_i classes   H_i hidden size
+    K = s + J columns of the head, one a class of the short-list and, at s + i, one for tail i
+
+(A tail is a cluster of the paper's, which is why PyTorch counts `n_clusters`.  `cutoffs` are the
+c_i from c_0 on.  Every file and notebook uses these letters.)
 
 `forward` computes, and `backward` pulls back through, for rows X and targets y
 
     Z = X Wᵀ + b            A = log_softmax(Z)          (M, K)       the head
-    S_i = X[rows] P_iᵀ      T_i = S_i U_iᵀ              (N_i, O_i)   cluster i, its own rows only
+    S_i = X[rows] P_iᵀ      T_i = S_i U_iᵀ              (N_i, O_i)   tail i, its own rows only
     B_i = log_softmax(T_i)
     output[n] = A[n, y]                                 if y is in the short-list
-              = A[n, s + i] + B_i[n, y - cutoffs[i]]    if y is in cluster i
+              = A[n, s + i] + B_i[n, y - cutoffs[i]]    if y is in tail i
     loss = -Σ output / M
 
 Forward returns all that backward needs, and the layer keeps nothing between the two: two calls
@@ -83,9 +89,9 @@ class AdaptiveLogSoftmaxWithLoss:
     n_classes : int
         C, at least 2.  Classes are numbered from 0, the most frequent first.
     cutoffs : iterable of int
-        First class of each cluster; see `npadasoft.cutoffs.Cutoffs`.
+        First class of each tail; see `npadasoft.cutoffs.Cutoffs`.
     div_value : float, default 4.0
-        Cluster i (from 0) projects to int(D // div_value ** (i + 1)) features.
+        Tail i (from 0) projects to int(D // div_value ** (i + 1)) features.
     head_bias : bool, default False
         Whether the head has a bias.
     ignore_index : int, optional
@@ -203,7 +209,7 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        Only clusters that hold a target are computed.  One transfer from the device.
+        Only tails that hold a target are computed.  One transfer from the device.
         """
         x, y, parameters, dtype = self._examples(input, target)
         routing = route(y.reshape(-1), self._cutoffs, self.ignore_index)
@@ -223,7 +229,7 @@ class AdaptiveLogSoftmaxWithLoss:
 
             dz[k] = q[n] · ((k = picked) - p[k])
 
-        and the two linear maps of a cluster carry it back to input[n].
+        and the two linear maps of a tail carry it back to input[n].
 
         Parameters
         ----------
@@ -238,7 +244,7 @@ class AdaptiveLogSoftmaxWithLoss:
         -------
         Gradients
             `input` in the shape of input, and `parameters`, a `Parameters` shaped like the
-            layer's.  A cluster without a target gets zeros.
+            layer's.  A tail without a target gets zeros.
 
         Raises
         ------
@@ -363,7 +369,7 @@ class AdaptiveLogSoftmaxWithLoss:
         return rows.astype(wide), parameters.map(lambda leaf: leaf.astype(wide)), dtype
 
     def _logits(self, x, routing, parameters):
-        """Z of the head (M, K); S_i (N_i, H_i) and T_i (N_i, O_i) of the rows of each cluster."""
+        """Z of the head (M, K); S_i (N_i, H_i) and T_i (N_i, O_i) of the rows of each tail."""
         head = linear(x[routing.kept], parameters.head.weight, parameters.head.bias)
         hidden = tuple(linear(x[rows], cluster.projection.weight)
                        for rows, cluster in zip(routing.rows, parameters.tail))
@@ -378,7 +384,7 @@ class AdaptiveLogSoftmaxWithLoss:
         output = xp.zeros(cache.input.shape[0], dtype=working_type(cache.dtype))
         output[routing.kept] = pick(cache.head_log_prob, routing.head_column)
         for rows, place, log_p in zip(routing.rows, routing.relative_target, cache.tail_log_prob):
-            output[rows] += pick(log_p, place)          # rows of a cluster: no index repeats
+            output[rows] += pick(log_p, place)          # rows of a tail: no index repeats
         return output
 
     def _reduce(self, output, n_kept):
@@ -405,7 +411,7 @@ class AdaptiveLogSoftmaxWithLoss:
                                    cache.dtype, xp).reshape(-1)
 
     def _logit_gradients(self, cache, q):
-        """dZ of the head (M, K) and dT_i of every cluster (N_i, O_i)."""
+        """dZ of the head (M, K) and dT_i of every tail (N_i, O_i)."""
         routing = cache.routing
         head = pick_backward(cache.head_log_prob, routing.head_column, q[routing.kept])
         tails = tuple(pick_backward(log_p, place, q[rows]) for log_p, place, rows
@@ -413,9 +419,9 @@ class AdaptiveLogSoftmaxWithLoss:
         return head, tails
 
     def _pull_back(self, cache, dhead, dtails):
-        """`Gradients` from those of the logits; and dS_i of every cluster (N_i, H_i).
+        """`Gradients` from those of the logits; and dS_i of every tail (N_i, H_i).
 
-        Forward was  S = x[rows] Pᵀ,  T = S Uᵀ  in each cluster, and  Z = x[kept] Wᵀ + b;  here each
+        Forward was  S = x[rows] Pᵀ,  T = S Uᵀ  in each tail, and  Z = x[kept] Wᵀ + b;  here each
         runs in reverse.
         """
         xp = array_namespace(cache.input)
@@ -428,7 +434,7 @@ class AdaptiveLogSoftmaxWithLoss:
                 dtails[i], cache.tail_hidden[i], cluster.output.weight)
             dx_rows, leaves[f"tail.{i}.0.weight"] = linear_backward(
                 ds, x[rows], cluster.projection.weight)
-            dx[rows] += dx_rows                         # rows of a cluster: no index repeats
+            dx[rows] += dx_rows                         # rows of a tail: no index repeats
             dhidden.append(ds)
         dx_kept, leaves["head.weight"] = linear_backward(
             dhead, x[routing.kept], parameters.head.weight)
@@ -465,7 +471,7 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        No transfer from the device.  All rows go through all clusters: it costs as much as a full
+        No transfer from the device.  All rows go through all tails: it costs as much as a full
         softmax of these hidden sizes.
         """
         x, parameters, dtype, shape = self._rows(input)
@@ -486,7 +492,7 @@ class AdaptiveLogSoftmaxWithLoss:
     def log_prob_backward(self, input, grad_log_prob):
         """Gradients of Σ grad_log_prob · log_prob(input).
 
-        The short-list's columns of the head receive their own gradient, the column of a cluster the
+        The short-list's columns of the head receive their own gradient, the column of a tail the
         sum of its classes'; then each log-softmax and linear map is transposed.
 
         Parameters
@@ -519,7 +525,7 @@ class AdaptiveLogSoftmaxWithLoss:
         columns = [part.sum(-1)[:, None] for part in parts]
         dhead = xp.concatenate([grad[:, :self.shortlist_size], *columns], axis=1)   # (N, K)
         dtails = tuple(map(log_softmax_backward, tails, parts))
-        everywhere = (slice(None),) * self.n_clusters                   # each row in each cluster
+        everywhere = (slice(None),) * self.n_clusters                   # each row in each tail
         everything = Routing(None, slice(None), x.shape[0], None, everywhere, ())
         cache = Cache(x, everything, parameters, head, hidden, tails, shape, dtype)
         gradients, _ = self._pull_back(cache, log_softmax_backward(head, dhead), dtails)
@@ -534,7 +540,7 @@ class AdaptiveLogSoftmaxWithLoss:
         return *self._to_working(x, parameters), x.shape[:-1]
 
     def _all_log_prob(self, x, parameters):
-        """A, S_i and B_i with every row in every cluster."""
+        """A, S_i and B_i with every row in every tail."""
         head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))
         hidden = tuple(linear(x, cluster.projection.weight) for cluster in parameters.tail)
         tails = tuple(log_softmax(linear(s, cluster.output.weight))
@@ -556,9 +562,9 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        Exact, not greedy: where a cluster's column wins the head, the best class may still be in
-        the short-list.  A cluster is opened only for the rows whose best class it may hold.  A
-        row with nan answers 0.  One transfer from the device, and at most one more for each cluster
+        Exact, not greedy: where a tail's column wins the head, the best class may still be in
+        the short-list.  A tail is opened only for the rows whose best class it may hold.  A
+        row with nan answers 0.  One transfer from the device, and at most one more for each tail
         opened.
         """
         x, parameters, _, shape = self._rows(input)
@@ -586,8 +592,8 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        A cluster is opened only for the rows in which it may hold one of the k best.  One transfer
-        from the device, and at most one more for each cluster opened; none for k = 0.
+        A tail is opened only for the rows in which it may hold one of the k best.  One transfer
+        from the device, and at most one more for each tail opened; none for k = 0.
         """
         k = integer("k", k)
         if not 0 <= k <= self.n_classes:
@@ -616,9 +622,9 @@ class AdaptiveLogSoftmaxWithLoss:
 
         Notes
         -----
-        Exact: first a column of the head is drawn, then, if it is a cluster's, a class of the
-        cluster.  One transfer from the device; a second one where input or weights are not finite,
-        or so large that a cluster might be nan.
+        Exact: first a column of the head is drawn, then, if it is a tail's, a class of the
+        tail.  One transfer from the device; a second one where input or weights are not finite,
+        or so large that a tail might be nan.
         """
         x, parameters, _, shape = self._rows(input)
         u = np.random.default_rng(rng).random((x.shape[0], 2))
@@ -637,16 +643,16 @@ class AdaptiveLogSoftmaxWithLoss:
 
 
 def _parts(routing, parameters):
-    """The head and the clusters, and what of the batch goes through."""
+    """The head and the tails, and what of the batch goes through."""
     rows = (routing.kept, *routing.rows)
     index = (routing.head_column, *routing.relative_target)
     return [fused.SubSoftmax(*part) for part in zip(rows, index, *zip(*_leaves(parameters)))]
 
 
 def _leaves(tree):
-    """(projection, weight, bias) of the head and of each cluster, None for what is not there."""
-    clusters = [(cluster.projection.weight, cluster.output.weight, None) for cluster in tree.tail]
-    return [(None, tree.head.weight, tree.head.bias), *clusters]
+    """(projection, weight, bias) of the head and of each tail, None for what is not there."""
+    tails = [(cluster.projection.weight, cluster.output.weight, None) for cluster in tree.tail]
+    return [(None, tree.head.weight, tree.head.bias), *tails]
 
 
 def _initial(shapes, rng, dtype):

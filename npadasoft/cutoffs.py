@@ -1,12 +1,13 @@
 """Every index rule: which class lives where (`Cutoffs`), and which row goes where (`Routing`).
 
-    N examples   J clusters   C n_classes   M rows that count (all but the ignored ones)
+    N rows   M rows that count (all but the ignored ones)   J tails   C n_classes
+    s = c_0 size of the short-list   N_i rows of tail i
 
-The classes are cut at c₁ < ... < c_J, and C closes the last cluster:
+The classes are cut at c_0 < ... < c_{J-1}, and c_J = C closes the last tail:
 
-    class     0 ... c₁-1  |  c₁ ... c₂-1  |  ...  |  c_J ... C-1
-    cluster   0, the short-list  |  1      |  ...  |  J
-    column    0 ... c₁-1  |  c₁           |  ...  |  c₁+J-1          (of the head)
+    class      0 ... s-1   |  c_0 ... c_1-1  |  ...  |  c_{J-1} ... C-1
+    lives in   short-list  |  tail 0         |  ...  |  tail J-1
+    column     0 ... s-1   |  s              |  ...  |  s+J-1              (of the head)
 """
 import operator
 import warnings
@@ -20,21 +21,21 @@ from npadasoft.arrays import Array, array_namespace, to_host
 
 
 class Cutoffs:
-    """The cut of `n_classes` classes, most frequent first, into a short-list and clusters.
+    """The cut of `n_classes` classes, most frequent first, into a short-list and tails.
 
     Parameters
     ----------
     cutoffs : iterable of int
-        First class of each cluster: increasing, between 1 and n_classes - 1.
+        First class of each tail: increasing, between 1 and n_classes - 1.
     n_classes : int
         Number of classes, at least 2.
 
     Attributes
     ----------
     values : tuple of int
-        The cutoffs, and `n_classes` as the last.
+        c_0 ... c_J: the cutoffs, and `n_classes` as the last.
     shortlist_size, n_clusters, head_size : int
-        c₁, J and c₁ + J.
+        s, J and s + J.
 
     Raises
     ------
@@ -69,15 +70,15 @@ class Cutoffs:
         return f"Cutoffs({list(self.values[:-1])}, {self.n_classes})"
 
     def classes(self, i):
-        """The classes of cluster `i` (0 is the first cluster) as a slice."""
+        """The classes of tail `i` as a slice."""
         return slice(self.values[i], self.values[i + 1])
 
     def cluster_size(self, i):
-        """Number of classes of cluster `i`."""
+        """Number of classes of tail `i`."""
         return self.values[i + 1] - self.values[i]
 
     def column(self, i):
-        """Column of the head that stands for cluster `i`."""
+        """Column of the head that stands for tail `i`."""
         return self.shortlist_size + i
 
 
@@ -112,7 +113,7 @@ def _read(cutoffs):
 
 
 def hidden_sizes(in_features, div_value, cutoffs):
-    """Width of each cluster's projection: int(in_features // div_value ** (i + 1)) in floats.
+    """Width of each tail's projection: int(in_features // div_value ** (i + 1)) in floats.
 
     Floor division and not the floor of a quotient: 1024 // 1.6 is 639, while 1024 / 1.6 rounds up
     to 640.
@@ -127,7 +128,7 @@ def hidden_sizes(in_features, div_value, cutoffs):
     Returns
     -------
     tuple of int
-        One a cluster.  A size of 0 is legal and warned of: its classes share the probability
+        One a tail.  A size of 0 is legal and warned of: its classes share the probability
         equally.
 
     Raises
@@ -140,10 +141,10 @@ def hidden_sizes(in_features, div_value, cutoffs):
         try:
             size = int(in_features // div_value ** (i + 1))
         except (OverflowError, ZeroDivisionError, ValueError):  # inf, 0 or nan
-            raise ValueError(f"hidden size of cluster {i} is not finite: "
+            raise ValueError(f"hidden size of tail {i} is not finite: "
                              f"{in_features} // {div_value}**{i + 1}") from None
         if size == 0:
-            warnings.warn(f"cluster {i} has hidden size 0: its {cutoffs.cluster_size(i)} classes "
+            warnings.warn(f"tail {i} has hidden size 0: its {cutoffs.cluster_size(i)} classes "
                           "share its probability equally", stacklevel=3)
         sizes.append(size)
     return tuple(sizes)
@@ -167,24 +168,24 @@ def divisor(div_value):
 
 @dataclass(frozen=True, eq=False)
 class Routing:
-    """Which row goes where.  Each row belongs to exactly one cluster, so no index below repeats.
+    """Which row goes where.  A row belongs to the short-list or to one tail: no index repeats.
 
     Row indices are places in the batch; `kept` is `slice(None)` if no row is ignored.
     """
 
-    cluster: Array           # (N,) 0 for the short-list, i + 1 for cluster i, -1 for an ignored row
+    tail: Array                     # (N,) i for tail i, -1 for the short-list, -2 if ignored
     kept: Any                       # (M,) the rows that count, in batch order
     n_kept: int
     head_column: Array              # (M,) column of the head that the row's target uses
-    rows: tuple[Array, ...]         # (N_i,) a cluster: its rows, in batch order
-    relative_target: tuple[Array, ...]     # (N_i,) a cluster: the target's place within the cluster
+    rows: tuple[Array, ...]         # (N_i,) of each tail: its rows, in batch order
+    relative_target: tuple[Array, ...]      # (N_i,) of each tail: places of its targets there
 
 
 def route(target, cutoffs, ignore_index=None):
-    """Send each row to the cluster of its target.
+    """Send each row to where its target lives.
 
-    A target equal to a cutoff belongs to the *next* cluster.  One transfer from the device: lowest
-    and highest target and the number of rows of each cluster travel together.
+    A target equal to a cutoff c_i is the first class of tail i.  One transfer from the device:
+    lowest and highest target and the number of rows of each tail travel together.
 
     Parameters
     ----------
@@ -205,19 +206,19 @@ def route(target, cutoffs, ignore_index=None):
     xp = array_namespace(target)
     y, kept = _plain_targets(target, ignore_index, xp)
     first = xp.asarray(cutoffs.values[:-1], dtype=xp.int64)                 # (J,)
-    cluster = xp.searchsorted(first, y, side="right")                       # (N,)
+    tail = xp.searchsorted(first, y, side="right") - 1                      # (N,)
     if kept is not None:
-        cluster = xp.where(kept, cluster, -1)
+        tail = xp.where(kept, tail, -2)
     ends = [y.min(), y.max()] if y.size else []
-    order, edges, ends = group(cluster, cutoffs.n_clusters + 1, ends)
+    order, edges, ends = group(tail + 1, cutoffs.n_clusters + 1, ends)      # short-list first
     if ends and not 0 <= ends[0] <= ends[1] < cutoffs.n_classes:
         raise ValueError(_out_of_range(target, cutoffs.n_classes, ignore_index))
-    column = xp.where(cluster == 0, y, cluster + (cutoffs.shortlist_size - 1))
+    column = xp.where(tail < 0, y, tail + cutoffs.shortlist_size)
     n_kept = edges[-1] - edges[0]
     counted = slice(None) if edges[0] == 0 else xp.sort(order[edges[0]:])
     rows = tuple(order[edges[i + 1]:edges[i + 2]] for i in range(cutoffs.n_clusters))
     relative = tuple(y[r] - c for r, c in zip(rows, cutoffs.values))
-    return Routing(cluster, counted, n_kept, column[counted], rows, relative)
+    return Routing(tail, counted, n_kept, column[counted], rows, relative)
 
 
 def group(key, n_groups, extra=()):

@@ -130,7 +130,7 @@ def _check_memory(parts, d, itemsize, memory):
 def _beside(part, d):
     """Numbers of a row of a block beside its logits, at the most at one time.
 
-    x, hidden, c · hidden and dh; then, of a cluster, x, hidden, dh P and the rows of dx.
+    x, hidden, c · hidden and dh; then, of a tail, x, hidden, dh P and the rows of dx.
     """
     h = part.weight.shape[1]
     return 8 + (3 * d if part.projection is None else max(d + 3 * h, 3 * d + h))

@@ -1,6 +1,6 @@
 """Weights, gradients and directions are one typed tree: `Parameters`.
 
-    D in_features   K columns of the head   H a cluster's hidden size   O its number of classes
+    D in_features   K columns of the head   H a tail's hidden size   O its number of classes
 
 The paths of its leaves are the keys of PyTorch's `state_dict`.
 """
@@ -24,7 +24,7 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Cluster:
-    """The two maps of one cluster; neither has a bias."""
+    """The two maps of one tail; neither has a bias."""
 
     projection: Linear              # weight (H, D)
     output: Linear                  # weight (O, H)

@@ -1,19 +1,20 @@
 """The definition of the adaptive log-softmax: one example, plain Python, any number type.
 
 Read this file first.  It says *what* is computed, with loops and scalars and nothing else, and
-everything else in the project is held against it.  `cutoffs` c₁ < c₂ < ... < C (the number of
-classes) cut the classes into a short-list and clusters:
+everything else in the project is held against it.  `cutoffs` c_0 < c_1 < ... < c_J = C (the
+number of classes) cut the classes, most frequent first, into a short-list of s = c_0 classes and J
+tails (the paper calls them clusters):
 
-    class                 0 ... c₁-1  |  c₁ ... c₂-1  |  c₂ ... c₃-1  |  ...
-    lives in              short-list  |   cluster 1   |   cluster 2   |  ...
-    column of the head    0 ... c₁-1  |      c₁       |     c₁+1      |  ...
+    class                 0 ... s-1   |  c_0 ... c_1-1  |  c_1 ... c_2-1  |  ...
+    lives in              short-list  |     tail 0      |     tail 1      |  ...
+    column of the head    0 ... s-1   |       s         |      s+1        |  ...
 
-The head is one softmax over the short-list and one column a cluster; a cluster is a softmax over
-its own classes, reached through a small projection.  With A = head log-probabilities and B = those
-of the cluster:
+The head is one softmax over the short-list and one column a tail; a tail is a softmax over its own
+classes, reached through a small projection.  With A = log-probabilities of the head and B_i =
+those of tail i:
 
-    log p(k | x) = A[k]                             if k is in the short-list
-                 = A[column of the cluster] + B[k - first class of the cluster]        otherwise
+    log p(k | x) = A[k]                         if k is in the short-list
+                 = A[s + i] + B_i[k - c_i]      if k is in tail i
 
 Numbers are whatever the caller brings: `float`, `decimal.Decimal`, `numpy.longdouble`.  The only
 functions needed are `exp` and `log1p`, and the caller passes those of his type.  `parameters` is a
@@ -27,19 +28,20 @@ from math import exp as _exp, log1p as _log1p
 
 
 def hidden_size(in_features, div_value, i):
-    """Width of the projection of cluster `i` (0 is the first): Python's float floor-division."""
+    """Width of the projection of tail `i`: Python's float floor-division."""
     return int(in_features // div_value ** (i + 1))
 
 
 def locate(target, cutoffs):
-    """Where class `target` lives: (cluster, column of the head, place within the cluster).
+    """Where class `target` lives: (tail, column of the head, place within the tail).
 
-    Cluster 0 is the short-list.  A class equal to a cutoff belongs to the *next* cluster.
+    Tail and place are None for a class of the short-list.  A class equal to the cutoff c_i is the
+    first of tail i.
     """
-    cluster = sum(1 for c in cutoffs[:-1] if c <= target)
-    if cluster == 0:
-        return 0, target, None
-    return cluster, cutoffs[0] + cluster - 1, target - cutoffs[cluster - 1]
+    if target < cutoffs[0]:
+        return None, target, None
+    i = sum(1 for c in cutoffs[:-1] if c <= target) - 1
+    return i, cutoffs[0] + i, target - cutoffs[i]
 
 
 def linear(x, weight, bias=None):
@@ -65,17 +67,17 @@ def log_softmax(z, exp=_exp, log1p=_log1p):
 
 
 def head_logits(x, parameters):
-    """Scores of the short-list's classes, then of the clusters."""
+    """Scores of the short-list's classes, then of the tails."""
     return linear(x, parameters["head.weight"], parameters.get("head.bias"))
 
 
 def tail_hidden(x, parameters, i):
-    """Projection of x for cluster `i`: (h,)."""
+    """Projection of x for tail `i`: (h,)."""
     return linear(x, parameters[f"tail.{i}.0.weight"])
 
 
 def tail_logits(x, parameters, i):
-    """Scores of the classes of cluster `i`.  With hidden size 0 all are 0: a uniform cluster."""
+    """Scores of the classes of tail `i`.  With hidden size 0 all are 0: a uniform tail."""
     hidden = tail_hidden(x, parameters, i)
     if not hidden:
         return [0 * x[0] for _ in parameters[f"tail.{i}.1.weight"]]
@@ -83,11 +85,11 @@ def tail_logits(x, parameters, i):
 
 
 def output(x, target, parameters, cutoffs, exp=_exp, log1p=_log1p):
-    """log p(target | x), in nats.  Only the target's own cluster is looked at."""
-    cluster, column, place = locate(target, cutoffs)
+    """log p(target | x), in nats.  Only the target's own tail is looked at."""
+    i, column, place = locate(target, cutoffs)
     log_p = log_softmax(head_logits(x, parameters), exp, log1p)[column]
-    if cluster:
-        log_p = log_p + log_softmax(tail_logits(x, parameters, cluster - 1), exp, log1p)[place]
+    if i is not None:
+        log_p = log_p + log_softmax(tail_logits(x, parameters, i), exp, log1p)[place]
     return log_p
 
 

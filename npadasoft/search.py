@@ -1,13 +1,13 @@
 """Which class: the best, the k best, a random one, without looking where the answer cannot be.
 
     N rows   R rows of one round   K columns of the head   s shortlist_size
-    O_i classes of cluster i
+    O_i classes of tail i
 
-All rest on one inequality.  Class w of cluster i has log p(w) = A[s + i] + B[w] <= A[s + i], the
-log-probability of the cluster's column, since B <= 0; it holds for the computed numbers too, for
-rounding is monotone.  So a cluster whose column is below what a row already has cannot improve that
-row.  Clusters are opened in rounds: in round r each row looks at its r-th best column, so that no
-row opens a cluster that it did not have to.
+All rest on one inequality.  Class w of tail i has log p(w) = A[s + i] + B[w] <= A[s + i], the
+log-probability of the tail's column, since B <= 0; it holds for the computed numbers too, for
+rounding is monotone.  So a tail whose column is below what a row already has cannot improve that
+row.  Tails are opened in rounds: in round r each row looks at its r-th best column, so that no
+row opens a tail that it did not have to.
 """
 from npadasoft.arrays import array_namespace, is_host, to_host
 from npadasoft.cutoffs import group
@@ -18,7 +18,7 @@ def predict(x, parameters, cutoffs):
     """The most probable class of each row of x (N, D): (N,) int64.
 
     The argmax of the head's logits, if that is a class; else of all log-probabilities.  The one
-    transfer that tells which rows left the short-list tells for which cluster, too.
+    transfer that tells which rows left the short-list tells for which tail, too.
     """
     xp = array_namespace(x)
     z = linear(x, parameters.head.weight, parameters.head.bias)             # (N, K)
@@ -27,7 +27,7 @@ def predict(x, parameters, cutoffs):
     order, edges, _ = group(chosen, cutoffs.n_clusters)
     if edges[0] == x.shape[0]:
         return best
-    rows = order[edges[0]:]             # those that left the short-list, by the cluster they chose
+    rows = order[edges[0]:]             # those that left the short-list, by the tail they chose
     edges = [edge - edges[0] for edge in edges]
     best[rows] = _best_of_open(x[rows], log_softmax(z[rows]), chosen[rows], edges, parameters,
                                cutoffs)
@@ -35,9 +35,9 @@ def predict(x, parameters, cutoffs):
 
 
 def _best_of_open(x, head, chosen, edges, parameters, cutoffs):
-    """The argmax of log_prob for rows whose head chose a cluster, sorted by it: (R,).
+    """The argmax of log_prob for rows whose head chose a tail, sorted by it: (R,).
 
-    Cluster i was chosen by rows edges[i]:edges[i + 1] and is looked at first, then the others.
+    Tail i was chosen by rows edges[i]:edges[i + 1] and is looked at first, then the others.
     """
     xp = array_namespace(x)
     shortlist = head.real[:, :cutoffs.shortlist_size]
@@ -47,7 +47,7 @@ def _best_of_open(x, head, chosen, edges, parameters, cutoffs):
         return (bound > value) | ((bound == value) & (first < best))
 
     def look(i, rows):
-        log_p = _cluster_log_prob(x[rows], head[rows], parameters, cutoffs, i).real     # (R_i, O_i)
+        log_p = _tail_log_prob(x[rows], head[rows], parameters, cutoffs, i).real     # (R_i, O_i)
         place, new = _best(log_p)
         found = place + cutoffs.values[i]
         wins = (new > value[rows]) | ((new == value[rows]) & (found < best[rows]))
@@ -83,7 +83,7 @@ def topk(x, parameters, cutoffs, k):
     head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))             # (N, K)
     s = cutoffs.shortlist_size
     values, index = _first(head[:, :s], k)
-    if values.shape[1] < k:                             # places that a cluster must fill
+    if values.shape[1] < k:                             # places that a tail must fill
         missing = (x.shape[0], k - values.shape[1])
         nothing = xp.zeros(missing, dtype=values.dtype) - float("inf")
         nowhere = xp.zeros(missing, dtype=xp.int64) + cutoffs.n_classes
@@ -97,7 +97,7 @@ def topk(x, parameters, cutoffs, k):
         return (bound > last) | ((bound == last) & (first < last_index)) | xp.isnan(bound)
 
     for i, rows in _rounds(head.real[:, s:], may_win, cutoffs):
-        log_p = _cluster_log_prob(x[rows], head[rows], parameters, cutoffs, i)          # (R_i, O_i)
+        log_p = _tail_log_prob(x[rows], head[rows], parameters, cutoffs, i)          # (R_i, O_i)
         new, place = _first(log_p, k)
         new_index = place + cutoffs.values[i]
         values[rows], index[rows] = _merged(xp.concatenate([values[rows], new], axis=1),
@@ -150,7 +150,7 @@ def _key(values):
 
 
 def _rounds(columns, may_win, cutoffs):
-    """Yield (cluster, rows) to open, best columns first.
+    """Yield (tail, rows) to open, best columns first.
 
     `may_win(bound, first class)` is asked before a round: one flag a row.  One transfer from the
     device a round.  A row appears once in a round, so no index repeats.
@@ -159,9 +159,9 @@ def _rounds(columns, may_win, cutoffs):
     ranked = xp.argsort(-columns, kind="stable")                            # (R, J)
     first = xp.asarray(cutoffs.values[:-1], dtype=xp.int64)                 # (J,)
     for r in range(cutoffs.n_clusters):
-        cluster = ranked[:, r]
-        bound = xp.take_along_axis(columns, cluster[:, None], -1)[:, 0]
-        wanted = xp.where(may_win(bound, first[cluster]), cluster, -1)      # (R,)
+        tail = ranked[:, r]
+        bound = xp.take_along_axis(columns, tail[:, None], -1)[:, 0]
+        wanted = xp.where(may_win(bound, first[tail]), tail, -1)            # (R,)
         order, edges, _ = group(wanted, cutoffs.n_clusters)
         if edges[0] == edges[-1]:                       # the columns only get worse from here on
             return
@@ -170,8 +170,8 @@ def _rounds(columns, may_win, cutoffs):
                 yield i, order[edges[i]:edges[i + 1]]
 
 
-def _cluster_log_prob(x, head, parameters, cutoffs, i):
-    """log p of the classes of cluster i, for rows x (R, D) and their head (R, K): (R, O_i)."""
+def _tail_log_prob(x, head, parameters, cutoffs, i):
+    """log p of the classes of tail i, for rows x (R, D) and their head (R, K): (R, O_i)."""
     cluster, column = parameters.tail[i], head[:, cutoffs.column(i)]
     log_p = linear(linear(x, cluster.projection.weight), cluster.output.weight)
     for rows in chunks(log_p):                          # as `log_prob` does it, to the last bit
@@ -180,16 +180,16 @@ def _cluster_log_prob(x, head, parameters, cutoffs, i):
 
 
 def sample(x, parameters, cutoffs, u):
-    """A class drawn for each row: a head column with u[:, 0], a class of its cluster with u[:, 1].
+    """A class drawn for each row: a head column with u[:, 0], a class of its tail with u[:, 1].
 
     Each draw takes the first entry whose running sum, in float64, exceeds u times the total.  The
-    one transfer tells whether a cluster might be nan, too: only then a second one asks which rows.
+    one transfer tells whether a tail might be nan, too: only then a second one asks which rows.
     """
     xp = array_namespace(x)
     head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))
     drawn, broken = _draw(head, u[:, 0])                                    # (N,)
-    cluster = xp.where(drawn < cutoffs.shortlist_size, -1, drawn - cutoffs.shortlist_size)
-    order, edges, (doubt, *broken) = group(cluster, cutoffs.n_clusters,
+    tail = xp.where(drawn < cutoffs.shortlist_size, -1, drawn - cutoffs.shortlist_size)
+    order, edges, (doubt, *broken) = group(tail, cutoffs.n_clusters,
                                            [_doubt(x, parameters), *broken])
     flags = []
     for i in range(cutoffs.n_clusters):
@@ -220,7 +220,7 @@ def _draw(log_p, u):
 
 
 def _doubt(x, parameters):
-    """In how many clusters a row could have a logit that is not finite, without computing any: ().
+    """In how many tails a row could have a logit that is not finite, without computing any: ().
 
     With S = x Pᵀ and T = S Uᵀ,  |S[n, h]|² <= Σ x² Σ P²  and  |T[n, k]|² <= Σ x² Σ P² Σ U²  (Cauchy
     and Schwarz); where the squares are finite, so are S and T, by half the range of exponents.  On

@@ -170,8 +170,8 @@ def test_a_search_waits_once_and_once_more_for_each_cluster_opened(favourite, mo
         layer.parameters.head.bias[favourite] = 9.0     # 3 is a class; 10 and 12 are clusters
     x = np.random.default_rng(0).normal(size=(30, 8))
     opened = []
-    look = search._cluster_log_prob
-    monkeypatch.setattr(search, "_cluster_log_prob", lambda *args: opened.append(1) or look(*args))
+    look = search._tail_log_prob
+    monkeypatch.setattr(search, "_tail_log_prob", lambda *args: opened.append(1) or look(*args))
     for name, args in (("predict", ()), ("topk", (1,)), ("topk", (4,))):
         opened.clear()
         with cp.count_syncs() as seen:

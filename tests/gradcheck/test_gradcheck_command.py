@@ -33,7 +33,7 @@ def test_the_default_sizes_fit_fewer_classes(capsys):
     assert [t["path"] for t in report["tensors"]][-1] == "parameters.tail.0.1.weight"
 
 
-@pytest.mark.filterwarnings("ignore:cluster 1 has hidden size 0")
+@pytest.mark.filterwarnings("ignore:tail 1 has hidden size 0")
 def test_a_hidden_size_of_zero_is_vacuous_and_accepted(capsys):
     assert gradcheck(SMALL + ["--div-value", "4", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

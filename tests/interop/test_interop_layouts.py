@@ -260,7 +260,7 @@ def test_tables_and_cluster_columns_must_be_as_many():
 @pytest.mark.parametrize("size, div_value, message", [
     (1024, 1.6, "hidden size 640 for div_value 1.6, but the layer has 639"),
     (8, 9.0, "cannot build cluster 0: its hidden size is 0")])
-@pytest.mark.filterwarnings("ignore:cluster 0 has hidden size 0")
+@pytest.mark.filterwarnings("ignore:tail 0 has hidden size 0")
 def test_libtorch_refuses_what_it_would_build_otherwise(size, div_value, message):
     asm = AdaptiveLogSoftmaxWithLoss(size, 4, [2], div_value=div_value, rng=0)
     with pytest.raises(ValueError, match=message):

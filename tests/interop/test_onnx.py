@@ -113,7 +113,7 @@ def test_a_bad_target_is_no_answer_in_either_runtime(tmp_path, runtime, target):
 
 
 @RUNTIMES
-@pytest.mark.filterwarnings("ignore:cluster . has hidden size 0")
+@pytest.mark.filterwarnings("ignore:tail . has hidden size 0")
 def test_a_cluster_of_hidden_size_0_is_uniform(tmp_path, runtime):
     asm = AdaptiveLogSoftmaxWithLoss(4, 9, [2, 5], 4.0, rng=0)
     assert asm.hidden_sizes == (1, 0)

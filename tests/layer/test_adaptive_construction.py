@@ -167,10 +167,10 @@ def test_a_div_value_below_one_makes_sizes_grow():
 @pytest.mark.parametrize("in_features, div_value, cluster", [
     (4, 1e300, 1), (4, 1e-320, 0), (4, 1e-200, 1)])
 def test_a_hidden_size_that_overflows_is_refused(in_features, div_value, cluster):
-    message = (f"hidden size of cluster {cluster} is not finite: "
+    message = (f"hidden size of tail {cluster} is not finite: "
                f"{in_features} // {div_value}**{cluster + 1}")
     with warnings.catch_warnings(), refuses(ValueError, message):
-        warnings.simplefilter("ignore")                 # 1e300: cluster 0 has hidden size 0
+        warnings.simplefilter("ignore")                 # 1e300: tail 0 has hidden size 0
         AdaptiveLogSoftmaxWithLoss(in_features, 9, [2, 5][:cluster + 1], div_value)
 
 
@@ -195,7 +195,7 @@ def test_a_hidden_size_of_zero_warns_at_the_callers_line_and_makes_a_uniform_clu
     with pytest.warns(UserWarning) as caught:
         layer = AdaptiveLogSoftmaxWithLoss(16, 20, [2, 5, 8], 4.0, rng=0)
     assert [str(w.message) for w in caught] == [
-        "cluster 2 has hidden size 0: its 12 classes share its probability equally"]
+        "tail 2 has hidden size 0: its 12 classes share its probability equally"]
     assert caught[0].category is UserWarning and caught[0].filename == __file__
     cluster = layer.parameters.tail[2]
     assert (cluster.projection.weight.shape, cluster.output.weight.shape) == ((0, 16), (12, 0))

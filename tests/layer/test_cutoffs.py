@@ -64,7 +64,7 @@ def test_a_divisor_is_a_positive_float():
 @given(st.integers(1, 4096), st.floats(0.5, 8), st.integers(1, 5))
 @example(1024, 1.6, 1)
 @example(11, 1.1, 1)
-@pytest.mark.filterwarnings("ignore:cluster . has hidden size 0")
+@pytest.mark.filterwarnings("ignore:tail . has hidden size 0")
 def test_hidden_sizes_are_those_of_the_definition(in_features, div_value, n_clusters):
     cut = Cutoffs(range(1, n_clusters + 1), n_clusters + 1)
     expected = [reference.hidden_size(in_features, div_value, i) for i in range(n_clusters)]
@@ -83,10 +83,12 @@ def test_each_row_that_counts_goes_to_the_cluster_of_its_target(batch):
     places = {n: reference.locate(int(y[n]), cut.values) for n in kept}
     assert routing.n_kept == len(kept) and type(routing.n_kept) is int
     assert np.arange(len(y))[routing.kept].tolist() == kept
-    assert routing.cluster.tolist() == [places[n][0] if n in places else -1 for n in range(len(y))]
+    tails = [-1 if places[n][0] is None else places[n][0] for n in kept]
+    assert routing.tail[kept].tolist() == tails
+    assert routing.tail.tolist().count(-2) == len(y) - len(kept)
     assert routing.head_column.tolist() == [places[n][1] for n in kept]
     for i in range(cut.n_clusters):
-        rows = [n for n in kept if places[n][0] == i + 1]
+        rows = [n for n in kept if places[n][0] == i]
         assert routing.rows[i].tolist() == rows
         assert routing.relative_target[i].tolist() == [places[n][2] for n in rows]
 
@@ -96,7 +98,7 @@ def test_each_row_that_counts_goes_to_the_cluster_of_its_target(batch):
 def test_each_row_that_counts_is_in_exactly_one_place(batch):
     cut, y, ignored = batch
     routing = route(y, cut, ignored)
-    shortlist = np.flatnonzero(routing.cluster == 0)
+    shortlist = np.flatnonzero(routing.tail == -1)
     used = np.concatenate([shortlist, *routing.rows])
     assert sorted(used) == np.arange(len(y))[routing.kept].tolist()
 
@@ -118,7 +120,7 @@ def test_a_target_that_is_no_class_is_refused_with_the_range_of_those_kept(y, ig
 @pytest.mark.parametrize("dtype, n_classes", [("int8", 200), ("uint8", 300), ("int16", 40_000)])
 def test_narrow_targets_meet_cutoffs_that_their_dtype_cannot_hold(dtype, n_classes):
     cut, y = Cutoffs([2, n_classes - 1], n_classes), np.array([0, 2, 127], dtype=dtype)
-    assert route(y, cut).cluster.tolist() == [0, 1, 1]
+    assert route(y, cut).tail.tolist() == [-1, 0, 0]
     assert route(y, cut).relative_target[0].tolist() == [0, 125]
 
 

@@ -66,9 +66,9 @@ def test_hidden_size_zero_makes_a_uniform_cluster():
     assert sum(map(math.exp, found)) == pytest.approx(1, abs=16 * 2.0**-53)
 
 
-def test_a_class_equal_to_a_cutoff_belongs_to_the_next_cluster():
+def test_a_class_equal_to_a_cutoff_belongs_to_the_next_tail():
     found = [reference.locate(k, CUTOFFS) for k in range(6)]
-    assert found == [(0, 0, None), (0, 1, None), (1, 2, 0), (2, 3, 0), (2, 3, 1), (2, 3, 2)]
+    assert found == [(None, 0, None), (None, 1, None), (0, 2, 0), (1, 3, 0), (1, 3, 1), (1, 3, 2)]
 
 
 @on_problems(30, layout="C")
@@ -77,18 +77,19 @@ def test_routing_is_the_definition_for_every_class(problem):
     cutoffs = Cutoffs(problem.cutoffs[:-1], problem.n_classes)
     routing = route(y, cutoffs)
     places = dict(zip(np.concatenate(routing.rows), np.concatenate(routing.relative_target)))
-    found = [(int(routing.cluster[k]), int(routing.head_column[k]), places.get(k)) for k in y]
-    assert found == [reference.locate(k, problem.cutoffs) for k in y.tolist()]
+    found = [(int(routing.tail[k]), int(routing.head_column[k]), places.get(k)) for k in y]
+    wanted = [reference.locate(k, problem.cutoffs) for k in y.tolist()]
+    assert found == [(-1 if tail is None else tail, *rest) for tail, *rest in wanted]
 
 
-@pytest.mark.parametrize("features, divisor, cluster, size", [
+@pytest.mark.parametrize("features, divisor, i, size", [
     (1024, 1.6, 0, 639),        # and not floor(1024 / 1.6) = 640
     (11, 1.1, 0, 9), (64, 4.0, 0, 16), (64, 4.0, 1, 4), (4, 4.0, 1, 0), (8, 0.5, 1, 32)])
-@pytest.mark.filterwarnings("ignore:cluster 1 has hidden size 0")
-def test_hidden_sizes_are_floor_divisions_of_floats(features, divisor, cluster, size):
-    assert reference.hidden_size(features, divisor, cluster) == size
+@pytest.mark.filterwarnings("ignore:tail 1 has hidden size 0")
+def test_hidden_sizes_are_floor_divisions_of_floats(features, divisor, i, size):
+    assert reference.hidden_size(features, divisor, i) == size
     layer = AdaptiveLogSoftmaxWithLoss(features, 3, [1, 2], divisor)
-    assert layer.hidden_sizes[cluster] == size
+    assert layer.hidden_sizes[i] == size
 
 
 @on_problems(30, layout="C")

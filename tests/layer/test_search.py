@@ -196,8 +196,8 @@ class Counter:
 
     def __init__(self, layer, monkeypatch):
         self.rows = [0] * layer.n_clusters
-        self.look = search._cluster_log_prob
-        monkeypatch.setattr(search, "_cluster_log_prob", self)
+        self.look = search._tail_log_prob
+        monkeypatch.setattr(search, "_tail_log_prob", self)
 
     def __call__(self, x, head, parameters, cutoffs, i):
         self.rows[i] += len(x)

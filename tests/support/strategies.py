@@ -59,7 +59,7 @@ class Problem:
         options = {"reduction": self.reduction, "dtype": self.dtype, "rng": self.rng("weights"),
                    "ignore_index": self.IGNORE if self.ignored else None, **options}
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "cluster . has hidden size 0")
+            warnings.filterwarnings("ignore", "tail . has hidden size 0")
             layer = AdaptiveLogSoftmaxWithLoss(
                 self.in_features, self.n_classes, self.cutoffs[:-1], self.div_value,
                 self.head_bias, **options)

@@ -140,8 +140,8 @@ def _pulled_back(case: Expected, problem: oracle.Problem, seeds: Sequence[Any],
 def _parameter(case: Expected, problem: oracle.Problem, name: str, seeds: Sequence[Any],
                size: int) -> Vector:
     """nan everywhere if a row that is not finite reaches this parameter."""
-    own = None if name.startswith("head") else int(name.split(".")[1]) + 1
-    if any(own in (None, case.sheet.cluster(n)) for n in case.sheet.broken):
+    everywhere = name.startswith("head")
+    if any(everywhere or case.sheet.tail(n) == int(name.split(".")[1]) for n in case.sheet.broken):
         return [NAN] * size
     return oracle.parameter_gradient(problem, name, seeds, case.recipe.at.get(f"grad.{name}"),
                                      case.step)

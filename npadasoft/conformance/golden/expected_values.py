@@ -79,9 +79,10 @@ class Expected:
     def _routing(self) -> None:
         put = self.sheet.put
         found = [reference.locate(self.sheet.targets[n], self.cutoffs) for n in self.sheet.kept]
-        values = {"cluster": [f[0] for f in found], "head_column": [f[1] for f in found]}
+        values = {"cluster": [0 if f[0] is None else f[0] + 1 for f in found],
+                  "head_column": [f[1] for f in found]}
         for i in range(self.problem.n_clusters):
-            values[f"tail.{i}.relative_target"] = [f[2] or 0 for f in found if f[0] == i + 1]
+            values[f"tail.{i}.relative_target"] = [f[2] or 0 for f in found if f[0] == i]
         for name, column in values.items():
             put(name, [len(column)], column, None, ["target", "cluster"],
                 max([1] + [v.bit_length() for v in column]))
@@ -134,14 +135,14 @@ class Expected:
 
     def _output(self) -> None:
         values, errors = [], []
-        for n, (cluster, column, place) in enumerate(self.places):
+        for n, (i, column, place) in enumerate(self.places):
             value, error = oracle.output(self.problem, n), self.head[n].error[column]
-            if place is not None:
-                tail = self.tails[cluster - 1]
+            if i is not None and place is not None:
+                tail = self.tails[i]
                 error += tail.softmax[tail.rows.index(n)].error[place] + abs(value)
             values.append(value)
             errors.append(error)
-        used = sorted({self.sheet.cluster(n) - 1 for n in self.sheet.kept} - {-1})
+        used = sorted({tail for tail in map(self.sheet.tail, self.sheet.kept) if tail is not None})
         self.sheet.put_batch(
             "output", [[v] for v in values], [[e] for e in errors],
             ["head_log_prob", "head_column", "cluster",

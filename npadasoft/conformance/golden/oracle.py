@@ -53,8 +53,8 @@ class Problem:
 
     def rows_of(self, i: int) -> list[int]:
         """Rows whose target lives in tail i, in batch order."""
-        clusters = [reference.locate(y, self.cutoffs)[0] for y in self.targets]
-        return [n for n, cluster in enumerate(clusters) if cluster == i + 1]
+        tails = [reference.locate(y, self.cutoffs)[0] for y in self.targets]
+        return [n for n, tail in enumerate(tails) if tail == i]
 
 
 def log_softmax(z: Vector) -> Vector:
@@ -159,8 +159,8 @@ def parameter_gradient(problem: Problem, name: str, seeds: Sequence[Any],
     for n, seed in enumerate(seeds):
         weight, f = function_of(problem, n, seed)
         elsewhere = tail is not None and not isinstance(seed, list) and (
-            reference.locate(problem.targets[n], problem.cutoffs)[0] != tail + 1)
-        if weight and not elsewhere:                # the definition does not look at other clusters
+            reference.locate(problem.targets[n], problem.cutoffs)[0] != tail)
+        if weight and not elsewhere:                # the definition does not look at other tails
             weights.append(weight)
             terms.append(slopes(f, places, step))
     return weighted_sum(weights, terms, len(places))

@@ -48,7 +48,8 @@ class Sheet:
         self.sharp = recipe.tier == "excellence"
         self.found: dict[str, dict[str, Any]] = {}
 
-    def cluster(self, n: int) -> int:
+    def tail(self, n: int) -> int | None:
+        """Where row n lives: a tail, or None for the short-list."""
         return reference.locate(self.targets[n], self.cutoffs)[0]
 
     def put(self, name: str, shape: list[int], values: Sequence, errors: Sequence | None,
@@ -86,7 +87,7 @@ class Sheet:
         """
         part = name.removeprefix("grad.").split(".")
         broken = [n for n in self.broken
-                  if part[0] != "tail" or self.cluster(n) == int(part[1]) + 1]
+                  if part[0] != "tail" or self.tail(n) == int(part[1])]
         places = self.finite if places is None else places
         by_row = dict(zip(places, zip(rows, errors)))
         blank = [NAN] * width, [ZERO] * width

@@ -38,7 +38,7 @@ class Ours(Port):
         (output, loss), cache = layer.forward(input, target)
         head, hidden, tails = layer.logits
         found = {"output": output, "loss": loss, "head_logits": head,
-                 "cluster": cache.routing.cluster[cache.routing.kept],
+                 "cluster": cache.routing.tail[cache.routing.kept] + 1,
                  "head_column": cache.routing.head_column, "head_log_prob": cache.head_log_prob}
         for i, (s, t) in enumerate(zip(hidden, tails)):
             found |= {f"tail.{i}.relative_target": cache.routing.relative_target[i],
