@@ -22,6 +22,7 @@ from witnesses import witness
 
 import npadasoft
 from npadasoft import cli
+from npadasoft.conformance.mistakes import MISTAKES
 from npadasoft.conformance.wire import messages
 
 HOUSE = Path(__file__).parents[2]
@@ -158,6 +159,31 @@ def test_a_port_answers_as_the_page_of_the_protocol_says():
     expected = [message for who, message in spoken if who == "<"]
     assert [who for who, _ in spoken] == [">", "<"] * len(expected) + [">"]
     assert [{"seq": None, **message} for message in expected] == list(map(json.loads, answers))
+
+
+def test_the_report_in_readme_is_one_that_notebook_7_printed():
+    report, = (block[2] for block in blocks(README) if block[:2] == ["## Judge a port", "text"])
+    cells = json.loads((HOUSE / "notebooks" / "07_porting.ipynb").read_text())["cells"]
+    assert any(report in "".join(output.get("text", "")) for cell in cells
+               for output in cell.get("outputs", ()))
+
+
+def test_the_mistakes_that_pages_quote_have_these_sentences():
+    quoted = [match for page in PAGES.values() for match in re.findall(
+        r"your answer is what this mistake gives: `([\w-]+)`, (.*)", page)]
+    assert len(quoted) >= 3
+    for name, sentence in quoted:
+        assert sentence == MISTAKES[name].sentence
+
+
+def test_nothing_is_said_on_two_pages():
+    where = {}
+    for name, page in PAGES.items():
+        words = re.findall(r"[\w']+", re.sub(r"^```.*?^```$|`[^`]*`|\]\([^)]*\)", "", page,
+                                             flags=re.M | re.S))
+        for at in range(len(words) - 9):
+            first = where.setdefault(tuple(words[at:at + 10]), name)
+            assert first == name, f"{first} and {name} both say: {' '.join(words[at:at + 10])}"
 
 
 def test_the_page_of_the_protocol_names_what_index_base_shifts():
