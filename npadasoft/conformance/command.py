@@ -9,6 +9,7 @@ from npadasoft.conformance import offline
 from npadasoft.conformance import ports as ready
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import echo, machine, report
+from npadasoft.conformance.judge.outline import outline
 from npadasoft.conformance.judge.session import GIVE_UP, Session
 from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.vectors_command import add_selection, selected, vectors
@@ -48,8 +49,8 @@ def conform(argv):
         numbers_too = hasattr(port, "echo") and _wants_echo(arguments)
         _print_head(info, dtypes, cases, numbers_too, arguments)
         results = _echoes(port, dtypes) if numbers_too else []
-        results += Session(port, cases, diagnose=getattr(_mistakes(), "diagnose", None),
-                           expected_failures=expected, give_up=arguments.give_up).run(dtypes)
+        results += Session(port, cases, expected_failures=expected,
+                           give_up=arguments.give_up).run(dtypes)
     except ValueError as error:
         print(f"npadasoft conform: {error}", file=sys.stderr)
         return 2
@@ -65,7 +66,7 @@ def conform(argv):
 
 
 def _mistakes():
-    """The known mistakes: `MISTAKES`, `diagnose(case, dtype, tensors)`, `score()`; or None."""
+    """The known mistakes: `MISTAKES`, `name_run(results)`, `score()`; or None."""
     try:
         found = importlib.import_module("npadasoft.conformance.mistakes")
     except ModuleNotFoundError:
@@ -169,25 +170,15 @@ def _print_head(info, dtypes, cases, numbers_too, arguments):
 
 def _conclude(results, info, shown, arguments, command):
     """Print and write the reports; the exit status."""
-    known = getattr(_mistakes(), "MISTAKES", {})
-    sentences = {name: mistake.sentence for name, mistake in known.items()}
-    listed = results if arguments.all else sorted(          # what has a name first
-        (r for r in results if r.counts or not _goes_without_saying(r)),
-        key=lambda r: not r.mistakes)
-    for result in listed if not arguments.quiet else ():
-        print(report.describe(result, shown, arguments.all, sentences) + "\n")
-    print(report.conclusion(results, info.trace))
+    known = _mistakes()
+    if known is not None:
+        known.name_run(results)
+    sentences = {name: m.sentence for name, m in getattr(known, "MISTAKES", {}).items()}
+    print(report.conclusion(results, info.trace) if arguments.quiet else
+          outline(results, info.trace, shown, arguments.all, sentences))
     for path in arguments.report:
         machine.write(path, results, info, command, SUITE)
     return exit_status(results)
-
-
-def _goes_without_saying(result):
-    """Whether the conclusion says enough: what is not announced, and skips that do not count."""
-    if result.verdict == "incomplete":
-        return (result.message or "").startswith("not announced")
-    optional = result.lacking or result.tier != "required"
-    return result.verdict == "pass" or result.verdict == "skipped" and bool(optional)
 
 
 # ------------------------------------------------------------------ the offline way
@@ -212,7 +203,7 @@ def verify(argv):
     cases = vectors_io.select(vectors_io.load(), ids) if ids else []
     results = offline.echo_results(port)
     _print_head(port.info, dtypes, cases, bool(results), arguments)
-    results += offline.session(port, cases, dtypes, diagnose=getattr(_mistakes(), "diagnose", None))
+    results += offline.session(port, cases, dtypes)
     return _conclude(results, port.info, "", arguments, ["npadasoft", "verify", *argv])
 
 

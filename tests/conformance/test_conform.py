@@ -153,7 +153,8 @@ def test_a_numeric_line_has_both_values_in_decimal_and_hex_and_the_distance():
 
 
 def test_a_diagnosis_is_printed_with_its_sentence():
-    result = verdict_of(Boundary(), diagnose=lambda case, dtype, got: ["boundary", "other"])
+    result = verdict_of(Boundary())
+    result.mistakes = ["boundary", "other"]
     text = describe(
         result, "", mistakes={"boundary": "a target equal to a cutoff belongs to the NEXT cluster"}
     )
@@ -173,8 +174,9 @@ class Known:
         self.score = lambda: ("61 known mistakes: 61 caught", all_caught)
 
     @staticmethod
-    def diagnose(case, dtype, tensors):
-        return ["boundary"] if "cluster" in tensors else []
+    def name_run(results):
+        for r in results:
+            r.mistakes = ["boundary"] if "cluster" in r.differing else []
 
 
 @pytest.mark.parametrize("all_caught, status", [(True, 0), (False, 1)])
@@ -823,8 +825,8 @@ def test_an_operation_that_a_port_announces_but_lacks_is_an_error():
 # ------------------------------------------------------------------ the conclusion of a run
 
 
-def results_of(layer_port, *ids, dtypes=("float64",), diagnose=None):
-    return Session(layer_port, [CASES[i] for i in ids], diagnose=diagnose).run(dtypes)
+def results_of(layer_port, *ids, dtypes=("float64",)):
+    return Session(layer_port, [CASES[i] for i in ids]).run(dtypes)
 
 
 def test_every_announced_trace_of_the_layer_is_shown():
@@ -869,7 +871,9 @@ def test_a_weight_too_many_is_named():
         def shapes(self, config):
             found = super().shapes(config)
             return found | {"head.bias": found["head.weight"][:1]}
-    result, = results_of(Biased(), "S08", diagnose=mistakes.diagnose)
+    results = results_of(Biased(), "S08")
+    mistakes.name_run(results)
+    result, = results
     assert result.verdict == "fail" and "head-bias-unasked" in result.mistakes
 
 

@@ -9,7 +9,7 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.plan import is_public
 from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.session import Session
-from npadasoft.conformance.mistakes import MISTAKES, diagnose, score
+from npadasoft.conformance.mistakes import MISTAKES, diagnose, name_run, score
 from npadasoft.conformance.mistakes.diagnosis import PAIRS, contents, requests, same
 from npadasoft.conformance.mistakes.known import Mistake, both, known
 from npadasoft.conformance.mistakes.layer import TRACE, Layer, Planted
@@ -207,10 +207,12 @@ def test_the_layer_itself_with_a_mistake_is_located_and_named():
     port = Ours()
     port.layer_class = Descending
     case = CASES["T09"]
-    result, = Session(port, [case], diagnose=diagnose).run(["float32"])[:1]
+    results = Session(port, [case]).run(["float32"])
+    name_run(results)
+    result = results[0]
     assert result.origins == ["loss"] and result.mistakes == ["loss-is-a-sum"]
     assert "`loss-is-a-sum`" in describe(result, "", mistakes={
-        name: m.sentence for name, m in MISTAKES.items()})
+        n: m.sentence for n, m in MISTAKES.items()})
 
 
 def test_torchs_layer_with_its_clusters_reversed_is_named():

@@ -12,6 +12,7 @@ subnormal times the number of terms.  Where all that a tensor is made of is exac
 A tensor that differs while all it is computed from (`after`) agrees is an *origin*.
 """
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,19 @@ class Comparison:
     ratio: float | None = None          # largest |got - want| / bound over all elements
     worst: Worst | None = None
     message: str | None = None          # what is wrong, where no element can be shown
+
+
+class Key:
+    """Objects, hashed by which they are: to keep what is computed from a case, which is a dict."""
+
+    def __init__(self, *objects):
+        self.objects, self._ids = objects, tuple(map(id, objects))
+
+    def __hash__(self):
+        return hash(self._ids)
+
+    def __eq__(self, other):
+        return self._ids == other._ids
 
 
 def values(tensor):
@@ -103,9 +117,8 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
         return Comparison(name, True, message=f"got shape {list(got.shape)}, want {list(shape)}")
     if "sets" in block:
         return _compare_sets(name, got, block["sets"])
-    want = values(block)
+    want, bound = _stored(Key(block, block["data"]), dtype, n_terms)
     got = round_to(got.ravel()[block["at"]] if "at" in block else got, dtype)
-    bound = bounds(block, want, dtype, n_terms)
     wrong, ratio = _judge(got, want, bound, dtype, any_non_finite)
     if not want.size:
         return Comparison(name, False)
@@ -115,6 +128,15 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
     judged = ratio[(bound > 0) & np.isfinite(ratio)]
     return Comparison(name, bool(wrong.any()), int(wrong.sum()),
                       float(judged.max()) if judged.size else None, worst)
+
+
+@lru_cache(maxsize=2**14)
+def _stored(key, dtype, n_terms):
+    """The numbers of a block and their bounds: a run of a few hundred mistakes needs them often."""
+    block = key.objects[0]
+    want = values(block)
+    bound = bounds(block, want, dtype, n_terms)
+    return want, bound
 
 
 def _judge(got, want, bound, dtype, any_non_finite):

@@ -24,6 +24,15 @@ def op_of(name, case):
     return "forward"
 
 
+def by_operation(case, tensors):
+    """Operation -> name -> what `tensors` holds under that name."""
+    found: dict = {}
+    for name in tensors:
+        weight = name.endswith((".weight", ".bias")) and not name.startswith("grad.")
+        found.setdefault("shapes" if weight else op_of(name, case), {})[name] = tensors[name]
+    return found
+
+
 def wanted(case):
     """Operation -> names of the tensors that it should answer, public ones and trace."""
     if case["result"] == "error":

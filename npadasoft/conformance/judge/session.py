@@ -3,7 +3,7 @@ import time
 from dataclasses import replace
 
 from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
-from npadasoft.conformance.judge.verdict import BAD, Result, judge, shown
+from npadasoft.conformance.judge.verdict import BAD, Result, judge
 from npadasoft.conformance.wire.messages import Answer
 from npadasoft.conformance.wire.process import Fault
 
@@ -18,15 +18,13 @@ class Session:
     port : object
         With `info`, `run(request)` and `restart()`; already started.
     cases : sequence of mappings
-    diagnose : callable, optional
-        (case, dtype, name -> array) -> names of the known mistakes that give these numbers.
     expected_failures : collection of (id, dtype or None)
     give_up : int
         Faults in a row after which the remaining cases are not put any more.
     """
 
-    def __init__(self, port, cases, *, diagnose=None, expected_failures=(), give_up=GIVE_UP):
-        self.port, self.cases, self.diagnose = port, list(cases), diagnose
+    def __init__(self, port, cases, *, expected_failures=(), give_up=GIVE_UP):
+        self.port, self.cases = port, list(cases)
         self.expected, self.give_up = set(expected_failures), give_up
         self.results: list[Result] = []
         self._faults = 0                # in a row
@@ -66,11 +64,9 @@ class Session:
             try:
                 answers[request.op] = self.port.run(request)
             except Fault as fault:
-                return self._after(fault, request, case, dtype, start)
+                return self._after(fault, request, case, dtype, start, answers)
             self._faults = 0
         result = judge(case, dtype, answers, lacking)
-        if result.verdict == "fail" and self.diagnose and shown(answers):
-            result.mistakes = list(self.diagnose(case, dtype, shown(answers)))
         result.seconds = time.perf_counter() - start
         return result
 
@@ -85,7 +81,7 @@ class Session:
             second.expected_fail = first.expected_fail
             self.results[at] = second
 
-    def _after(self, fault, request, case, dtype, start):
+    def _after(self, fault, request, case, dtype, start, answers):
         """The verdict on a port that did not answer; it is started anew."""
         self._faults += 1
         if self._faults >= self.give_up:
@@ -94,8 +90,10 @@ class Session:
         if fault.late not in (None, case["id"]):
             self._blame(fault, dtype)
             return self._put(case, dtype)
+        if fault.verdict == "crashed":
+            answers = answers | {request.op: Answer(error=("crashed", fault.message))}
         return Result(case, dtype, fault.verdict, message=f"{request.op}: {fault.message}",
-                      stderr=fault.stderr, seconds=time.perf_counter() - start)
+                      answers=answers, stderr=fault.stderr, seconds=time.perf_counter() - start)
 
     def _blame(self, fault, dtype):
         """The line was one too many for a case before."""

@@ -14,6 +14,7 @@ import numpy as np
 from npadasoft.conformance.judge.compare import Comparison, blocks, compare, origins
 from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.plan import is_public, wanted
+from npadasoft.conformance.wire.messages import matches
 
 VERDICTS = ("pass", "fail", "error", "crashed", "timeout", "skipped", "incomplete")
 BAD = ("fail", "error", "crashed", "timeout")
@@ -26,10 +27,12 @@ class Result:
     case: dict
     dtype: str
     verdict: str = "pass"
+    answers: dict = field(default_factory=dict, repr=False)     # operation -> Answer
     comparisons: dict = field(default_factory=dict)     # tensor -> Comparison
     broken_laws: list = field(default_factory=list)     # Comparison
     origins: list = field(default_factory=list)
-    mistakes: list = field(default_factory=list)
+    mistakes: list = field(default_factory=list)        # names, of all operations
+    named: dict = field(default_factory=dict, repr=False)   # wrong operation -> names, or ()
     lacking: tuple = ()                                 # operations that are not announced
     message: str | None = None
     stderr: str | None = None
@@ -92,7 +95,7 @@ def judge(case, dtype, answers, lacking=()):
     Result
     """
     notes = [note for answer in answers.values() for note in answer.notes]
-    result = Result(case, dtype, notes=notes, lacking=tuple(lacking))
+    result = Result(case, dtype, answers=dict(answers), notes=notes, lacking=tuple(lacking))
     errors = [(op, *a.error) for op, a in answers.items() if a.error]
     if case["result"] == "error":
         _judge_refusal(result, answers, errors)
@@ -170,9 +173,14 @@ def _judge_completeness(result, answers):
                if is_public(name) and name not in result.comparisons]
     if skips or missing or result.lacking:
         result.verdict = "incomplete"
-        parts = [f"not answered: {', '.join(missing)}"] if missing else []
+        parts = [f"not answered: {', '.join(missing)}{_due(missing)}"] if missing else []
         parts += [_reason(skips, result.lacking)] if skips or result.lacking else []
         result.message = "; ".join(parts)
+
+
+def _due(missing):
+    unused = any(matches("grad.tail.*.*.weight", name) for name in missing)
+    return " (a tail without a target has gradients: zeros, or null)" if unused else ""
 
 
 def _reason(skips, lacking):

@@ -4,12 +4,14 @@
     construction.py routing.py forward.py backward.py answers.py      the mistakes, by stage
     unseen.py         those of a reviewer who has not seen the cases
     diagnosis.py      the mistake that gives a port's numbers
+    naming.py         the mistakes that explain a whole run
     score.py          the suite's own test: is each caught, located, named?
 """
 from npadasoft.conformance.mistakes import answers, backward, construction, forward, routing, unseen
 from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES
+from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.score import score
 
-__all__ = ["MISTAKES", "diagnose", "score", "answers", "backward", "construction", "forward",
-           "routing", "unseen"]
+__all__ = ["MISTAKES", "diagnose", "name_run", "score", "answers", "backward", "construction",
+           "forward", "routing", "unseen"]

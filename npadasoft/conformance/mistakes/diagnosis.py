@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npadasoft.conformance.golden.vectors_io import load
-from npadasoft.conformance.judge.compare import blocks, terms
+from npadasoft.conformance.judge.compare import Key, blocks, terms
 from npadasoft.conformance.judge.numbers import round_to, tiny, unit
-from npadasoft.conformance.judge.plan import in_order, representable, requests_of
+from npadasoft.conformance.judge.plan import by_operation, in_order, representable, requests_of
 from npadasoft.conformance.mistakes.known import MISTAKES, both
 from npadasoft.conformance.mistakes.layer import Layer, Planted
 
@@ -42,12 +42,12 @@ PAIRS = (
 
 def requests(case, dtype):
     """What is asked of a planted layer on a case."""
-    return _requests(_Key(case, "float32" if dtype in NARROW else dtype))
+    return _requests(Key(case), "float32" if dtype in NARROW else dtype)
 
 
 @lru_cache(maxsize=512)
-def _requests(key):
-    return requests_of(key.case, key.dtype, Planted.info)[0]
+def _requests(key, dtype):
+    return requests_of(key.objects[0], dtype, Planted.info)[0]
 
 
 def contents(answer):
@@ -64,7 +64,7 @@ def steps(layer_class):
     replaced: set[str] = set()
     for parent in layer_class.__mro__[:layer_class.__mro__.index(Layer)]:
         replaced |= {name for name in vars(parent) if not name.startswith("__")}
-    return replaced
+    return frozenset(replaced)
 
 
 class Candidates:
@@ -84,7 +84,7 @@ class Candidates:
 
     def touches(self, layer_class, op):
         """Whether a mistake can be seen in an operation: the right layer takes its step."""
-        return bool(steps(layer_class) & self.taken[op])
+        return not steps(layer_class).isdisjoint(self.taken[op])
 
     def answers(self, layer_class):
         """Operation -> Answer of a layer with a mistake."""
@@ -114,33 +114,19 @@ def _watched(taken):
 
 @lru_cache(maxsize=1)
 def layers():
-    """(names, class) of each known mistake that shows on one case alone, and of likely pairs."""
-    singles = [((name,), m.layer_class) for name, m in MISTAKES.items() if not m.state]
-    pairs = [(names, both(*(MISTAKES[n] for n in names))) for names in PAIRS]
-    return singles + pairs
+    """(name, class) of each known mistake that shows on one case alone, then of likely pairs."""
+    singles = [(name, m.layer_class) for name, m in MISTAKES.items() if not m.state]
+    return singles + [(" + ".join(names), both(*(MISTAKES[n] for n in names))) for names in PAIRS]
 
 
 def candidates_of(case, dtype):
     """The `Candidates` of a case, kept for the next question."""
-    return _candidates(_Key(case, dtype))
+    return _candidates(Key(case), dtype)
 
 
 @lru_cache(maxsize=512)
-def _candidates(key):
-    return Candidates(key.case, key.dtype)
-
-
-class _Key:
-    """A case and a dtype, hashed by which object the case is: cases themselves cannot be."""
-
-    def __init__(self, case, dtype):
-        self.case, self.dtype = case, dtype
-
-    def __hash__(self):
-        return hash((id(self.case), self.dtype))
-
-    def __eq__(self, other):
-        return self.case is other.case and self.dtype == other.dtype
+def _candidates(key, dtype):
+    return Candidates(key.objects[0], dtype)
 
 
 @lru_cache(maxsize=None)
@@ -150,29 +136,20 @@ def _in_a_run(dtype):
 
 
 @lru_cache(maxsize=256)
-def _after_others(key):
-    """(names, answers) of mistakes of state, after what may have been put before this case."""
-    cases = _in_a_run(key.dtype)
-    at = next((k for k, c in enumerate(cases) if c["id"] == key.case["id"]), 0)
+def _after_others(key, dtype):
+    """(name, op, answer) of mistakes of state, after what may have been put before this case."""
+    case, cases = key.objects[0], _in_a_run(dtype)
+    at = next((k for k, c in enumerate(cases) if c["id"] == case["id"]), 0)
     found = []
-    for before in (*(cases[max(at - n, 0):at] for n in (1, 2, 3)), [key.case]):
+    for before in (*(cases[max(at - n, 0):at] for n in (1, 2, 3)), [case]):
         for name, mistake in MISTAKES.items():
             if mistake.state:
                 port = Planted(mistake.layer_class)
-                for request in (r for c in [*before, key.case] for r in requests(c, key.dtype)):
+                for request in (r for c in [*before, case] for r in requests(c, dtype)):
                     answer = port.run(request)
-                    if request.id == key.case["id"]:
-                        found.append(((name,), request.op, contents(answer)))
+                    if request.id == case["id"]:
+                        found.append((name, request.op, contents(answer)))
     return found
-
-
-def same(case, dtype, got, mine):
-    """Whether two answers to a case are the same to rounding."""
-    stored, n_terms = _scale(_Key(case, dtype))
-    names = [name for name in got if name in mine]
-    return bool(names) and all(
-        _close(np.asarray(got[name], float), np.asarray(mine[name], float),
-               stored.get(name, _Block()), dtype, n_terms) for name in names)
 
 
 class _Block(NamedTuple):
@@ -186,7 +163,7 @@ class _Block(NamedTuple):
 @lru_cache(maxsize=512)
 def _scale(key):
     """Name -> _Block of a case, and the terms of its longest sum."""
-    case = key.case
+    case, = key.objects
     if case["result"] == "error":
         return {}, 1
     stored = {name: _Block(block.get("at"), _limits(block), "err_sharp" in block)
@@ -199,21 +176,59 @@ def _limits(block):
     return None if err is None else np.array([float(e) for e in err])
 
 
-def _close(got, mine, block, dtype, n_terms):
-    if got.shape != mine.shape:
-        return False
-    if block.at is not None:
-        got, mine = got.ravel()[block.at], mine.ravel()[block.at]
-    got, mine = round_to(got, dtype).ravel(), round_to(mine, dtype).ravel()
-    with np.errstate(invalid="ignore", over="ignore"):
-        gap = np.abs(got - mine)
-        allowed = 2 * unit(dtype) * (_err(block, mine) + SLACK * np.abs(mine))
-        allowed += 2 * n_terms * tiny(dtype)
-        if (gap > allowed).any():
+class Given:
+    """What a port gave in one operation of a case, ready to be held against many mistakes.
+
+    Parameters
+    ----------
+    case : mapping
+    dtype : str
+    op : str
+    arrays : mapping, or None
+        Name -> array; None where the port refused.
+    """
+
+    def __init__(self, case, dtype, op, arrays):
+        self.dtype, self.op, self.arrays = dtype, op, arrays
+        stored, n_terms = _scale(Key(case))
+        self.floor = 2 * n_terms * tiny(dtype)
+        self.entries = sorted(
+            ((name, np.asarray(a, float), stored.get(name, _Block()))
+             for name, a in (arrays or {}).items()), key=lambda entry: entry[1].size)
+
+    def agrees(self, mine):
+        """Whether another answer (name -> array, or None) is the same to rounding.
+
+        None where the two have no tensor in common.
+        """
+        if mine is None or self.arrays is None:
+            return mine is None and self.arrays is None
+        if self.op == "shapes" and self.arrays.keys() - mine.keys():
+            return False                                # one weight too many is a difference
+        common = [entry for entry in self.entries if entry[0] in mine]
+        return all(self.close(*entry, np.asarray(mine[entry[0]], float))
+                   for entry in common) if common else None
+
+    def close(self, name, got, block, mine):
+        """Whether one tensor is the same to rounding."""
+        if got.shape != mine.shape:
             return False
-        close = gap <= allowed
-    close &= np.isfinite(got) & np.isfinite(mine)       # an infinite number's bound is infinite
-    return bool((close | (got == mine) | (np.isnan(got) & np.isnan(mine))).all())
+        if block.at is not None:
+            got, mine = got.ravel()[block.at], mine.ravel()[block.at]
+        got, mine = round_to(got, self.dtype).ravel(), round_to(mine, self.dtype).ravel()
+        with np.errstate(invalid="ignore", over="ignore"):
+            gap = np.abs(got - mine)
+            allowed = SLACK * np.abs(mine)
+            allowed += _err(block, mine)
+            allowed *= 2 * unit(self.dtype)
+            allowed += self.floor
+            if (gap > allowed).any():
+                return False
+            close = gap <= allowed
+        if close.all() and np.isfinite(allowed).all():
+            return True
+        close &= np.isfinite(got) & np.isfinite(mine)   # an infinite number's bound is infinite
+        return bool((close | (got == mine) | (np.isnan(got) & np.isnan(mine))).all())
 
 
 def _err(block, mine):
@@ -226,6 +241,53 @@ def _err(block, mine):
     return np.where(err > 0, err, err.max(initial=0.0))
 
 
+def same(case, dtype, got, mine):
+    """Whether two answers to a case are the same to rounding."""
+    return bool(Given(case, dtype, "forward", got).agrees(mine))
+
+
+def given(case, dtype, answers):
+    """Operation -> `Given`, of all that a port answered on a case.
+
+    Parameters
+    ----------
+    case : mapping
+    dtype : str
+    answers : mapping
+        Operation -> name -> array, in the judge's dialect (of `shapes`, name of a weight -> its
+        shape as an array), or None where it refused.
+    """
+    ops = candidates_of(case, dtype).requests
+    return {op: Given(case, dtype, op, arrays) for op, arrays in answers.items() if op in ops}
+
+
+def wrong_ops(case, dtype, found):
+    """The operations in which what a port gave is not what the right layer gives."""
+    right = candidates_of(case, dtype).right
+    return [op for op, got in found.items() if got.agrees(right[op]) is False]
+
+
+def gives(case, dtype, found, wrong, layer_class):
+    """Whether a mistake gives the port's answer to every operation that it answered.
+
+    Parameters
+    ----------
+    case : mapping
+    dtype : str
+    found : mapping
+        Operation -> Given.
+    wrong : sequence of str
+        Operations whose answer is not the right one.
+    layer_class : type
+    """
+    there = candidates_of(case, dtype)
+    if not all(there.touches(layer_class, op) for op in wrong):
+        return False
+    rest = [op for op in found if op not in wrong and there.touches(layer_class, op)]
+    return all(found[op].agrees(there.answer(layer_class, op)) is not False
+               for op in [*wrong, *rest])
+
+
 def diagnose(case, dtype, answers):
     """The known mistakes that give these numbers.
 
@@ -234,62 +296,31 @@ def diagnose(case, dtype, answers):
     case : mapping
     dtype : str
     answers : mapping
-        Tensor name -> float64 array, as the port gave them, in the judge's dialect; of `shapes`,
-        name of a weight -> its shape as an array.
+        Tensor name -> array, as the port gave them, in the judge's dialect; of `shapes`, name of a
+        weight -> its shape as an array.
 
     Returns
     -------
     list of str
         Single mistakes before pairs ("a + b"); a pair is left out where one of it is enough.
     """
-    key = _Key(case, dtype)
-    there = _candidates(key)
     with np.errstate(all="ignore"):
-        right = {op: _agrees(case, dtype, answers, mine, op) for op, mine in there.right.items()}
-        wrong = {op for op, agrees in right.items() if agrees is False}
-        found = [names for names, layer_class in layers()
-                 if wrong and _gives(case, dtype, answers, there, right, layer_class)]
-        if wrong and not found:
-            found += _of_state(case, dtype, answers, key)
-    alone = {names[0] for names in found if len(names) == 1}
-    pairs = [names for names in found if len(names) > 1 and not alone & set(names)]
-    singles = [names[0] for names in found if len(names) == 1]
-    return list(dict.fromkeys(singles + [" + ".join(names) for names in pairs]))
+        found = given(case, dtype, by_operation(case, answers))
+        wrong = wrong_ops(case, dtype, found)
+        if not wrong:
+            return []
+        names = [name for name, layer_class in layers()
+                 if gives(case, dtype, found, wrong, layer_class)]
+        names = names or of_state(case, dtype, found)
+    alone = {name for name in names if " + " not in name}
+    return [name for name in names if name in alone or not alone & set(name.split(" + "))]
 
 
-def _gives(case, dtype, answers, there, right, layer_class):
-    """Whether a mistake gives the port's answer to every operation that it answered."""
-    for op, agrees in right.items():
-        if agrees is None:                              # nothing was answered
-            continue
-        if not there.touches(layer_class, op):
-            if not agrees:
-                return False
-        elif not _agrees(case, dtype, answers, there.answer(layer_class, op), op):
-            return False
-    return True
-
-
-def _agrees(case, dtype, answers, mine, op):
-    """Whether answers agree with those of one operation; None if there are none of it."""
-    if mine is None:
-        return False
-    if op == "shapes":                                  # one weight too many is a difference
-        shapes = {name for name in answers if name.endswith((".weight", ".bias"))
-                  and not name.startswith("grad.")}
-        if shapes - set(mine):
-            return False
-    names = [name for name in answers if name in mine]
-    return same(case, dtype, answers, mine) if names else None
-
-
-def _of_state(case, dtype, answers, key):
+def of_state(case, dtype, found):
     """Mistakes of state that give every operation's answer, after one history or another."""
     seen: dict = {}
-    for names, op, mine in _after_others(key):
-        agrees = mine is not None and _agrees(case, dtype, answers, mine, op)
-        seen.setdefault((names, op), []).append(agrees)
-    return list(dict.fromkeys(
-        names for names, _ in seen
-        if all(True in flags or set(flags) == {None} for (n, _), flags in seen.items()
-               if n == names)))
+    for name, op, mine in _after_others(Key(case), dtype):
+        if op in found:
+            seen.setdefault(name, {}).setdefault(op, []).append(found[op].agrees(mine))
+    return [name for name, ops in seen.items()
+            if all(True in flags or set(flags) == {None} for flags in ops.values())]

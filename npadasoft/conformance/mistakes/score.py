@@ -78,11 +78,12 @@ def visible(mistake, case, dtype):
 
 def of_state(mistake, cases):
     """Results of a mistake that shows after an earlier request, with the names it is given."""
-    def asked(case, dtype, got):
-        return diagnose(case, dtype, {name: a for name, a in got.items() if is_public(name)})
     chosen = [c for c in in_order(cases) if "State" in c["flags"]]
-    results = Session(Planted(mistake.layer_class), chosen, diagnose=asked).run(("float64",))
-    return [r for r in results if r.verdict == "fail" and r.message is None]
+    results = Session(Planted(mistake.layer_class), chosen).run(("float64",))
+    failing = [r for r in results if r.verdict == "fail" and r.message is None]
+    for r in failing:
+        r.mistakes = diagnose(r.case, r.dtype, public(r.answers))
+    return failing
 
 
 def located(mistake, result):

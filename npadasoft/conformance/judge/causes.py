@@ -1,0 +1,128 @@
+"""Why cases fail: one cause, one line, with the number of cases that it explains.
+
+A cause is, in this order, a known mistake; a tensor of the wrong shape; an error, a fault or a
+refusal with its message; or the tensors with which a divergence begins.
+"""
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from npadasoft.conformance.judge.plan import by_operation
+
+
+@dataclass
+class Cause:
+    """What some cases have in common."""
+
+    kind: str                       # mistake, shape, message, divergence
+    text: str
+    results: list = field(default_factory=list)
+
+    @property
+    def n_cases(self):
+        """Cases, each counted once whatever its dtypes."""
+        return len({r.id for r in self.results})
+
+
+def causes(results):
+    """The causes of what goes wrong, first the one that explains most.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Those that a person should look at.
+
+    Returns
+    -------
+    list of Cause
+        Each result stands in one, or in several where its operations have several.
+    """
+    found: dict = {}
+    for result in results:
+        for key in _keys(result):
+            found.setdefault(key, Cause(*key)).results.append(result)
+    kinds = ("mistake", "shape", "message", "divergence")
+    return sorted(found.values(), key=lambda c: (-c.n_cases, kinds.index(c.kind)))
+
+
+def _keys(result):
+    """(kind, text) of each cause that a result has."""
+    groups = [n for n in result.named.values() if n] or [tuple(result.mistakes)]
+    keys = [("mistake", " or ".join(f"`{n}`" for n in names[:4])) for names in groups if names]
+    if not keys:
+        return [_unnamed(result, result.differing)]
+    rest = by_operation(result.case, dict.fromkeys(result.differing))
+    rest = [n for op, names in rest.items() if not result.named.get(op, True) for n in names]
+    return list(dict.fromkeys(keys + ([_unnamed(result, rest)] if rest else [])))
+
+
+def _unnamed(result, differing):
+    """(kind, text) of what has no name, as far as these tensors show it."""
+    wrong = [c for name, c in result.comparisons.items() if name in differing and c.message]
+    for comparison in wrong:
+        got, want = _shapes(comparison.message)
+        if want is not None:
+            return "shape", f"{general(comparison.tensor)}: {shape_form(got, want)}"
+    if wrong:
+        return "shape", f"{general(wrong[0].tensor)}: another shape than the layer's"
+    if result.message or result.skipped:
+        return "message", general(result.message or result.skipped)
+    if differing:
+        begin = [name for name in result.origins if name in differing] or differing
+        begin = list(dict.fromkeys(map(general, begin)))
+        return "divergence", f"first divergence: {', '.join(begin[:3])}"
+    if result.broken_laws:
+        return "divergence", f"broken law: {result.broken_laws[0].message}"
+    return "message", result.verdict
+
+
+def _shapes(message):
+    """The two shapes of "got shape [1, 1], want []"."""
+    found = re.fullmatch(r"got shape \[(.*)\], want \[(.*)\]", message)
+    if not found:
+        return None, None
+    return tuple([int(n) for n in text.split(",") if n.strip()] for text in found.groups())
+
+
+def general(text):
+    """A message or a name without the numbers that differ from case to case.
+
+    Examples
+    --------
+    >>> general("tail.3.hidden"), general("index 12 is out of bounds for size 7")
+    ('tail.*.hidden', 'index # is out of bounds for size #')
+    """
+    text = re.sub(r"\b(tail|grad\.tail)\.\d+\.", r"\1.*.", text)
+    return re.sub(r"(?<![\w.*])-?\d+(\.\d+)?(e[+-]?\d+)?", "#", text)
+
+
+def shape_form(got, want):
+    """What one shape is to another: an axis too many, too few, the axes exchanged.
+
+    Examples
+    --------
+    >>> shape_form([5, 1], [5]), shape_form([1, 1], []), shape_form([], [1])
+    ('shape [n, 1] for [n]', 'shape [1, 1] for []', 'shape [] for [1]')
+    >>> shape_form([4, 3], [3, 4]), shape_form([7], [5])
+    ('shape [m, n] for [n, m]', 'shape [7] for [5]')
+    """
+    if len(got) > len(want) or sorted(got) == sorted(want):
+        letters = dict(zip("nmkl", want))
+        named, free = [], list(letters.items())
+        for size in got:
+            letter = next((pair for pair in free if pair[1] == size), None)
+            if letter is not None:
+                free.remove(letter)
+            named.append(letter[0] if letter else str(size))
+        if not free:
+            return f"shape [{', '.join(named)}] for [{', '.join(letters)}]"
+    return f"shape {got} for {want}"
+
+
+def example(cause):
+    """The case that shows a cause best: required, and with the fewest numbers."""
+    def size(result):
+        return sum(int(np.size(a)) for answer in result.answers.values()
+                   for a in answer.results.values())
+    return min(cause.results, key=lambda r: (r.tier != "required", r.verdict != "fail", size(r)))

@@ -1,0 +1,77 @@
+"""The report of a run: its causes, one line each; an example of each; how many of each verdict."""
+from npadasoft.conformance.judge.causes import causes, example
+from npadasoft.conformance.judge.report import conclusion, describe
+from npadasoft.conformance.judge.verdict import BAD
+
+LONGEST = 58            # lines of a report, with the two that are printed before the run
+SHOWN = 10              # causes in the summary
+
+
+def outline(results, trace=(), command="", show_all=False, sentences=None):
+    """All that is printed when a run is over.
+
+    Parameters
+    ----------
+    results : list of Result
+    trace : sequence of str
+        Patterns of the intermediate tensors that the port announced.
+    command : str
+        The end of the command line that judges this port, to reproduce.
+    show_all : bool
+        Whether every case is listed, whatever its verdict.
+    sentences : mapping, optional
+        Name of a known mistake -> what it does.
+
+    Returns
+    -------
+    str
+    """
+    found = causes([r for r in results if r.counts or not _goes_without_saying(r)])
+    last = conclusion(results, trace).splitlines()
+    lines = _summary(found, results, sentences or {})
+    if show_all:
+        parts = [describe(r, command, True, sentences).splitlines() + [""] for r in results]
+    else:
+        parts = _examples(found, command, sentences, LONGEST - len(lines) - len(last))
+    return "\n".join([*lines, *(line for part in parts for line in part), *last])
+
+
+def _summary(found, results, sentences):
+    """Each cause with the number of cases that it explains, the one that explains most first."""
+    if not found:
+        return []
+    failing = len({r.id for r in results if r.counts and r.verdict in BAD})
+    asked = len({r.id for r in results})
+    lines = [f"{failing} of {asked} cases fail." if failing else
+             f"No case fails, but not all of {asked} ran in full.",
+             "Why, and in how many cases (an example of each below; --all lists every case):"]
+    for cause in found[:SHOWN]:
+        lines.append(f"{cause.n_cases:>5}  {cause.text}{_about(cause, sentences)}")
+    if len(found) > SHOWN:
+        ids = {r.id for cause in found[SHOWN:] for r in cause.results}
+        lines.append(f"{len(ids):>5}  for {len(found) - SHOWN} other reasons")
+    return [*lines, ""]
+
+
+def _about(cause, sentences):
+    name = cause.results[0].mistakes[0] if cause.kind == "mistake" else None
+    return f", {sentences[name]}" if name in sentences else ""
+
+
+def _examples(found, command, sentences, room):
+    """One case of each cause, as many as there is room for."""
+    parts: list[list[str]] = []
+    for cause in found:
+        lines = describe(example(cause), command, False, sentences).splitlines()
+        if sum(map(len, parts)) + len(lines) + 1 > room:
+            break
+        parts.append([*lines, ""])
+    return parts
+
+
+def _goes_without_saying(result):
+    """Whether the conclusion says enough: what is not announced, and skips that do not count."""
+    if result.verdict == "incomplete":
+        return (result.message or "").startswith("not announced")
+    optional = result.lacking or result.tier != "required"
+    return result.verdict == "pass" or result.verdict == "skipped" and bool(optional)

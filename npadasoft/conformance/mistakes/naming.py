@@ -1,0 +1,159 @@
+"""The mistakes of a whole run: names that explain its failures and that no passing case denies.
+
+A name found on one case is a guess: on two numbers many mistakes look alike.  So it is held against
+all that the port answered.  A mistake that would have failed a case which passed is not the port's.
+Of those that are left the one that explains most is named first, and another only where it explains
+what the first does not, and a third at least of what it would change.
+"""
+from collections import Counter
+
+from npadasoft.conformance.judge.compare import compare
+from npadasoft.conformance.judge.laws import check_laws
+from npadasoft.conformance.judge.plan import by_operation
+from npadasoft.conformance.mistakes.diagnosis import (candidates_of, contents, given, layers,
+                                                      of_state, wrong_ops)
+
+LOOKS = 2               # cases of one form on which every mistake is tried
+MOST_LOOKS = 16         # and in all: a run in which all fails must not take many times as long
+SHARE = 1 / 3           # of what a mistake would change it explains at least so much
+
+
+def name_run(results):
+    """Write into each failing result the names of the mistakes that explain it.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Of one run, each with what the port answered.
+    """
+    failing = sorted((Failing(r) for r in results if r.answers and
+                      r.verdict in ("fail", "error", "crashed")),
+                     key=lambda f: (f.result.verdict != "fail", f.size))
+    passing = [r for r in results if r.verdict in ("pass", "incomplete") and r.answers]
+    held = _held(failing, passing)
+    units = {(f, op): [n for n, layer in held.items() if f.is_given_by(layer, op)]
+             for f in failing for op in f.wrong}
+    chosen = _chosen(units, held)
+    tried = 0
+    for f in failing:
+        r = f.result
+        r.named = {op: tuple(chosen.get((f, op), ())) for op in f.wrong}
+        if f.wrong and not any(r.named.values()) and r.verdict == "fail" and tried < MOST_LOOKS:
+            names = tuple(of_state(r.case, r.dtype, f.found))
+            r.named = dict.fromkeys(f.wrong, names)
+            tried = 0 if names else tried + 1
+        r.mistakes = list(dict.fromkeys(n for names in r.named.values() for n in names))
+
+
+class Failing:
+    """A failing case, ready to be held against mistakes."""
+
+    def __init__(self, result):
+        self.result, case, dtype = result, result.case, result.dtype
+        answers = {op: contents(a) for op, a in result.answers.items() if not a.skipped}
+        self.found = given(case, dtype, answers)
+        differing = [*result.differing, *(law.tensor for law in result.broken_laws)]
+        self.far = wrong_ops(case, dtype, self.found)
+        self.wrong = [op for op in self.found if op in self.far or
+                      op in by_operation(case, dict.fromkeys(differing))]
+        self.form = (dtype, tuple(result.origins), tuple(self.wrong))
+        self.size = sum(a.size for arrays in answers.values() if arrays for a in arrays.values())
+        self._denied: dict = {}
+
+    def is_given_by(self, layer_class, op):
+        """Whether a mistake gives the answer to one operation, and none of the right ones else."""
+        there = candidates_of(self.result.case, self.result.dtype)
+        if not there.touches(layer_class, op) or \
+                not self.found[op].agrees(there.answer(layer_class, op)):
+            return False
+        if op not in self.far and not self.changes(layer_class, op):
+            return False                                # all are near there
+        if layer_class not in self._denied:
+            self._denied[layer_class] = any(
+                self.found[o].agrees(there.answer(layer_class, o)) is False for o in self.found
+                if o not in self.wrong and there.touches(layer_class, o))
+        return not self._denied[layer_class]
+
+    def changes(self, layer_class, op):
+        """Whether a mistake changes the answer to an operation."""
+        r = self.result
+        return fails(layer_class, r.case, r.dtype, {op: r.answers[op]})
+
+
+def _held(failing, passing):
+    """Name -> class of the mistakes that explain some failing case and that no passing one denies.
+
+    All are tried on few cases of each form; most failures are then explained by a name that is
+    already there.
+    """
+    held: dict = {}
+    denied: set = set()
+    looks: Counter = Counter()
+    for f in failing:
+        todo = [op for op in f.wrong if not any(f.is_given_by(c, op) for c in held.values())]
+        if not todo or looks[f.form] >= LOOKS or looks.total() >= MOST_LOOKS:
+            continue
+        looks[f.form] += 1
+        found = {n: c for n, c in layers() for op in todo if n not in denied
+                 and not (set(n.split(" + ")) & set(held)) and f.is_given_by(c, op)}
+        for n, layer_class in found.items():
+            if set(n.split(" + ")) & set(held):         # one of the two is enough
+                continue
+            if any(fails(layer_class, r.case, r.dtype, r.answers) for r in passing):
+                denied.add(n)
+            else:
+                held[n] = layer_class
+    return held
+
+
+def fails(layer_class, case, dtype, answers):
+    """Whether a mistake fails a case by what a port showed of it (operation -> Answer)."""
+    there = candidates_of(case, dtype)
+    for op, answer in answers.items():
+        if op not in there.requests or answer.skipped or not there.touches(layer_class, op):
+            continue
+        mine, right = there.answer(layer_class, op), there.right[op]
+        if mine is None or right is None:
+            if mine is not right:
+                return True
+            continue
+        if op == "shapes":
+            if answer.shapes is not None and {n: tuple(a) for n, a in mine.items()} != {
+                    n: tuple(a) for n, a in right.items()}:
+                return True
+            continue
+        mine = {n: a for n, a in mine.items() if n in answer.results}
+        if any(c.differs for c in compare(case, dtype, mine).values()) or \
+                check_laws(case, dtype, mine):
+            return True
+    return False
+
+
+def _chosen(units, held):
+    """(failing case, operation) -> names, of as few mistakes as explain what can be explained."""
+    order = {n: k for k, n in enumerate(held)}
+    explained = {n: {u for u, names in units.items() if n in names} for n in held}
+    chosen: dict = {}
+    left = dict(explained)
+    while left:
+        best = max(left, key=lambda n: (len(left[n]), len(explained[n]), -order[n]))
+        if not left[best]:
+            break
+        alike = [n for n in left if explained[n] == explained[best]]
+        if _enough(held[best], explained[best], units):
+            chosen |= {u: alike for u in left[best]}
+            left = {n: of - chosen.keys() for n, of in left.items()}
+        for n in alike:
+            left.pop(n)
+    return chosen
+
+
+def _enough(layer_class, explained, units):
+    """Whether a mistake explains a good share of the failures that it would change."""
+    most = len(explained) / SHARE
+    changed = 0
+    for f, op in units:
+        changed += (f, op) in explained or f.changes(layer_class, op)
+        if changed > most:
+            return False
+    return True

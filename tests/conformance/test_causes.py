@@ -1,0 +1,96 @@
+"""The summary of a run: one cause, one line; names that no passing case denies."""
+import numpy as np
+import pytest
+
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.causes import causes, general, shape_form
+from npadasoft.conformance.judge.outline import LONGEST, outline
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.mistakes import MISTAKES, name_run, naming
+from npadasoft.conformance.mistakes.layer import Layer, Planted
+from npadasoft.conformance.ports.ours import Ours
+
+CASES = vectors_io.load()
+SENTENCES = {name: m.sentence for name, m in MISTAKES.items()}
+
+
+def run(port, *only, dtypes=("float64",)):
+    """(results with names, causes) of a run of all cases, or of some."""
+    cases = vectors_io.select(CASES, only) if only else CASES
+    results = Session(port, cases).run(dtypes)
+    name_run(results)
+    return results, causes([r for r in results if r.counts])
+
+
+def text_of(results):
+    return outline(results, (), "-- ./my-port", False, SENTENCES)
+
+
+@pytest.mark.parametrize("name", ["loss-is-a-sum", "columns-descending", "gradient-of-a-sum"])
+def test_one_mistake_is_one_line_and_the_first(name):
+    results, found = run(Planted(MISTAKES[name].layer_class))
+    assert [c.text for c in found] == [f"`{name}`"]
+    lines = text_of(results).splitlines()
+    assert f"{found[0].n_cases:>5}  `{name}`, {SENTENCES[name]}" == lines[2]
+
+
+def test_a_run_in_which_all_fails_is_short_and_looks_for_names_in_few_cases(monkeypatch):
+    class Wrong(Ours):
+        def forward(self, *args):
+            return {n: a + 1 / 3 for n, a in super().forward(*args).items()}
+
+        def log_prob(self, *args):
+            return super().log_prob(*args) * 1.5
+
+        def predict(self, layer, input):
+            return np.full(input.shape[:-1], 1 - (layer.n_classes > 3))
+
+        def backward(self, *args):
+            return {n: a.T - 0.25 for n, a in super().backward(*args).items()}
+
+    looks = []
+    monkeypatch.setattr(naming, "layers", lambda: looks.append(1) or [])
+    results, found = run(Wrong())
+    assert sum(r.verdict == "pass" for r in results) < 0.3 * len(results)
+    assert len(looks) <= 2 * naming.MOST_LOOKS
+    lines = text_of(results).splitlines()
+    assert len(lines) <= LONGEST and lines[0].endswith("cases fail.")
+
+
+def test_a_name_that_a_passing_case_denies_is_not_given():
+    """A gradient that cancels looks, on one confident row, like that of the softmax."""
+    class Cancels(Layer):
+        def log_softmax_backward(self, log_p, g):
+            return g - g.sum(-1, keepdims=True) * np.exp(log_p)
+
+        def pick_backward(self, log_p, index, q):
+            dense = np.zeros_like(log_p)
+            dense[np.arange(len(index)), index] = q
+            return self.log_softmax_backward(log_p, dense)
+
+    results, _ = run(Planted(Cancels), dtypes=("float64", "float32"))
+    names = {name for r in results for name in r.mistakes}
+    assert any(r.id == "X09" and r.verdict == "fail" for r in results)
+    assert names <= {"textbook-gradient"}
+
+
+def test_two_mistakes_in_two_operations_are_two_lines():
+    class Both(MISTAKES["loss-is-a-sum"].layer_class, MISTAKES["predict-is-a-column"].layer_class):
+        pass
+    _, found = run(Planted(Both))
+    assert [c.text for c in found] == ["`loss-is-a-sum`", "`predict-is-a-column`"]
+
+
+def test_a_wrong_shape_is_one_line_however_long_the_batches_are():
+    class Columns(Ours):
+        def forward(self, *args):
+            found = super().forward(*args)
+            return found | {"output": found["output"].reshape(-1, 1)}
+    results, found = run(Columns(), "T*")
+    assert found[0].text == "output: shape [n, 1] for [n]" and len(found) <= 2
+
+
+def test_what_differs_from_case_to_case_is_left_out_of_a_cause():
+    assert general("sub2ind: index (7,_) out of bound 6") == "sub2ind: index (#,_) out of bound #"
+    assert general("grad.tail.2.hidden") == "grad.tail.*.hidden" and general("N1x2") == "N1x2"
+    assert shape_form([2, 3], [3, 2]) == "shape [m, n] for [n, m]"
