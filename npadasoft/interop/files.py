@@ -12,8 +12,9 @@ import numpy as np
 
 from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
 from npadasoft.arrays import array_namespace, from_foreign, to_numpy
-from npadasoft.interop import npz_file, safetensors_file
+from npadasoft.interop import finding, npz_file, safetensors_file
 from npadasoft.interop.common import FREE, MULTIPLE, WeightFileError, replacing, shown
+from npadasoft.interop.folding import fold, refuse_quantized
 from npadasoft.interop.opening import opened
 
 _WRITERS = {".safetensors": safetensors_file.write, ".npz": npz_file.write}
@@ -69,7 +70,7 @@ def read(path, *, entry=None, prefix="", partial=False, max_bytes=None):
 def _arrays(found, size, prefix, partial, max_bytes):
     """The arrays of what was found under `prefix`, within the bound."""
     wanted = {name: item for name, item in under(found.items, prefix).items()
-              if item.make or name.rpartition(".")[2] != "_extra_state"}
+              if item.make or not finding.is_extra(name)}
     if not partial:
         _refuse_unreadable(found, wanted)
     wanted = {name: item for name, item in wanted.items() if item.make}
@@ -142,18 +143,29 @@ def save(layer, path):
     write(path, layer.state_dict())
 
 
-def load(path, *, entry=None, prefix="", max_bytes=None, div_value=None, ignore_index=None,
-         reduction="mean"):
+def load(path, *, entry=None, prefix="", partial=False, max_bytes=None, div_value=None,
+         ignore_index=None, reduction="mean"):
     """The layer whose weights a file holds under PyTorch's names.
 
     Parameters
     ----------
-    path, entry, max_bytes
+    path, entry, partial, max_bytes
         As for `read`.
     prefix : str
-        Of the layer's names in the state of a whole model, "decoder.softmax." for example.
+        Of the layer's names in the state of a whole model, "decoder.softmax." for example; "auto"
+        is the one under which there is a layer, if it is the only one.
     div_value, ignore_index, reduction
         As for `AdaptiveLogSoftmaxWithLoss.from_state_dict`: no file holds them.
+
+    Raises
+    ------
+    WeightFileError
+        If there is no layer; the message says under which names there is one.
+
+    Notes
+    -----
+    Weights under a weight norm, a spectral norm or a pruning of PyTorch are made whole
+    (`folding.fold` says to what rounding), and `_extra_state` is left out.
 
     Examples
     --------
@@ -164,9 +176,46 @@ def load(path, *, entry=None, prefix="", max_bytes=None, div_value=None, ignore_
     ...     load(os.path.join(folder, "weights.npz"), div_value=2.0)
     AdaptiveLogSoftmaxWithLoss(4, 6, cutoffs=[2, 4], div_value=2.0, head_bias=False, dtype=float64)
     """
-    state = read(path, entry=entry, prefix=prefix, max_bytes=max_bytes)
+    with opened(path, entry) as (found, size):
+        shapes = {name: item.shape for name, item in found.items.items() if item.make}
+        if prefix == "auto" and (found_at := list(finding.layers(shapes))) and len(found_at) == 1:
+            prefix, = found_at
+        if finding.layer(under(shapes, prefix))[0] is None:
+            raise WeightFileError(f"there is no layer in {ascii(str(path))}{_at(entry, prefix)}: "
+                                  f"{_advice(path, found, shapes, prefix)}")
+        state = _arrays(found, size, prefix, partial, max_bytes)
+    state = {name: array for name, array in state.items() if not finding.is_extra(name)}
     return AdaptiveLogSoftmaxWithLoss.from_state_dict(
-        state, div_value=div_value, ignore_index=ignore_index, reduction=reduction)
+        fold(state), div_value=div_value, ignore_index=ignore_index, reduction=reduction)
+
+
+def _at(entry, prefix):
+    """The two arguments, as they were given."""
+    given = {"entry": entry, "prefix": prefix or None}
+    said = ", ".join(f"{name}={ascii(value)}" for name, value in given.items() if value is not None)
+    return f" at {said}" if said else ""
+
+
+def _advice(path, found, shapes, prefix):
+    """Where the layer is instead: in another dict of the file, under another prefix, or nowhere."""
+    places = [_at(entry, prefix) for entry, prefix in places_of_layers(path, found.entries)]
+    if places:
+        return f"there is one{' and one'.join(places[:5])}"
+    try:
+        refuse_quantized(found.items)
+    except ValueError as error:
+        return str(error)
+    bad = [item.why for name, item in under(found.items, prefix).items() if not item.make]
+    why = finding.advice(shapes, "" if prefix == "auto" else prefix)
+    return f"{why}; {bad[0]}" if bad else why
+
+
+def places_of_layers(path, entries):
+    """(entry, prefix) of the layers in the dicts of a file."""
+    for entry in entries[:20]:
+        with opened(path, entry) as (inner, _):
+            shapes = {name: item.shape for name, item in inner.items.items() if item.make}
+            yield from ((entry, prefix) for prefix in finding.layers(shapes))
 
 
 def under(state, prefix):

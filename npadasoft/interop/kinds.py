@@ -53,7 +53,7 @@ def told(start, end=b""):
     for bytes_, what, way in _STARTS:
         if start.startswith(bytes_):
             return Kind(what, way)
-    if start[2:14] == _OLD_TORCH:
+    if old_torch(start):
         return Kind("PyTorch's format from before 1.6, a bare pickle",
                     "load it there and save it anew with torch.save")
     if start[257:262] == b"ustar":
@@ -70,6 +70,11 @@ def told(start, end=b""):
     return _text(start)
 
 
+def old_torch(start):
+    """Whether a file begins with the magic number of PyTorch's format from before 1.6."""
+    return start[2:14] == _OLD_TORCH
+
+
 def _text(start):
     """Kinds of text; a JSON is not among them."""
     plain = start.lstrip()
@@ -79,7 +84,7 @@ def _text(start):
         return Kind("a page of HTML or XML", "the download has answered with a page instead of the "
                     "file")
     try:
-        printable = start[:-3].decode("utf-8").replace("\n", "").replace("\r", "").replace("\t", "")
+        printable = start[:-3].decode("utf-8").translate(dict.fromkeys(b"\n\r\t", " "))
     except UnicodeDecodeError:
         return None
     if len(start) > 8 and printable.isprintable():

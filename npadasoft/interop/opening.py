@@ -1,12 +1,16 @@
 """A file of weights, opened: what kind it is by its first bytes, and what stands in it."""
+import io
 import json
 import os
 import stat
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from npadasoft.interop import kinds, npz_file, safetensors_file, torch_zip
-from npadasoft.interop.common import Found, Item, WeightFileError, read_exactly, shown
+from npadasoft.interop import (flax_file, hdf5_file, kinds, mxnet_file, npz_file, pickle_file,
+                               safetensors_file, torch_zip)
+from npadasoft.interop.common import (FREE, MULTIPLE, Found, Item, WeightFileError, read_exactly,
+                                      shown)
+from npadasoft.interop.zip_member import member
 from npadasoft.interop.zip_member import opened as zip_opened
 
 _MAX_INDEX = 2**24
@@ -14,8 +18,15 @@ _HEAD = 512
 
 
 @contextmanager
-def opened(path, entry=None):
+def opened(path, entry=None, *, shard=False):
     """What stands in the file under `path`, and its size in bytes; arrays can be made inside.
+
+    Parameters
+    ----------
+    path, entry
+        As for `files.read`.
+    shard : bool
+        Whether an index has led here: it may not lead to another one.
 
     Yields
     ------
@@ -32,6 +43,8 @@ def opened(path, entry=None):
         file, size = _regular(path, stack)
         head = file.read(_HEAD)
         if head[:1] in (b"{", b" ", b"\n", b"\r", b"\t", b"[") and head[4:9] != b"\0\0\0\0{":
+            if shard:
+                raise WeightFileError("an index names an index")
             yield _sharded(Path(path), file, size, entry, stack)
         else:
             yield _scan(file, size, head, entry, stack), size
@@ -54,24 +67,42 @@ def _regular(path, stack):
 
 def _scan(file, size, head, entry, stack):
     """What stands in one file that begins with `head`."""
+    file.seek(0)
     if head[:4] == b"PK\3\4":
-        file.seek(0)
-        archive = stack.enter_context(zip_opened(file, size))
-        names = archive.namelist()
-        if entry is None and any(name.endswith(".npy") for name in names) and not any(
-                name.endswith("data.pkl") for name in names):
-            return npz_file.scan(archive)
-        return torch_zip.scan(archive, size, entry)
-    if entry is not None:
-        raise WeightFileError(f"only .pt files have entries, and this is none: {entry!r}")
+        return _zip(stack.enter_context(zip_opened(file, size)), size, entry, stack)
     plausible = head[4:9] == b"\0\0\0\0{"           # the length of a header, and a header
+    if head[:1] == b"\x80" and head[1:2] <= b"\x05" and not plausible and not kinds.old_torch(head):
+        return pickle_file.scan(file, size, entry)
+    if entry is not None:
+        raise WeightFileError("only .pt files and pickles have entries, and this is none: "
+                              f"{shown(entry)}")
+    if head.startswith(hdf5_file.MAGIC):
+        return stack.enter_context(hdf5_file.opened(file))
+    if head.startswith(mxnet_file.MAGIC) and not plausible:
+        return mxnet_file.scan(file, size)
     kind = None if plausible else kinds.told(head, _end(file, size))
     if kind:
         raise WeightFileError(str(kind))
-    if head[:1] == b"\x80" and not plausible:
-        raise WeightFileError("this is a bare pickle, which can run code: not read")
     file.seek(0)
+    if flax_file.is_flax(head) and not plausible:
+        return flax_file.scan(file, size)
     return safetensors_file.scan(file, size)
+
+
+def _zip(archive, size, entry, stack):
+    """What stands in a zip archive: an .npz, a .pt, or Keras's .keras."""
+    names = archive.namelist()
+    if "model.weights.h5" in names and "config.json" in names:
+        info = archive.getinfo("model.weights.h5")
+        if info.file_size > MULTIPLE * size + FREE:
+            raise WeightFileError(f"the weights inflate to {info.file_size} bytes: unzip the file, "
+                                  "and name its model.weights.h5")
+        found = stack.enter_context(hdf5_file.opened(io.BytesIO(member(archive, info))))
+        return Found("a .keras archive", found.items)
+    if entry is None and any(name.endswith(".npy") for name in names) and not any(
+            name.endswith("data.pkl") for name in names):
+        return npz_file.scan(archive)
+    return torch_zip.scan(archive, size, entry)
 
 
 def _end(file, size):
@@ -94,18 +125,20 @@ def _sharded(path, file, size, entry, stack):
     if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
         raise WeightFileError("this is a JSON without a weight_map, so no index of weights: name "
                               "the file of weights beside it")
-    found, total, notes = {}, size, []
+    parts, total, lost = {}, size, {}
     for shard in dict.fromkeys(shards.values()):
-        if Path(shard).name != shard or shard in ("", ".", ".."):
+        if Path(shard).name != shard or "\\" in shard or shard in ("", ".", ".."):
             raise WeightFileError(f"the index names a file that is not beside it: {shown(shard)}")
         try:
-            part, n_bytes = stack.enter_context(opened(path.parent / shard, entry))
+            parts[shard], n_bytes = stack.enter_context(
+                opened(path.parent / shard, entry, shard=True))
+            total += n_bytes
         except (OSError, WeightFileError) as error:
-            part, n_bytes = Found("", {}), 0
-            notes.append(f"{shown(shard)} cannot be read: {str(error)[:200]}")
-        found[shard] = part.items
-        total += n_bytes
-    missing = {shard: Item("?", why=f"the index says {shown(shard)}, where it is not")
-               for shard in found}
-    items = {name: found[shard].get(name, missing[shard]) for name, shard in shards.items()}
-    return Found(f"the index of {len(found)} files", items, notes=notes), total
+            lost[shard] = f"cannot be read: {str(error)[:200]}"
+    items = {}
+    for name, shard in shards.items():
+        item = parts[shard].items.get(name) if shard in parts else None
+        items[name] = item or Item("?", why=f"{shown(name)} should be in {shown(shard)}, which "
+                                   f"{lost.get(shard, 'has no such name')}")
+    notes = [f"{shown(shard)} {why}" for shard, why in lost.items()]
+    return Found(f"an index of {len(parts) + len(lost)} files", items, notes=notes), total

@@ -211,6 +211,8 @@ CALLS: dict[str, Callable] = {
     "numpy.dtype": lambda code, *_: DType(code),
     "collections.OrderedDict": _ordered,
     "collections.defaultdict": lambda *_: {},
+    "builtins.tuple": lambda values=(): tuple(values) if type(values) in (
+        list, tuple) else Opaque("a tuple"),
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _tensor_v3,

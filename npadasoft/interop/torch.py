@@ -2,11 +2,17 @@
 import numpy as np
 
 from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
-from npadasoft.arrays import to_numpy
+from npadasoft.arrays import from_foreign, to_numpy
+from npadasoft.interop.finding import is_extra
+from npadasoft.interop.folding import fold, refuse_quantized
 
 
 def from_torch(module, *, ignore_index=None, reduction="mean"):
     """The layer with the weights of a PyTorch module, from any device.
+
+    A module may be compiled, or wrapped for data in parallel.  Weights under a parametrization are
+    those that the module has in eval(); weights that a hook makes (pruning, the older norms) are
+    made anew of their parts, see `folding.fold`, because the module's own wait for its next call.
 
     Parameters
     ----------
@@ -25,9 +31,37 @@ def from_torch(module, *, ignore_index=None, reduction="mean"):
     ValueError
         If the module holds more or other arrays than the layer does, biases in its tails say.
     """
-    state = {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
+    while type(module).__name__ in _WRAPPERS:
+        module = getattr(module, _WRAPPERS[type(module).__name__])
+    state = {name: tensor.detach().cpu() for name, tensor in _state(module).items()}
+    arrays = {name: from_foreign(tensor.resolve_conj().resolve_neg())[0]
+              for name, tensor in state.items()}
     return AdaptiveLogSoftmaxWithLoss.from_state_dict(
-        state, div_value=module.div_value, ignore_index=ignore_index, reduction=reduction)
+        fold(arrays), div_value=module.div_value, ignore_index=ignore_index, reduction=reduction)
+
+
+_WRAPPERS = {"OptimizedModule": "_orig_mod", "DistributedDataParallel": "module",
+             "DataParallel": "module"}
+
+
+def _state(module):
+    """The module's tensors by name; what stands under a parametrization as the module takes it."""
+    state = module.state_dict()
+    refuse_quantized(state)
+    parametrized = {path: part for path, part in module.named_modules()
+                    if "parametrizations" in dict(part.named_children())}
+    training = {part: part.training for part in module.modules()}
+    try:
+        module.eval()               # a spectral norm in training moves on when it is looked at
+        for path, part in parametrized.items():
+            for name in part.parametrizations:
+                start = f"{path}.parametrizations.{name}." if path else f"parametrizations.{name}."
+                state = {key: value for key, value in state.items() if not key.startswith(start)}
+                state[f"{path}.{name}" if path else name] = getattr(part, name)
+    finally:
+        for part, mode in training.items():
+            part.training = mode
+    return {name: value for name, value in state.items() if not is_extra(name)}
 
 
 def to_torch(layer):

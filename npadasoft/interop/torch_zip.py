@@ -13,9 +13,9 @@ import numpy as np
 
 from npadasoft.interop.common import Found, Item, WeightFileError, checked_shape, shown
 from npadasoft.interop.numbers import DTYPES
-from npadasoft.interop.pickle_file import array_item
+from npadasoft.interop.pickle_file import chosen, item
 from npadasoft.interop.pickle_subset import MIN_INSTRUCTIONS, evaluate
-from npadasoft.interop.pickle_values import Array, Opaque, Tensor, what
+from npadasoft.interop.pickle_values import Tensor
 from npadasoft.interop.zip_member import member
 
 MAX_PICKLE = 2**23      # bytes
@@ -28,33 +28,12 @@ def scan(archive, size, entry=None):
     records = _records(archive, size)
     limit = MIN_INSTRUCTIONS + size // 4
     saved = evaluate(bytes(member(archive, records["data.pkl"])), limit)
-    entries = []
-    if type(saved) is dict:
-        entries = [key for key, value in saved.items() if type(key) is str and type(value) is dict]
-    storages = _Storages(archive, records)
-    items = {name: _item(name, value, storages)
-             for name, value in chosen(saved, entry, entries).items()}
-    return Found("a .pt file of PyTorch", items, entries)
-
-
-def chosen(saved, entry, entries):
-    """The dict that was saved, or its entry of this name, with what is named in it."""
-    if entry is not None:
-        if entry not in entries:
-            known = ", ".join(map(shown, entries[:8])) or "none"
-            raise WeightFileError(f"the file has no entry {shown(entry)} that is a dict; it has "
-                                  f"{known}")
-        saved = saved[entry]
     if type(saved) is Tensor:
         raise WeightFileError("the file holds no state dict, but a single tensor: save a dict")
-    if type(saved) is Opaque:
-        raise WeightFileError(f"the file holds no state dict, but {saved.what}: a whole pickled "
-                              "module say. Nothing was imported or run. In PyTorch, save "
-                              "module.state_dict() alone")
-    if type(saved) is not dict:
-        raise WeightFileError("the file holds no state dict, but something else: "
-                              f"{what(saved)}")
-    return {key if type(key) is str else f"({what(key)})": value for key, value in saved.items()}
+    state, entries = chosen(saved, entry)
+    storages = _Storages(archive, records)
+    items = {name: _item(name, value, storages) for name, value in state.items()}
+    return Found("a .pt file of PyTorch", items, entries)
 
 
 def _records(archive, size):
@@ -114,17 +93,12 @@ class _Storages:
 
 def _item(name, value, storages):
     """What stands under `name`; whatever is wrong with it concerns nobody else."""
-    if type(value) is Array:
-        return array_item(name, value)
-    if type(value) is Tensor:
-        try:
-            return _tensor_item(name, value, storages)
-        except WeightFileError as error:
-            return Item(value.dtype, why=str(error))
-    kind = "dict" if type(value) is dict else what(value)
-    if type(value) is Opaque and value.way:
-        return Item(kind, why=f"{shown(name)} is {kind}: {value.way}")
-    return Item(kind, why=f"{shown(name)} is {kind}, not a tensor")
+    if type(value) is not Tensor:
+        return item(name, value)
+    try:
+        return _tensor_item(name, value, storages)
+    except WeightFileError as error:
+        return Item(value.dtype, why=str(error))
 
 
 def _tensor_item(name, tensor, storages):

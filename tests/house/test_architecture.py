@@ -31,7 +31,7 @@ ALLOWED = {
     "state": {"arrays", "checks", "cutoffs", "parameters"},
     "adaptive": LAYER - {"adaptive"},
     "planning": {"planning", "cutoffs"},
-    "interop": {"interop", "adaptive", "arrays", "cutoffs", "parameters"},
+    "interop": {"interop", "adaptive", "arrays", "cutoffs", "parameters", "state"},
     "training": {"training", "planning", "interop"} | FACE,
     "gradcheck": {"gradcheck"},
     "conformance.golden": {"reference", "conformance.golden"},         # what is right
