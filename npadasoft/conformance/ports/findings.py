@@ -1,7 +1,8 @@
 """What was found in the ports, each with the cases or the script that shows it.
 
-A script lies in tests/ports/findings, needs the port's packages and nothing else, and fails once
-the finding is mended. Cases are named by their ids: `npadasoft vectors show ID` prints one.
+A script lies in findings/ at the top of the repository, brings the packages that it needs and runs
+without this one; it exits with 1 once the behaviour has changed. Cases are named by their ids:
+`npadasoft vectors show ID` prints one.
 """
 import textwrap
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ class Finding:
     ports: tuple[str, ...]
     says: str
     cases: tuple[str, ...] = ()         # ids or patterns of them
-    script: str = ""                    # name of a file in tests/ports/findings
+    script: str = ""                    # name of a file in findings/
     dtypes: tuple[str, ...] = ("float64", "float32")    # in which the cases show it
 
     def explains(self, port, case, dtype):
@@ -26,7 +27,7 @@ class Finding:
     def lines(self):
         """The sentence, wrapped, and where to see it."""
         shown = [f"cases {' '.join(self.cases)}"] if self.cases else []
-        shown += [f"tests/ports/findings/{self.script}.py"] if self.script else []
+        shown += [f"findings/{self.script}.sh"] if self.script else []
         text = textwrap.wrap(self.says, 94, initial_indent="  - ", subsequent_indent="    ")
         return [*text, f"    {'; '.join(shown)}"]
 
@@ -42,8 +43,8 @@ FINDINGS = (
     Finding(TORCH,
             "no batch of more than one axis, and no log_prob or predict of a single example",
             cases=("A01", "A02", "A03", "A04")),
-    Finding(("torch",),
-            "predict of a 3-D batch is wrong numbers without an error",
+    Finding(("torch", "libtorch"),
+            "predict of a 3-D batch is wrong numbers, without an error for some lengths",
             script="torch_predict_3d"),
     Finding(("torch", "torch-compile", "paddle", "gluon-nlp"),
             "a layer of no features is built",
@@ -53,10 +54,10 @@ FINDINGS = (
             script="torch_autocast"),
     Finding(("torch",),
             "its forward cannot be exported to ONNX: torch.export refuses it",
-            script="torch_onnx_export"),
+            script="torch_full_graph"),
     Finding(("torch-compile",),
             "fullgraph=True fails: forward asks the data which clusters are used",
-            script="torch_compile_fullgraph"),
+            script="torch_full_graph"),
     Finding(("libtorch",),
             "hidden sizes are floors of rounded quotients, 640 for 1024 / 1.6 where Python's "
             "layer has 639: a checkpoint of one does not fit the other",
@@ -67,9 +68,6 @@ FINDINGS = (
     Finding(("libtorch",),
             "three targets for four rows are taken, and three results given; so is one target",
             cases=("E06", "E24")),
-    Finding(("libtorch",),
-            "predict of a 3-D batch is wrong numbers, without an error for some lengths",
-            script="libtorch_predict_3d"),
     Finding(("libtorch",),
             "loss is a C++ double: nothing to call backward on",
             script="libtorch_loss_is_a_double"),
@@ -82,10 +80,10 @@ FINDINGS = (
             script="paddle_tails_are_not_trained"),
     Finding(("paddle",),
             "predict of a 3-D batch is of another shape, without an error for some lengths",
-            script="paddle_predict_3d"),
+            script="paddle_predict"),
     Finding(("paddle",),
             "predict is float32, in which classes above 2**24 run together",
-            script="paddle_predict_is_float32"),
+            script="paddle_predict"),
     Finding(("paddle",),
             "log_prob has the default dtype, whatever the layer's",
             script="paddle_log_prob_has_the_default_dtype"),
