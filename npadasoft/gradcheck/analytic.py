@@ -1,27 +1,34 @@
-"""The noise of the gradient under test: measured from its fourth differences along a line.
+"""The noise of the gradient under test, element by element, in units of its own last digits.
 
-The cotangent moves along, in which a gradient is linear: else the rounding of a sum over it, as of
-a bias, is the same at every point.  And because the first rounding in a backward pass is as good
-as one of its input, the gradient is asked for at two points one rounding away: where it is
-ill-conditioned (a saturated softmax of large logits) that is more than all other noise.
+It is measured along lines: 9 points, some roundings of each parameter apart.  A line of fine steps
+sees no curvature; on a coarser one a lower precision inside shows.  The cotangent moves along, in
+which a gradient is linear: else the rounding of a sum over it, as of a bias, is the same at every
+point.  And because the first rounding in a backward pass is as good as one of its input, the
+gradient is asked for at points one rounding away: where it is ill-conditioned (a saturated softmax
+of large logits) that is more than all other noise.
 """
 from dataclasses import dataclass
 
 import numpy as np
 
 from npadasoft.gradcheck import tree
-from npadasoft.gradcheck.problem import UNDEFINED, quiet, rms, signs
+from npadasoft.gradcheck.problem import quiet
+from npadasoft.gradcheck.sizes import norm, rms, signs
 
-SPACING = {2: 2.0 ** -6, 4: 2.0 ** -14}     # by item size of the parameter; else 2^-30
-COARSE = 2.0 ** -14                         # at least, if the gradient is constant but for jumps
-JUMPY = 1 / 8                               # of the elements of a tensor
-HALF_LINE = 4                               # 9 points
+# spacings of the lines, 2^-k of each element, by item size of the parameter; else those of 8
+RUNGS = {2: (9, 7, 6), 4: (19, 17, 14), 8: (44, 37, 30, 20)}
+FIRST, LAST = 0, -1         # rungs that are always looked at
+HALF_LINE = 4               # 9 points
+DISTINCT = 5                # values on a line, or it tells nothing
+STANDS_OUT, TREND = 4.0, 16.0   # as in `noise`
 SAFETY = 16.0       # the worst true error seen was 6.6 sigma
 ROUNDING = 0.5      # of eps, at least: a sum that never changes along the line is still rounded
+HALF_ROUNDING = 0.25    # if it is of float16, which NumPy adds up in float32
 ASSUMED = 4.0       # of eps, if gradients are given as arrays and nothing can be measured
-ROUNDINGS = 2       # points one rounding away
+ROUNDINGS = 3       # points one rounding away
 CONDITION = 0.25    # of the change there, as sigma
 FAR_NOISIER = 2.0 ** 16
+SHARE = 1e-3        # of an element, at most, its neighbours' noise may blur
 
 
 @dataclass
@@ -31,126 +38,179 @@ class Analytic:
     gradient: np.ndarray
     eps: float
     sigma: np.ndarray           # per element
-    common: float               # rms of sigma, without elements that crossed a kink
     source: str                 # measured or assumed
     tiny: float                 # smallest number of its dtype
+    relative: float = 0.0       # median along the lines, as a part of the element
 
     @property
     def error(self):
         """Bound of the error of each element."""
-        return SAFETY * (self.sigma + self.common) + 4 * self.tiny
+        return SAFETY * self.sigma + 4 * self.tiny
 
     def error_along(self, u):
         """Bound of the error of u · gradient."""
-        return (SAFETY * float(np.sqrt(np.sum((u * self.sigma) ** 2)))
-                + 4 * self.tiny * float(np.sqrt(u.size)))
+        return SAFETY * norm(u * self.sigma) + 4 * self.tiny * float(np.sqrt(u.size))
 
     @property
     def far_noisier(self):
         """Whether it looks like the result of a lower precision than its dtype."""
-        return self.source == "measured" and self.common > FAR_NOISIER * self.eps * rms(
-            self.gradient)
+        return self.source == "measured" and self.relative > FAR_NOISIER * self.eps
+
+
+def shared(common, size, safety=SAFETY):
+    """What a tensor's common noise adds to an element: a thousandth of its size at most.
+
+    Noise measured on one element alone is too small by chance now and then; that of its larger
+    neighbours helps, but must not hide it.
+    """
+    return np.minimum(common, SHARE / safety * size)
 
 
 def line_sigma(values):
-    """σ of each column of `values` (9, n) and which columns make one lone jump (a kink crossed)."""
+    """(σ, whether it is one lone jump (a kink crossed), distinct values, range) of each column.
+
+    `values` is (9, n).  Of noise all orders of differences tell the same σ; where the sixth tells
+    less than the fourth, the fourth holds curvature.
+    """
     values = np.asarray(values, float)
     fourth = np.diff(values, 4, axis=0)
-    sigma = np.sqrt(np.mean(fourth ** 2, axis=0) / 70)
+    sigma = np.minimum(rms(fourth, 0) / 70 ** 0.5,
+                       2 * rms(np.diff(fourth, 2, axis=0), 0) / 924 ** 0.5)
     steps = np.sort(np.abs(np.diff(values, axis=0)), axis=0)
-    floor = 64 * 2.0 ** -52 * np.abs(values).max(initial=0.0)
-    return sigma, (steps[-1] > 32 * steps[-3]) & (steps[-1] > floor)
+    floor = 64 * 2.0 ** -52 * np.abs(values).max(0, initial=0.0)
+    ordered = np.sort(values, axis=0)
+    distinct = 1 + np.sum(ordered[1:] != ordered[:-1], axis=0)
+    return (sigma, (steps[-1] > 32 * steps[-3]) & (steps[-1] > floor), distinct,
+            ordered[-1] - ordered[0])
+
+
+def settle(lines):
+    """σ of each element from its lines, finest first: the finest that moves, or a louder one."""
+    looked = [line_sigma(line) for line in lines]
+    sigma = np.zeros(lines[0].shape[1])
+    done = np.zeros(sigma.shape, bool)
+    for found, jump, distinct, span in looked:
+        valid = (distinct >= DISTINCT) & ~jump
+        louder = (span > TREND * found) | (found <= STANDS_OUT * sigma)
+        sigma = np.where(valid & (~done | louder), np.maximum(found, sigma), sigma)
+        done |= valid
+    few = np.maximum.reduce([np.where(jump, 0, found) for found, jump, _, _ in looked])
+    return np.where(done, sigma, few), done
 
 
 def analyse(problem, pair):
     """`Analytic` by path; `pair` holds the gradients of two calls at the point."""
     lines = _lines(problem)
-    lines = [lines] if lines else []
-    if lines and any(line_sigma(line)[1].mean() > JUMPY for line in lines[0].values() if line.size):
-        lines += [_lines(problem, COARSE)]
-    rounded = _rounded(problem) if lines else []
-    return {path: _analytic(first, pair[1][path], [line[path] for line in lines if line],
-                            [point[path] for point in rounded])
+    rounded = _rounded(problem) if lines else {}
+    coarsest = max([float(np.finfo(leaf.own.dtype).eps) for leaf in problem.leaves.values()],
+                   default=0.0)
+    return {path: _analytic(first, pair[1][path], [line[path] for line in lines],
+                            [point[path] for point in rounded.get(problem.leaves[path].own.dtype,
+                                                                  [])], coarsest)
             for path, first in pair[0].items()}
 
 
-def _analytic(first, second, lines, rounded):
+def _analytic(first, second, lines, rounded, coarsest):
     info = np.finfo(first.dtype)
-    eps = max(float(info.eps), 2.0 ** -52)
+    eps = max(float(info.eps), coarsest, 2.0 ** -52)
     gradient = np.array(first, float)
-    size = rms(gradient)
+    size = np.abs(gradient)
     if not lines:
-        sigma, common = ASSUMED * eps * np.abs(gradient), ASSUMED * eps * size
+        sigma = ASSUMED * eps * size
     else:
-        found = [line_sigma(line) for line in lines]
-        sigma = np.maximum.reduce([np.where(jump, 0, one) for one, jump in found])
-        jumps = np.logical_and.reduce([jump for _, jump in found]).reshape(first.shape)
-        sigma = sigma.reshape(first.shape)
-        common = max(rms(sigma[~jumps]), ROUNDING * eps * size)
-        sigma = np.maximum(np.where(jumps, common, sigma), ROUNDING * eps * np.abs(gradient))
-    spread = np.abs(gradient - np.asarray(second, float))
+        sigma = settle(lines)[0].reshape(first.shape)
+    relative = _relative(sigma, size)
     for point in rounded:
         change = np.abs(np.asarray(point, float) - gradient)
         sigma = np.maximum(sigma, CONDITION * np.where(np.isfinite(change), change, 0))
-    return Analytic(gradient, eps, sigma + spread, common,
-                    "measured" if lines else "assumed", float(info.smallest_subnormal))
+    rounding = (HALF_ROUNDING if eps > 2.0 ** -16 else ROUNDING) * eps
+    sigma = np.maximum(sigma, max(rounding, relative, _relative(sigma, size)) * size)
+    sigma = sigma + shared(rms(sigma), size)
+    spread = np.abs(gradient - np.asarray(second, float))
+    return Analytic(gradient, eps, sigma + spread, "measured" if lines else "assumed",
+                    float(info.smallest_subnormal), relative)
 
 
-def _lines(problem, least=0.0):
-    """Gradients at 9 points of a line, per path (9, n); None if they cannot be had."""
+def _relative(sigma, size):
+    """Median of σ as a part of the element."""
+    shown = size > 0
+    return float(np.median(sigma[shown] / size[shown])) if shown.any() else 0.0
+
+
+def _lines(problem):
+    """Lines of gradients, per path (9, n), finest first; none if they cannot be had."""
     if not callable(problem.grads):
-        return None
-    for relative_to_element in (False, True):       # the second never crosses 0
+        return []
+    depth = max((len(_rungs(problem.leaves[path])) for path in problem.wrt), default=0)
+    found = {rung: _line(problem, rung) for rung in sorted({FIRST, depth + LAST})[:depth]}
+    first = found.get(FIRST)
+    if first and not all(settle([line])[1].all() for line in first.values()):
+        found.update({rung: _line(problem, rung) for rung in range(1, depth - 1)})
+    return [found[rung] for rung in sorted(found) if found[rung]]
+
+
+def _rungs(leaf):
+    return RUNGS.get(leaf.own.dtype.itemsize, RUNGS[8])
+
+
+def _line(problem, rung):
+    steps = {path: _steps(problem, path, rung) for path in problem.wrt}
+    points = []
+    for j in range(-HALF_LINE, HALF_LINE + 1):
+        moved = {path: (problem.leaves[path].own + j * step).astype(problem.leaves[path].own.dtype)
+                 for path, step in steps.items()}
         try:
             with quiet():
-                points = [problem.call_grads(_displaced(problem, j, least, relative_to_element),
-                                             _moved_cotangent(problem, j, least))
-                          for j in range(-HALF_LINE, HALF_LINE + 1)]
-        except UNDEFINED:
-            continue
-        lines = {path: np.array([point[path].ravel() for point in points], float)
-                 for path in problem.wrt}
-        if all(np.isfinite(line).all() for line in lines.values()):
-            return lines
-    return None
+                points.append(problem.call_grads(moved, _moved_cotangent(problem, j, rung)))
+        except Exception as error:
+            problem.note_undefined("grads", error)
+            return None
+    line = {path: np.array([point[path].ravel() for point in points], float)
+            for path in problem.wrt}
+    return line if all(np.isfinite(one).all() for one in line.values()) else None
 
 
-def _displaced(problem, j, least, relative_to_element):
-    moved = {}
-    for path, leaf in problem.leaves.items():       # all: what is checked beside it changes nothing
-        own = leaf.own.astype(np.result_type(leaf.own, np.float64))
-        size = np.abs(own) if relative_to_element else leaf.rms or 2.0 ** -10
-        step = j * max(SPACING.get(leaf.own.dtype.itemsize, 2.0 ** -30), least) * size
-        moved[path] = (own + step * signs(problem.rng("line", path), own.shape)).astype(
-            leaf.own.dtype)
-    return moved
+def _steps(problem, path, rung):
+    """A step of each element that its dtype can make again and again: an even number of ulps."""
+    leaf = problem.leaves[path]
+    rungs = _rungs(leaf)
+    u = signs(problem.rng("line", path), leaf.own.shape)
+    step = 2.0 ** -rungs[min(rung, len(rungs) - 1)] * leaf.units * np.abs(u)
+    ulp = np.where(leaf.own == 0, 2.0 ** np.rint(np.log2(step)), 2 * np.spacing(np.abs(leaf.own)))
+    return np.maximum(np.rint(step / ulp), 1) * ulp * np.sign(u)
 
 
-def _moved_cotangent(problem, j, least):
+def _moved_cotangent(problem, j, rung):
     """The cotangent along its own line; None for a scalar f."""
     if problem.cotangent_weights is None:
         return None
     ends = dict(tree.ends(problem.cotangent))
     for path in problem.cotangent_weights:
         own = np.asarray(ends[path])
-        step = j * max(SPACING.get(own.dtype.itemsize, 2.0 ** -30), least)
+        rungs = RUNGS.get(own.dtype.itemsize, RUNGS[8])
+        step = j * 2.0 ** -rungs[min(rung, len(rungs) - 1)]
         u = signs(problem.rng("cotangent line", path), own.shape)
         ends[path] = np.asarray(own * (1 + step * u)).astype(own.dtype)
     return tree.rebuild(problem.cotangent, ends)
 
 
 def _rounded(problem):
-    """Gradients where each parameter is a rounding away."""
-    points = []
+    """Gradients where parameters are a rounding away, by dtype: only those that are as fine."""
+    dtypes = {problem.leaves[path].own.dtype for path in problem.wrt}
+    return {dtype: list(_roundings(problem, float(np.finfo(dtype).eps))) for dtype in dtypes}
+
+
+def _roundings(problem, coarsest):
     for k in range(ROUNDINGS):
         moved = {}
-        for path, leaf in problem.leaves.items():
-            eps = float(np.finfo(leaf.own.dtype).eps)
-            sign = problem.rng("rounding", k, path).choice([-eps, eps], leaf.own.shape)
-            moved[path] = (leaf.own * (1 + sign)).astype(leaf.own.dtype)
+        for path in problem.wrt:
+            own = problem.leaves[path].own
+            eps = float(np.finfo(own.dtype).eps)
+            if eps <= coarsest:
+                sign = problem.rng("rounding", k, path).choice([-eps, eps], own.shape)
+                moved[path] = (own * (1 + sign)).astype(own.dtype)
         try:
             with quiet():
-                points.append(problem.call_grads(moved))
-        except UNDEFINED:
-            continue
-    return points
+                yield problem.call_grads(moved)
+        except Exception as error:
+            problem.note_undefined("grads", error)

@@ -1,19 +1,21 @@
 """`check`: the algorithm from preflight to report."""
 import math
+from functools import partial
 
 import numpy as np
 
 from npadasoft.gradcheck import hints
 from npadasoft.gradcheck.analytic import analyse
-from npadasoft.gradcheck.derivative import value_noise
+from npadasoft.gradcheck.derivative import EPS, value_noise
 from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.noise import noise
 from npadasoft.gradcheck.numeric import Numeric, moved, precision
 from npadasoft.gradcheck.probes import check_probes, joint_probe
-from npadasoft.gradcheck.problem import Problem, quiet, signs
+from npadasoft.gradcheck.problem import Problem, quiet
 from npadasoft.gradcheck.report import Report, TensorReport
 from npadasoft.gradcheck.second_order import second_order
+from npadasoft.gradcheck.sizes import signs
 
 METHODS = ("auto", "complex", "richardson")
 
@@ -84,7 +86,7 @@ def check(f, params, grads, *, wrt=None, cotangent=None, method="auto", max_elem
             run.measure(method)
             run.first_order(max_elements, probes)
             if order == 2:
-                report.second_order = second_order(problem, run.eps_f, run.analytics, hvp)
+                report.second_order = second_order(problem, run.numerics, run.analytics, hvp)
         run.finish()
     problem.check_untouched()
     report.evaluations = {"f": problem.f_calls, "grads": problem.grads_calls}
@@ -111,8 +113,7 @@ class _Run:
     def __init__(self, problem, report, values, gradients):
         self.problem, self.report = problem, report
         self.values, self.gradients = values, gradients
-        self.eps_f = 0.0
-        self.numerics, self.analytics, self.sides = {}, {}, {}
+        self.numerics, self.analytics, self.formulas = {}, {}, {}
         for path in problem.wrt:
             own = problem.leaves[path].own
             report.tensors.append(TensorReport(path, own.shape, str(own.dtype)))
@@ -148,29 +149,37 @@ class _Run:
 
     def measure(self, method):
         """Noise of f, noise of the gradient, and which method each tensor can have."""
-        problem, report = self.problem, self.report
+        problem = self.problem
         tensors = list(self.open())
         self.analytics = analyse(problem, self.gradients)
-        found = [self._noise(tensor.path) for tensor in tensors]
-        loudest = max(found, key=lambda one: one.sigma, default=None)
-        eps = max([precision(problem.leaves[t.path]) for t in tensors], default=2.0 ** -52)
-        if loudest:
-            spread = abs(self.values[0] - self.values[1])
-            self.eps_f = max(value_noise(loudest.sigma, self.values[0], eps), 3 * spread)
-            report.noise = loudest._asdict()
-            if loudest.plateau and loudest.sigma > 64 * eps * abs(self.values[0]):
-                report.notes.append(
-                    f"f is constant on spacings finer than {loudest.spacing:.1g} (a staircase, or "
-                    "a lower precision inside?): its trend over larger steps is measured")
+        high = problem.high()
+        self.formulas = analyse(*high) if high else {}
+        found = {tensor.path: self._noise(tensor.path) for tensor in tensors}
+        self._note_noise(found.values())
+        spread = abs(self.values[0] - self.values[1])
         for tensor in tensors:
-            numeric = Numeric(problem, tensor.path, self.eps_f)
-            numeric.choose(method, self.analytics[tensor.path].gradient, self.deterministic)
+            analytic, eps = self.analytics[tensor.path], precision(problem.leaves[tensor.path])
+            eps_f = value_noise(found[tensor.path].sigma, self.values[0], eps)
+            numeric = Numeric(problem, tensor.path, analytic.gradient, self.values[0],
+                              max(eps_f, 3 * spread))
+            numeric.choose(method, self.deterministic)
             self.numerics[tensor.path] = numeric
 
     def _noise(self, path):
         leaf = self.problem.leaves[path]
-        u = signs(self.problem.rng("noise", path), leaf.own.shape)
-        return noise(lambda t: moved(self.problem, {path: u}, t), max(leaf.rms, 2.0 ** -10))
+        u = leaf.units * signs(self.problem.rng("noise", path), leaf.own.shape)
+        return noise(lambda t: moved(self.problem, {path: u}, t))
+
+    def _note_noise(self, found):
+        loudest = max(found, key=lambda one: one.sigma, default=None)
+        if loudest is None:
+            return
+        self.report.noise = loudest._asdict()
+        if loudest.plateau and loudest.sigma > 64 * EPS * abs(self.values[0]):
+            self.report.notes.append(
+                f"f, or a part of it, is constant on spacings finer than {loudest.spacing:.1g} of "
+                "an element (a staircase, or a lower precision inside?): its trend over larger "
+                "steps is measured")
 
     def first_order(self, max_elements, probes):
         """Each tensor, by elements or probes; the joint probe if any was probed."""
@@ -189,28 +198,35 @@ class _Run:
                     self._tensor(tensor, max_elements, probes, [directions[tensor.path]])
 
     def _tensor(self, tensor, max_elements, probes, extra=()):
-        """Once; or twice, if Richardson contradicts the complex step after all."""
-        numeric = self.numerics[tensor.path]
-        self._judge(tensor, numeric, max_elements, probes, extra)
-        if numeric.refuted and tensor.verdict == "INCONCLUSIVE":
-            numeric.method, numeric.refuted = "richardson", False
-            numeric.note = "Richardson contradicts the complex step at an element, and is used"
-            self._judge(tensor, numeric, max_elements, probes, extra)
+        """The formula in float64 first, if there is one; what is left is the rounding."""
+        path = tensor.path
+        size = self.numerics[path].leaf.own.size
+        by_elements = max_elements is None or size <= max_elements
+        judge = self._elements if by_elements else partial(self._probes, probes, extra)
+        formula = self.formulas.get(path)
+        if formula is not None:
+            judge(tensor, formula)
+            if tensor.verdict != "PASS":
+                return
+        judge(tensor, self.analytics[path], formula is not None)
 
-    def _judge(self, tensor, numeric, max_elements, probes, extra):
-        analytic = self.analytics[tensor.path]
-        size = numeric.leaf.own.size
-        if max_elements is None or size <= max_elements:
-            side = check_elements(tensor, numeric, analytic, self.deterministic)
-            if tensor.verdict == "FAIL":
-                tensor.hint = hints.from_elements(tensor, side, analytic, self.problem)
-            return
-        found = check_probes(tensor, numeric, analytic, self.deterministic, probes, extra)
+    def _elements(self, tensor, analytic, proven=False):
+        side = check_elements(tensor, self.numerics[tensor.path], analytic, self.deterministic,
+                              proven)
+        if tensor.verdict == "FAIL":
+            tensor.hint = hints.from_elements(tensor, side, analytic, self.problem)
+
+    def _probes(self, probes, extra, tensor, analytic, proven=False):
+        found = check_probes(tensor, self.numerics[tensor.path], analytic, self.deterministic,
+                             probes, extra, proven)
         if tensor.verdict == "FAIL":
             tensor.hint = hints.from_probes(found, self.problem)
 
     def finish(self):
         """Notes on what was unusual."""
+        if self.problem.undefined:
+            self.report.notes.append(f"{self.problem.undefined}, at a displaced point: taken as "
+                                     "undefined there")
         for path, numeric in self.numerics.items():
             if numeric.note:
                 self.report.notes.append(f"{path}: {numeric.note}")

@@ -14,8 +14,9 @@ EPS = 2.0 ** -52
 LEVELS = 40         # 24 are too few when the tensor dwarfs the distance to a kink
 COLUMNS = 12
 AGREEMENT = 2.0     # and twice that for what is not noise: chance favours the smallest estimate
-CLIMB = 16.0        # a first step that drowns in noise is too small
-CLIMBS = 4
+FINE = 2.0 ** -10   # of the scale: steps go down to here at least, or see nothing narrower
+FINER = 2.0 ** -18  # and to here where φ has shown neither slope nor bend yet
+SIGNAL = 4.0        # units of noise that a slope has to exceed to be one
 FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
 ODD = 772591 / 2 ** 20   # no step is a period of φ by chance; few bits, so that x + h is exact
 
@@ -33,6 +34,7 @@ class Derivative:
     verdict: str            # PASS, KINK, INCONCLUSIVE (error above 1e-3 of the value) or NONFINITE
     step: float = math.nan  # the finest step that went into the value
     constant: bool = False  # every value of φ was the same
+    still: bool = False     # or nearly so: within its noise
 
     @property
     def kink(self):
@@ -143,48 +145,48 @@ class Sampler:
                 (self.center - below) / -minus, (above - self.center) / plus)
 
 
-def first_step(sampler, scale):
-    """Where to start, and how far that is above an eighth of the scale (in halvings)."""
-    h, climbed = 2.0 ** round(math.log2(scale / 8)) * ODD, 0
-    for _ in range(CLIMBS):
-        coarse, fine = sampler.level(h), sampler.level(h / 2)
-        if coarse is None or fine is None:
-            break
-        if abs(coarse[0] - fine[0]) > coarse[1] + fine[1] or fine[1] <= 1e-9 * abs(fine[0]):
-            break
-        h, climbed = h * CLIMB, climbed + 4
-    return h, climbed
-
-
 def richardson(phi, scale, eps_f, snap=None, eps=EPS):
-    """φ'(0) for a known noise `eps_f` of φ; `snap(t)` is the displacement that t really makes."""
+    """φ'(0) for a known noise `eps_f` of φ; `snap(t)` is the displacement that t really makes.
+
+    Steps go down from an eighth of `scale`, never up: where noise hides φ at its own scale, what
+    it does beyond proves nothing.
+    """
     sampler = Sampler(phi, eps_f, snap, eps)
     if not math.isfinite(sampler.center):
         return _nonfinite(eps_f, len(sampler.seen))
-    h, climbed = first_step(sampler, scale)
-    table, kinks = Neville(), Kinks()
-    for _ in range(LEVELS + climbed):
+    h = 2.0 ** round(math.log2(scale / 8)) * ODD
+    table, kinks, signal = Neville(), Kinks(), False
+    for _ in range(LEVELS):
         level = sampler.level(h)
         if level is None:
             table.clear()
             kinks.clear()
         else:
-            if kinks.see(level, h):
-                table.clear()
+            seen = abs(level[0]) > SIGNAL * level[1]
+            if kinks.see(level, h) or seen and not signal:
+                table.clear()           # coarser levels saw another function, or nothing
+            signal = signal or seen
             if kinks.lost:
                 break
             table.add(level[0], level[1], h)
-            if level[1] > 8 * table.error or table.error == 0:
+            if _done(table, kinks, level, h / scale, signal):
                 break
         h /= 2
-    return _result(sampler, table, kinks, scale)
+    return _result(sampler, table, kinks, scale, signal)
+
+
+def _done(table, kinks, level, relative, signal):
+    """Whether finer steps can tell nothing more."""
+    if not signal:
+        return relative < FINER and not kinks.shown
+    return relative < FINE and (level[1] > 8 * table.error or table.error == 0)
 
 
 class Kinks:
     """Watches S = (φ(h) - 2φ(0) + φ(-h)) / h, which halves with h unless φ has two slopes."""
 
     def __init__(self):
-        self.flat, self.lost, self.sides = False, False, None
+        self.flat, self.lost, self.shown, self.sides = False, False, False, None
         self.last, self.change = (0.0, 0.0), math.inf
         self.clear()
 
@@ -206,10 +208,10 @@ class Kinks:
         """Take in a level; whether a kink lies within its step."""
         _, bound, left, right = level
         bend = abs(right - left)
-        shown = bend > 4 * bound
+        self.shown = bend > 4 * bound
         kept = (self.previous > 0 and bend >= FLAT * self.previous
                 and self.previous >= FLAT * self.before)
-        if shown and kept:
+        if self.shown and kept:
             self._keep(left, right, bound, h)
         elif self.flat and 4 * bound >= FLAT * self.previous:
             self.lost = True        # a kink would no longer show: nothing finer can clear it
@@ -219,8 +221,13 @@ class Kinks:
         return self.flat
 
 
-def _result(sampler, table, kinks, scale):
+def _result(sampler, table, kinks, scale, signal):
     value, error, step = table.value, table.error, table.step
+    values = [v for v in sampler.seen.values() if math.isfinite(v)]
+    constant = min(values) == max(values)
+    if not signal and math.isfinite(error):         # a slope may hide on any scale down to FINE
+        reach = 1.0 if constant else FINE
+        error = max(error, 8 * max(sampler.eps_f, EPS * abs(sampler.center)) / (reach * scale))
     left = right = value
     verdict = "PASS"
     if kinks.flat:
@@ -233,7 +240,7 @@ def _result(sampler, table, kinks, scale):
     elif error > max(1e-3 * abs(value), 1e-9 * abs(sampler.center) / scale):
         verdict = "INCONCLUSIVE"
     return Derivative(value, error, sampler.eps_f, left, right, len(sampler.seen), verdict, step,
-                      len(set(sampler.seen.values())) == 1)
+                      constant, max(values) - min(values) <= 4 * sampler.eps_f)
 
 
 def _nonfinite(eps_f, evaluations):

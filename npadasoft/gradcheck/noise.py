@@ -1,23 +1,30 @@
 """How far the values of a function are off: measured from their differences, on a ladder.
 
-A smooth function on 17 equally spaced points has tiny differences of high order; what is left there
+A smooth function on equally spaced points has tiny differences of high order; what is left there
 is noise.  [Moré, Wild 2011, Estimating computational noise, SIAM J. Sci. Comput. 33(3), 1292-1314]
 """
-from math import comb, sqrt
+import math
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
 
 from npadasoft.gradcheck.errors import GradcheckUsage
+from npadasoft.gradcheck.sizes import rms
 
 # One spacing is not enough: a float32 cast inside f is constant on the finest and seen on a
 # coarser one, while a coarse one takes curvature and kinks for noise.  The factor keeps off the
 # binary grid.
-LADDER = tuple(2.0 ** -k * 0.7368 for k in (33, 26, 19, 13, 9, 5))
+LADDER = tuple(2.0 ** -k * 0.7368 for k in (46, 40, 33, 26, 19, 13, 9, 5))
 POINTS = 17
+LOUDER = tuple(2.0 ** -k * 0.7368 for k in (30, 18, 8))     # where a lower precision may show
+FEW_POINTS = 9          # of a coarser rung: a first look
 DISTINCT = 8
 RESONANCE = (1.0, 0.618)    # a quantum that divides one spacing hardly divides the others
 LONE = 16.0     # one half of the points this much quieter than all of them: a kink, not noise
+STANDS_OUT = 4.0        # times the noise of finer rungs: a coarser one has more
+TREND = 16.0            # times its noise, at least, a coarser rung must range over: no oscillation
+WIDER = 4.0             # times as wide, noise stays what it is; kinks and curvature grow
 
 
 class Noise(NamedTuple):
@@ -44,6 +51,12 @@ def noise(phi, scale=1.0):
         `sigma`, in units of `phi`; `spacing`, in units of its argument; `plateau`, True if `phi` is
         constant on finer spacings: a staircase, or less precision inside than outside.
 
+    Notes
+    -----
+    The finest spacing on which `phi` moves is taken; and a coarser one if there is more noise on
+    it that rides on a trend: one term of single precision beside one of double is constant on the
+    finest, where the other moves.
+
     Examples
     --------
     >>> import numpy as np
@@ -58,7 +71,8 @@ def noise(phi, scale=1.0):
         values = _line(phi, step)
         if np.isfinite(values).all() and len(set(values.tolist())) >= DISTINCT:
             lines = [values] + (_coarser(phi, scale, rung) if rung else [])
-            return Noise(max(_sigma(line) for line in lines), step, rung > 0)
+            found = Noise(max(_sigma(line) for line in lines), step, rung > 0)
+            return _louder(phi, scale, found)
     return Noise(0.0, LADDER[-1] * scale, False)
 
 
@@ -69,8 +83,28 @@ def _coarser(phi, scale, rung):
     return [line for line in lines if np.isfinite(line).all()]
 
 
-def _line(phi, step):
-    return np.array([phi(j * step) for j in range(-(POINTS // 2), POINTS // 2 + 1)])
+def _louder(phi, scale, found):
+    """`found`, or what a coarser rung shows beyond it."""
+    for spacing in LOUDER:
+        step, sigma = spacing * scale, math.inf
+        if step <= found.spacing:
+            continue
+        for points, wide in ((FEW_POINTS, 1.0), (POINTS, 1.0), (POINTS, WIDER)):
+            values = _line(phi, step * wide, points)
+            if not np.isfinite(values).all():
+                return found
+            narrow, sigma = sigma, _sigma(values)
+            least = STANDS_OUT * max(found.sigma, 2.0 ** -52 * np.abs(values).max())
+            if not least < sigma < np.ptp(values) / TREND:
+                break
+        else:
+            if sigma <= STANDS_OUT * narrow:
+                found = Noise(narrow, step, True)
+    return found
+
+
+def _line(phi, step, points=POINTS):
+    return np.array([phi(j * step) for j in range(-(points // 2), points // 2 + 1)])
 
 
 def check_scale(scale):
@@ -83,6 +117,8 @@ def _sigma(values):
     """Noise of equally spaced values; of their quieter half if a kink spoils the other."""
     whole = difference_noise(values)
     middle = len(values) // 2
+    if middle < FEW_POINTS - 1:
+        return whole
     half = min(difference_noise(values[:middle + 1]), difference_noise(values[middle:]))
     return half if half < whole / LONE else whole
 
@@ -96,7 +132,7 @@ def difference_noise(values):
     sigmas, changes, difference = [], [], np.asarray(values, float)
     for k in range(1, min(11, len(values) - 3)):
         difference = np.diff(difference)
-        sigmas.append(sqrt(float(np.mean(difference ** 2)) / comb(2 * k, k)))
+        sigmas.append(rms(difference) / comb(2 * k, k) ** 0.5)
         changes.append(bool(difference.min() < 0 < difference.max()))
     for k in range(len(sigmas) - 2):
         window = sigmas[k:k + 3]

@@ -3,19 +3,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npadasoft.gradcheck.analytic import line_sigma
+from npadasoft.gradcheck.analytic import settle
 from npadasoft.gradcheck.derivative import EPS, richardson
 from npadasoft.gradcheck.errors import GradcheckUsage
-from npadasoft.gradcheck.problem import Problem, signs
+from npadasoft.gradcheck.problem import Problem, first_line
+from npadasoft.gradcheck.sizes import norm, signs
 
-TINY_STEP = 2.0 ** -66      # of the rms of the tensor: an absolute step overflows at x ~ 1e-30
-SMALLEST_SCALE = 2.0 ** -10
+TINY_STEP = 2.0 ** -66      # of the unit of an element: an absolute step overflows at x ~ 1e-30
+TINY_VALUE = 2.0 ** -850    # of f: below it a tiny step would leave no digits
+SEEN = 0.25                 # of a slope: a comparison that is coarser has not seen it
 BLUNT = 1e-3                # a comparison coarser than this part of the scale proves little
+SMALL = 2.0 ** -6           # rms of a tensor that may be scaled up to be seen
 NOISY = 64.0                # eps; a complex step noisier than this is not double inside
 SECOND_LOOK = 0.59          # scale of a confirming Richardson: it shares no step with the first
+RUNGS = (2.0 ** -44, 2.0 ** -20)    # spacings on which the noise of the complex step is measured
+FAR, JUMPS = 17, 4          # how far away to look: 16^16 units; what is more than a step function
+NEIGHBOURS = 3              # points one rounding away
 
 
-def moved(problem, directions, t=0.0, imaginary=None):
+def moved(problem, directions, t=0.0, imaginary=None, strict=False):
     """f at point + t·direction (+ i·imaginary·direction), for directions by path."""
     arrays = {}
     for path, u in directions.items():
@@ -23,7 +29,7 @@ def moved(problem, directions, t=0.0, imaginary=None):
         shift = t * u if imaginary is None else t * u + 1j * (imaginary * u)
         arrays[path] = x + np.asarray(shift, np.result_type(x, np.complex64)
                                       if imaginary is not None else x.dtype)
-    return problem.value(arrays)
+    return problem.contract(problem.call_f(arrays)) if strict else problem.value(arrays)
 
 
 def complex_slope(problem, directions, h, t=0.0):
@@ -40,31 +46,46 @@ def precision(leaf):
 class Numeric:
     """Derivatives of f with respect to one tensor.
 
-    `eps_f` is the noise of f; `method` is what the tensor is checked by, and `eps` the relative
+    `gradient` is the one to be checked, `center` the value of f at the point, `eps_f` its noise
+    along the tensor; `method` is what the tensor is checked by, and `eps` the relative
     error of the complex step.
     """
 
     problem: Problem
     path: str
+    gradient: np.ndarray
+    center: float
     eps_f: float
     method: str = "richardson"
     note: str = ""
-    blunt: bool = False         # it agrees with a Richardson that sees next to nothing
-    seen: float = 0.0           # error of that comparison
-    refuted: bool = False       # Richardson contradicted the complex step at an element
-    constant: bool = False      # f does not depend on the tensor at all
+    seen: float = 0.0           # error of the comparison with Richardson
+    blunt: bool = False         # it saw next to nothing
+    elsewhere: bool = False     # but where small tensors are of size 1 it saw that all is well
+    exact: bool = False         # nothing speaks against a complex step that is right to rounding
+    unreal: float = 0.0         # the most by which Re f(x + ih) was off f(x)
+    constant: bool = False      # f does not depend on the tensor at all, as far as was seen
 
     def __post_init__(self):
         self.leaf = self.problem.leaves[self.path]
-        self.scale = max(self.leaf.rms, SMALLEST_SCALE)
-        self.h = TINY_STEP * (self.leaf.rms or 1.0)
+        self.units = self.leaf.units
+        self.scale = self.leaf.rms or 1.0
+        self.h = TINY_STEP
         self.own_eps = self.eps = precision(self.leaf)
 
+    def draw(self, *key):
+        """A direction in the units of the elements."""
+        return self.units * signs(self.problem.rng(*key, self.path), self.units.shape)
+
+    def shaken(self, of=slice(None)):
+        """Noise of f, or what rounding of x does to it: more where x is far from what f sees."""
+        shake = norm((self.leaf.point * self.gradient).ravel()[of])
+        return max(self.eps_f, self.own_eps / 2 * shake)
+
     def along(self, u, second=False):
-        """Richardson along u."""
-        scale = self.scale * (SECOND_LOOK if second else 1.0)
-        return richardson(lambda t: moved(self.problem, {self.path: u}, t), scale, self.eps_f,
-                          eps=self.own_eps)
+        """Richardson along u, whose entries are steps at t = 1."""
+        scale = SECOND_LOOK if second else 1.0
+        return richardson(lambda t: moved(self.problem, {self.path: u}, t), scale,
+                          self.shaken((u != 0).ravel()), eps=self.own_eps)
 
     def at(self, index, second=False):
         """Richardson at one element (a flat index), with steps that are exact."""
@@ -76,70 +97,130 @@ class Numeric:
             trial.flat[index] = value + x.dtype.type(t)
             return self.problem.value({self.path: trial})
 
-        scale = max(self.scale, abs(float(value))) * (SECOND_LOOK if second else 1.0)
-        return richardson(phi, scale, self.eps_f,
+        scale = float(self.units.flat[index]) * (SECOND_LOOK if second else 1.0)
+        return richardson(phi, scale, self.shaken(index),
                           lambda t: float((value + x.dtype.type(t)) - value), self.own_eps)
 
     def complex_along(self, u, t=0.0):
         """Complex step along u, at x + t·u."""
         return complex_slope(self.problem, {self.path: u}, self.h, t)
 
-    def complex_at(self, index):
-        """Complex step at one element."""
-        trial = self.leaf.point.astype(np.result_type(self.leaf.point, np.complex64))
-        trial.flat[index] += 1j * self.h
-        return float(np.imag(self.problem.value({self.path: trial}))) / self.h
+    def complex_at(self, index, point=None):
+        """Complex step at one element, of the point or of one beside it."""
+        trial = np.array(self.leaf.point if point is None else point,
+                         np.result_type(self.leaf.point, np.complex64))
+        h = self.h * float(self.units.flat[index])
+        trial.flat[index] += 1j * h
+        value = self.problem.value({self.path: trial})
+        if point is None:
+            self.unreal = max(self.unreal, abs(float(np.real(value)) - self.center))
+        return float(np.imag(value)) / h
+
+    def truncation(self, value):
+        """What a complex step of x³ at 0 gives, about: h², which is no derivative."""
+        units = self.units.ravel()
+        size = max(abs(self.center), float(np.abs(value * units).max(initial=0.0)))
+        return 16 * self.h ** 2 * size / units
+
+    def spread_at(self, index, value):
+        """How far the complex step changes at points one rounding away."""
+        worst = 0.0
+        for k in range(NEIGHBOURS):
+            x = self.leaf.point
+            sign = self.problem.rng("beside", k, self.path).choice([-1.0, 1.0], x.shape)
+            beside = (x * (1 + self.own_eps * sign)).astype(x.dtype)
+            worst = max(worst, abs(self.complex_at(index, beside) - value))
+        return worst
+
+    def swamped(self):
+        """Whether f stands still around the point and moves by and by further away.
+
+        By and by: a jump or two, as of a step function, is no slope that might hide.
+        """
+        u = self.draw("far")
+        if not self.along(u).still:
+            return False
+        far = sorted(float(np.real(moved(self.problem, {self.path: u}, sign * 16.0 ** k)))
+                     for k in range(1, FAR) for sign in (-1, 1))
+        far = [value for value in far if np.isfinite(value)]
+        room = max(4 * self.eps_f, 8 * self.own_eps * max(map(abs, far), default=0.0))
+        return sum(b - a > room for a, b in zip(far, far[1:])) >= JUMPS
 
     # ---------------------------------------------------------------- trust in the complex step
 
-    def choose(self, wanted, gradient, deterministic):
+    def choose(self, wanted, deterministic):
         """Set `method`: the complex step only where a probe of it agrees with Richardson."""
         if wanted == "richardson" or not self.leaf.point.size:
             return
         if not deterministic:
             self.note = "f is not deterministic: no complex step"
             return
-        u = signs(self.problem.rng("trust", self.path), self.leaf.point.shape)
+        u = self.draw("trust")
+        if abs(self.center) < TINY_VALUE:
+            self.h = TINY_STEP ** 0.5
         try:
-            value = self.complex_along(u)
+            value = float(np.imag(moved(self.problem, {self.path: u}, 0.0, self.h, True))) / self.h
         except Exception as error:      # whatever f raises at complex input, it does not take it
             if wanted == "complex":
                 raise GradcheckUsage(f"method: f takes no complex {self.path}: "
                                      f"{type(error).__name__}: {error}") from error
-            self.note = f"no complex step: {type(error).__name__}: {_first_line(error)}"
+            self.note = f"no complex step: {type(error).__name__}: {first_line(error)}"
             return
-        self._compare(value, u, gradient)
+        self._compare(value, u)
 
-    def _compare(self, value, u, gradient):
+    def _compare(self, value, u):
         real = self.along(u)
         self.constant = real.constant
         if real.kink:
             self.note = ("f has two slopes along a probe, where a complex step sees neither: "
                          "Richardson is used")
             return
-        if not abs(value - real.value) <= real.error + 4 * EPS * abs(value):
-            self.note = (f"complex step {value:.6g} and Richardson {real.value:.6g} +/- "
-                         f"{real.error:.1g} disagree along a probe: Richardson is used")
+        if not self.agrees(value, real):
             return
         self.method, self.seen = "complex", real.error
-        size = float(np.sqrt(np.sum((u * gradient) ** 2)))
-        self.blunt = real.error > BLUNT * max(abs(value), size) and not real.constant
-        if self.blunt:
+        size = max(norm(u * self.gradient), abs(value))
+        self.blunt = real.error > SEEN * size > 0
+        if self.blunt and not self.seen_elsewhere():
             self.note = (f"the tensor is swamped: the comparison with Richardson could see only "
                          f"{real.error:.1g} along a probe of {value:.2g}")
-        self._measure(u, max(abs(value), size))
+        self._measure(u, size)
+
+    def seen_elsewhere(self):
+        """Whether the complex step is right where all small tensors are of size 1.
+
+        A layer with weights of 1e-6 hides most of its tensors in the rounding of f.
+        """
+        far = {path: leaf.point / leaf.rms for path, leaf in self.problem.leaves.items()
+               if path in self.problem.wrt and 0 < leaf.rms < SMALL}
+        if self.path not in far:
+            return False
+        u = signs(self.problem.rng("elsewhere", self.path), self.units.shape)
+
+        def phi(t):
+            return self.problem.value({**far, self.path: far[self.path] + t * u})
+        real = richardson(phi, 1.0, 8 * self.own_eps * abs(phi(0.0)), eps=self.own_eps)
+        value = float(np.imag(phi(1j * TINY_STEP))) / TINY_STEP
+        self.elsewhere = (real.error <= BLUNT * abs(value)
+                          and abs(value - real.value) <= 2 * real.error)
+        self.blunt = not self.elsewhere
+        return self.elsewhere
+
+    def agrees(self, value, real):
+        """Whether Richardson `real` has a complex step of `value` within its error."""
+        if abs(value - real.value) <= real.error + 4 * self.eps * abs(value):
+            return True
+        self.method = "richardson"
+        self.note = (f"complex step {value:.6g} and Richardson {real.value:.6g} +/- "
+                     f"{real.error:.1g} disagree along a probe: Richardson is used")
+        return False
 
     def _measure(self, u, size):
         """Noise of the complex step itself: single precision inside f is not seen otherwise."""
-        step = 2.0 ** -30 * self.scale
-        values = np.array([[self.complex_along(u, j * step)] for j in range(-4, 5)])
-        if not np.isfinite(values).all():
-            return
-        sigma, jump = line_sigma(values)
-        if not jump[0] and size > 0 and sigma[0] > NOISY * self.eps * size:
-            self.eps = 4 * float(sigma[0]) / size
+        lines = [np.array([[self.complex_along(u, j * step)] for j in range(-4, 5)])
+                 for step in RUNGS]
+        lines = [line for line in lines if np.isfinite(line).all()]
+        sigma = float(settle(lines)[0][0]) if lines else 0.0
+        self.exact = self.eps_f <= 16 * EPS * abs(self.center)
+        if size > 0 and sigma > NOISY * self.eps * size:
+            self.eps, self.exact = 4 * sigma / size, False
             self.note = self.note or "the complex step is far noisier than double precision"
-
-
-def _first_line(error):
-    return str(error).splitlines()[0] if str(error) else ""

@@ -13,9 +13,10 @@ import numpy as np
 
 from npadasoft.gradcheck.analytic import SAFETY
 from npadasoft.gradcheck.derivative import EPS, richardson
-from npadasoft.gradcheck.elements import FAIL_RATIO, Side, blunt_limit, judge, unravel
+from npadasoft.gradcheck.elements import (FAIL_RATIO, SHARP, SWAMPED, Side, by_weight,
+                                          complex_error, judge, unravel)
 from npadasoft.gradcheck.numeric import complex_slope, moved
-from npadasoft.gradcheck.problem import rms, signs
+from npadasoft.gradcheck.sizes import norm, signs
 
 WOULD_CATCH = 8.0       # tolerances of a probe
 LINE = 64               # elements of its row and column looked at around a wrong element
@@ -52,7 +53,7 @@ class Probe:
 def projection(u, analytic):
     """(u · g, bound of its error, |u * g|_2)."""
     products = u * analytic.gradient
-    size = float(np.sqrt(np.sum(products ** 2)))
+    size = norm(products)
     noise = analytic.error_along(u) + EPS * math.sqrt(u.size) * size
     return float(np.sum(products)), noise, size
 
@@ -68,11 +69,11 @@ def probe(numeric, analytic, u):
     return Probe(u, value_g, real.value, real.error, noise, size, real)
 
 
-def check_probes(report, numeric, analytic, deterministic, count, extra=()):
+def check_probes(report, numeric, analytic, deterministic, count, extra=(), proven=False):
     """Fill in `report` for one tensor from `count` directions (and those in `extra`)."""
     shape = numeric.leaf.point.shape
-    directions = [signs(numeric.problem.rng("probe", numeric.path, k), shape)
-                  for k in range(count)] + list(extra)
+    directions = [numeric.scale * signs(numeric.problem.rng("probe", numeric.path, k), shape)
+                  for k in range(count)] + list(extra) + list(strata(numeric, analytic))
     found = [probe(numeric, analytic, u) for u in directions]
     report.checked, report.probed, report.method = len(found), True, numeric.method
     report.noise_source = analytic.source
@@ -80,35 +81,47 @@ def check_probes(report, numeric, analytic, deterministic, count, extra=()):
     report.analytic, report.numeric = top.analytic, top.value
     report.numeric_error, report.analytic_noise = top.error, top.noise
     report.tolerance, report.ratio = top.tolerance, top.ratio
-    report.would_catch = WOULD_CATCH * max(p.tolerance for p in found)
+    report.would_catch = WOULD_CATCH * max(p.tolerance for p in found[:count]) / numeric.scale
     if not all(math.isfinite(p.value) for p in found):
         report.verdict, report.reason = "NONFINITE", "f is nan or inf at all displaced values"
         report.ratio = None
     elif top.ratio > FAIL_RATIO:
         _pursue(report, numeric, analytic, top)
     else:
-        report.verdict, report.reason = _verdict(numeric, analytic, found, top, deterministic)
+        report.verdict, report.reason = _verdict(numeric, analytic, found, top, deterministic,
+                                                 proven)
         if report.verdict == "INCONCLUSIVE":
             _kink(report, numeric, top)
     return found
 
 
-def _verdict(numeric, analytic, found, top, deterministic):
+def strata(numeric, analytic):
+    """One more direction for each size of gradient but the largest, and for zeros.
+
+    Along all elements together small ones do not show; along their like they do.
+    """
+    weight = np.abs(analytic.gradient.ravel())
+    for k, members in enumerate(by_weight(weight)[1:]):
+        u = signs(numeric.problem.rng("stratum", numeric.path, k), weight.shape)
+        yield (numeric.scale * np.where(members, u, 0)).reshape(numeric.leaf.point.shape)
+
+
+def _verdict(numeric, analytic, found, top, deterministic, proven):
     if top.ratio > 1:
         return "INCONCLUSIVE", f"{top.ratio:.2g} tolerances: not a pass, not enough for a fail"
     if not analytic.gradient.any() and all(p.value == 0 for p in found):
-        if numeric.blunt:
-            return "INCONCLUSIVE", f"zero, but {numeric.note}"
+        if numeric.swamped():
+            return "INCONCLUSIVE", SWAMPED
         return "VACUOUS", "gradient and derivative are identically zero: nothing was tested"
     if numeric.blunt and not all(p.value and p.analytic for p in found):
         return "INCONCLUSIVE", numeric.note
-    limit = blunt_limit(analytic.eps)
-    dullest = max(found, key=lambda p: p.tolerance)
     if not deterministic:
         return "NONDETERMINISTIC", "repeated calls of f or grads differ"
-    if dullest.tolerance > limit * max(dullest.scale, abs(dullest.value)):
-        return "INCONCLUSIVE", (f"blunt: tolerance {dullest.tolerance:.1g} is above {limit:.1g} "
-                                f"of the scale {dullest.scale:.2g}")
+    for p in found:
+        size = max(p.scale, abs(p.value))
+        if not p.tolerance <= SHARP * size and p.scale and not proven:
+            return "INCONCLUSIVE", (f"blunt: tolerance {p.tolerance:.1g} is above {SHARP:g} of "
+                                    f"the scale {size:.2g}, along {np.count_nonzero(p.u)} elements")
     return "PASS", ""
 
 
@@ -146,7 +159,7 @@ def bisect(numeric, analytic, top):
     """
     slope = _block_slope(numeric, top)
     products = (top.u * analytic.gradient).ravel()
-    spread = ((top.u * analytic.sigma) ** 2).ravel()
+    spread = (top.u * analytic.sigma).ravel()
     low, high = 0, products.size
     difference = top.difference
     if top.real is not None:
@@ -156,7 +169,7 @@ def bisect(numeric, analytic, top):
     def error_of(start, stop):
         if top.real is not None:
             return numeric.eps_f / top.real.step
-        return 4 * numeric.eps * float(np.sqrt(np.sum(products[start:stop] ** 2)))
+        return 4 * numeric.eps * norm(products[start:stop])
 
     while high - low > 1:
         middle = (low + high) // 2
@@ -166,7 +179,7 @@ def bisect(numeric, analytic, top):
             high, difference = middle, first
         else:
             low, difference = middle, second
-        if abs(difference) > FAIL_RATIO * (SAFETY * math.sqrt(float(np.sum(spread[low:high])))
+        if abs(difference) > FAIL_RATIO * (SAFETY * norm(spread[low:high])
                                            + error_of(low, high)):
             smallest = (low, high)
     return range(*smallest) if smallest[1] - smallest[0] > 1 else [smallest[0]]
@@ -210,10 +223,11 @@ def _leaf(report, numeric, analytic, index):
 def _one(numeric, analytic, index):
     if numeric.method == "richardson":
         real = numeric.at(index)
-        return Side(np.array([real.value]), np.array([real.error]), np.array([real.kink]), {})
+        return Side(np.array([real.value]), np.array([real.error]), np.array([real.kink]), {},
+                    np.array([False]))
     value = numeric.complex_at(index)
-    error = numeric.eps * (4 * abs(value) + 2 * rms(analytic.gradient))
-    return Side(np.array([value]), np.array([error]), np.array([False]), {})
+    return Side(np.array([value]), complex_error(np.array([value]), numeric.eps),
+                np.array([False]), {}, np.array([False]))
 
 
 def _spread(numeric, analytic, index):
@@ -247,12 +261,13 @@ def joint_probe(problem, numerics, analytics):
                   for path, numeric in numerics.items()}
     sides = [projection(u, analytics[path]) for path, u in directions.items()]
     analytic, noise = sum(s[0] for s in sides), sum(s[1] for s in sides)
-    size = math.sqrt(sum(s[2] ** 2 for s in sides))
-    some = next(iter(numerics.values()))
+    size = norm([s[2] for s in sides])
     if all(numeric.method == "complex" for numeric in numerics.values()):
         value = complex_slope(problem, directions, 2.0 ** -66)
         eps = max(numeric.eps for numeric in numerics.values())
         error = 4 * eps * max(abs(value), size)
         return Probe(None, analytic, value, error, noise, size), directions
-    real = richardson(lambda t: moved(problem, directions, t), 1.0, some.eps_f, eps=some.own_eps)
+    real = richardson(lambda t: moved(problem, directions, t), 1.0,
+                      max(numeric.eps_f for numeric in numerics.values()),
+                      eps=max(numeric.own_eps for numeric in numerics.values()))
     return Probe(None, analytic, real.value, real.error, noise, size, real), directions

@@ -6,13 +6,14 @@ import warnings
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from npadasoft.gradcheck import tree
 from npadasoft.gradcheck.errors import GradcheckUsage
+from npadasoft.gradcheck.sizes import rms, signs, units
 
-UNDEFINED = (ArithmeticError, ValueError, np.linalg.LinAlgError)    # at a displaced point
 LOW = (np.dtype(np.float16), np.dtype(np.float32))
 
 
@@ -25,31 +26,23 @@ class Leaf:
     point: np.ndarray
     kind: type              # of the caller's leaf: ndarray, float, np.float64, ...
 
-    @property
+    @cached_property
     def rms(self):
         """Root mean square, 0 if there is no element."""
         return rms(self.point)
 
+    @cached_property
+    def units(self):
+        """Magnitude of each element: see `sizes.units`."""
+        return units(self.point)
+
     def trial(self, array):
         """`array` as the caller's kind of leaf, and read-only if it is an array."""
         if issubclass(self.kind, np.ndarray):
+            array = np.asarray(array)           # 0-d + 0-d is no array
             array.flags.writeable = False
             return array
         return array.item() if self.kind is float else array[()]
-
-
-def rms(array):
-    """Root mean square without overflow."""
-    array = np.abs(np.asarray(array, float))
-    largest = float(array.max(initial=0.0))
-    if largest == 0 or not np.isfinite(largest):
-        return largest
-    return largest * float(np.sqrt(np.mean((array / largest) ** 2)))
-
-
-def signs(rng, shape):
-    """sign * U[1/2, 3/2]: no sum of few terms vanishes, and no term is small."""
-    return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
 
 
 class Problem:
@@ -61,6 +54,7 @@ class Problem:
         self.f, self.params, self.grads, self.seed = f, params, grads, seed
         self.cotangent, self.cotangent_weights = cotangent, None
         self.f_calls = self.grads_calls = 0
+        self.undefined = ""     # what was raised first at a displaced point
         self.ends = tree.ends(params)
         self.leaves = {path: self._leaf(path, node, upcast) for path, node in self.ends.items()
                        if tree.is_leaf(path, node)}
@@ -88,12 +82,17 @@ class Problem:
         return self.f(tree.rebuild(self.params, arrays))
 
     def value(self, moved=None):
-        """f as one number, or contracted with the cotangent; nan where f is undefined."""
+        """f as one number, or contracted with the cotangent; nan where f raises anything."""
         try:
-            with _phase("f at a displaced point"):
-                return self.contract(self.call_f(moved))
-        except UNDEFINED:
+            return self.contract(self.call_f(moved))
+        except Exception as error:
+            self.note_undefined("f", error)
             return float("nan")
+
+    def note_undefined(self, what, error):
+        """Keep the first exception of a displaced point for a note."""
+        self.undefined = self.undefined or (
+            f"{what} raised {type(error).__name__}: {first_line(error)}")
 
     def contract(self, raw):
         """The number that stands for an output."""
@@ -130,6 +129,27 @@ class Problem:
                                      f"{', '.join(self.ends) or 'none'}")
         return {path: _gradient(path, found, leaf) for path, leaf in self.leaves.items()
                 if path in (paths or self.wrt)}
+
+    def high(self):
+        """The same question for float64 leaves, and two answers; None if it has none in float64.
+
+        A formula is judged far more sharply there than by what float32 or float16 leaves of it.
+        """
+        low = [path for path in self.wrt if self.leaves[path].own.dtype in LOW]
+        if not low or not callable(self.grads):
+            return None
+        params = tree.rebuild(self.params, {path: leaf.trial(leaf.point.copy())
+                                            for path, leaf in self.leaves.items()})
+        high = Problem(self.f, params, self.grads, _widened(self.cotangent), self.seed)
+        high.wrt, high.cotangent_weights = self.wrt, self.cotangent_weights
+        try:
+            pair = [high.call_grads(), high.call_grads()]
+        except Exception:       # locked to its precision
+            return None
+        self.grads_calls += 2
+        right = all(pair[0][path].dtype == np.float64 for path in low)
+        return (high, pair) if right and all(np.isfinite(g).all() for g in pair[0].values()) \
+            else None
 
     # ---------------------------------------------------------------- preflight
 
@@ -197,6 +217,17 @@ class Problem:
                                      "compute on a copy")
 
 
+def _widened(cotangent):
+    ends = {path: np.asarray(end, np.float64) if getattr(end, "dtype", None) in LOW else end
+            for path, end in tree.ends(cotangent).items()}
+    return tree.rebuild(cotangent, ends)
+
+
+def first_line(error):
+    """Of the message of an exception."""
+    return str(error).splitlines()[0] if str(error) else ""
+
+
 def _bytes(node):
     return (node.tobytes(), node.shape) if isinstance(node, np.ndarray) else None
 
@@ -247,7 +278,7 @@ def _gradient(path, found, leaf):
     if tree.is_foreign(end):
         raise GradcheckUsage(f"grads: {path}: expected a NumPy array, got "
                              f"{type(end).__module__}.{type(end).__name__}; {tree.REMEDY}")
-    array = np.asarray(end)
+    array = np.array(end)               # a copy: grads may answer in one buffer again and again
     if array.dtype.kind not in "fc" or np.shape(end) != leaf.own.shape:
         raise GradcheckUsage(f"grads: {path}: expected a floating array of shape "
                              f"{leaf.own.shape}, got {array.dtype} of shape {array.shape}")

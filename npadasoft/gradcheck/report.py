@@ -39,6 +39,8 @@ class TensorReport:
     tolerance: float | None = None
     ratio: float | None = None
     would_catch: float | None = None
+    would_catch_relative: float | None = None   # of an element, where it is sharp
+    sharp: int | None = None        # elements with a tolerance far below themselves
     left: float | None = None       # the two slopes at a kink
     right: float | None = None
     hint: dict | None = None

@@ -15,16 +15,17 @@ import numpy as np
 from npadasoft.gradcheck import tree
 from npadasoft.gradcheck.derivative import AGREEMENT, EPS, LEVELS, ODD, Neville, richardson
 from npadasoft.gradcheck.elements import FAIL_RATIO, unravel
-from npadasoft.gradcheck.numeric import BLUNT, SMALLEST_SCALE, TINY_STEP, moved
-from npadasoft.gradcheck.problem import UNDEFINED, rms, signs
+from npadasoft.gradcheck.numeric import BLUNT, TINY_STEP, moved
 from npadasoft.gradcheck.report import worst
+from npadasoft.gradcheck.sizes import rms, signs
 
 VECTOR_LEVELS = 20
 
 
-def second_order(problem, eps_f, analytics, hvp=None):
+def second_order(problem, numerics, analytics, hvp=None):
     """The three checks, as a dict for the report."""
     side = _Side(problem, analytics)
+    eps_f = max([numeric.eps_f for numeric in numerics.values()], default=0.0)
     u, v = side.draw("second u"), side.draw("second v")
     uhv, vhu, uhu = side.product(u, v), side.product(v, u), side.product(u, u)
     bend = second_difference(lambda t: moved(problem, u, t), eps_f)
@@ -66,15 +67,15 @@ class _Side:
         self.problem = problem
         self.analytics = {path: one for path, one in analytics.items() if one.gradient.size}
         self.complex = True
-        self.sigma = self._flat(lambda path, one: one.sigma + one.common)
-        relative = {path: max(one.common / (rms(one.gradient) or 1.0), one.eps / 4)
+        self.sigma = self._flat(lambda path, one: one.sigma)
+        relative = {path: max(one.relative, one.eps / 4)
                     for path, one in self.analytics.items()}
         self.relative = self._flat(lambda path, one: np.full(one.gradient.size, relative[path]))
 
     def draw(self, name):
         """A direction through all tensors, as long as each tensor's scale."""
         leaves = self.problem.leaves
-        return {path: max(leaves[path].rms, SMALLEST_SCALE)
+        return {path: (leaves[path].rms or 1.0)
                 * signs(self.problem.rng(name, path), leaves[path].own.shape)
                 for path in self.analytics}
 
@@ -103,7 +104,7 @@ class _Side:
         def along(t):
             try:
                 return float(flat @ self.gradient(v, t).real)
-            except UNDEFINED:
+            except Exception:
                 return math.nan
 
         noise_f = 3 * float(np.sqrt(np.sum((flat * self.sigma) ** 2)))

@@ -71,7 +71,8 @@ def numeric_sides(seed, scale, dtype=np.float64, inside=None):
     values, (gradients, _) = problem.start(None)
     with quiet():
         for path in problem.wrt:
-            yield path, Numeric(problem, path, 2 * 2.0 ** -52 * abs(values[0])), gradients[path]
+            eps_f = 2 * 2.0 ** -52 * abs(values[0])
+            yield path, Numeric(problem, path, gradients[path], values[0], eps_f), gradients[path]
 
 
 @pytest.mark.parametrize("h", [1e-8, 1e-20, 1e-100, 1e-300])
@@ -114,7 +115,7 @@ def drawn_agreement(seed):
     worst = 0.0
     with quiet():
         for path, g in gradients.items():
-            numeric = Numeric(problem, path, 0.0)
+            numeric = Numeric(problem, path, g, 0.0, 0.0)
             for i in rng.integers(0, g.size, 40 if g.size else 0):
                 worst = max(worst, abs(numeric.complex_at(int(i)) - g.ravel()[i]) / largest)
     return worst

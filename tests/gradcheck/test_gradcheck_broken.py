@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import pytest
 import test_gradcheck_adaptive as adaptive_tests
+import test_gradcheck_coarse_functions as coarse_tests
 import test_gradcheck_engine as engine_tests
 import test_gradcheck_probes as probe_tests
+import test_gradcheck_small_elements as small_tests
 import test_gradcheck_verdicts as verdict_tests
 
 from npadasoft import gradcheck
@@ -83,37 +85,34 @@ def test_one_coarse_noise_spacing_is_noticed(monkeypatch):
     breaks(engine_tests.test_a_kink_nearby_is_stepped_under, 1e-4)
 
 
-def test_the_plain_rms_of_the_gradient_noise_is_noticed(monkeypatch):
-    """A jump of a few elements at 0 makes the check of a million others blind."""
-    original = analytic.line_sigma
-
-    def plain(values):
-        sigma, jump = original(values)
-        return sigma, np.zeros_like(jump)
-    jump_at_zero()
-    monkeypatch.setattr(analytic, "line_sigma", plain)
-    breaks(jump_at_zero)
+def test_noise_that_all_elements_share_is_noticed(monkeypatch):
+    """That of the largest blurs the smallest."""
+    monkeypatch.setattr(analytic, "shared", lambda common, size, safety=1.0: common)
+    breaks(small_tests.test_a_right_row_below_the_rounding_of_f_passes_beside_others_that_are_seen)
 
 
-def jump_at_zero():
-    """float32 gradient with a kink at 0 in a few of many elements: the others stay sharp."""
-    x = np.random.default_rng(0).normal(size=10_000).astype(np.float32)
-    x[:8] = 1e-7
-    wrong = gradcheck.check(lambda x: np.sum(np.maximum(x.real, 0) ** 1 + x.real ** 2), x,
-                            lambda x: (x > 0) + 2 * x + np.float32(0.01) * (
-                                np.arange(len(x)) == 99))
-    assert wrong.verdict == "FAIL" and wrong["x"].worst_index == (99,)
+def test_an_error_relative_to_the_largest_element_is_noticed(monkeypatch):
+    monkeypatch.setattr(elements.Judge, "sharp", lambda self: np.ones(self.g.size, bool))
+    breaks(coarse_tests.test_a_term_that_is_lost_where_f_is_swamped_is_inconclusive_and_said, 0)
+
+
+def test_steps_in_units_of_the_tensor_are_noticed(monkeypatch):
+    """Those of its largest element, for all."""
+    problem = sys.modules["npadasoft.gradcheck.problem"]
+    monkeypatch.setattr(problem, "units", lambda x: np.full(x.shape, np.abs(x).max()))
+    breaks(small_tests.test_the_sign_of_a_small_element_decides, 1e-15, 1)
 
 
 def test_no_confirmation_is_noticed(monkeypatch):
     """Without a second opinion a gradient at a kink fails."""
-    monkeypatch.setattr(elements, "confirm", lambda *args: ("FAIL", "unconfirmed"))
+    monkeypatch.setattr(elements.Judge, "confirm", lambda self, i: ("FAIL", "unconfirmed"))
     breaks(verdict_tests.test_a_gradient_outside_both_slopes_of_a_kink_is_said_to_be)
 
 
 def test_no_comparison_with_richardson_is_noticed(monkeypatch):
-    def trusting(self, value, u, gradient):
+    def trusting(self, value, u):
         self.method = "complex"
+    monkeypatch.setattr(elements, "trust", lambda *args: None)
     monkeypatch.setattr(numeric.Numeric, "_compare", trusting)
     breaks(verdict_tests.test_an_omission_shared_by_the_complex_step_and_the_gradient_is_found)
 

@@ -6,7 +6,8 @@ from test_gradcheck_adaptive import (coverage, drawn_agreement, failed, numeric_
 from test_gradcheck_probes import FUNCTIONS, off
 
 from npadasoft import gradcheck
-from npadasoft.gradcheck.problem import quiet, signs
+from npadasoft.gradcheck.problem import quiet
+from npadasoft.gradcheck.sizes import signs
 
 
 # ---------------------------------------------------------------- the rules of others

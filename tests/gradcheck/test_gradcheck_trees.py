@@ -81,19 +81,33 @@ def test_every_kind_of_tree_passes_and_is_left_as_it_was(name):
     assert wrong.verdict == "FAIL" and snapshot(params) == before
 
 
-@pytest.mark.parametrize("when", [1, 2, 30])
-def test_an_exception_leaves_the_arrays_as_they_were_and_names_the_phase(when):
-    params = TREES["dict"]
-    before, calls = snapshot(params), iter(range(10_000))
+def raising(when):
+    calls = iter(range(10_000))
 
     def f(p):
         if next(calls) >= when:
             raise RuntimeError("broken")
         return cubes(p)
+    return f
 
+
+@pytest.mark.parametrize("when", [0, 1])
+def test_an_exception_at_the_point_leaves_the_arrays_as_they_were_and_names_the_phase(when):
+    params = TREES["dict"]
+    before = snapshot(params)
     with pytest.raises(RuntimeError, match="broken") as caught:
-        gradcheck.check(f, params, squares)
+        gradcheck.check(raising(when), params, squares)
     assert "f at" in caught.value.__notes__[0]
+    assert snapshot(params) == before
+
+
+@pytest.mark.parametrize("when", [2, 30])
+def test_an_exception_at_a_displaced_point_is_noted_and_no_pass(when):
+    params = TREES["dict"]
+    before = snapshot(params)
+    report = gradcheck.check(raising(when), params, squares)
+    assert report.verdict == "NONFINITE"
+    assert "f raised RuntimeError: broken" in report.notes[0]
     assert snapshot(params) == before
 
 

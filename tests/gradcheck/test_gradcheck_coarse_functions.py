@@ -1,0 +1,183 @@
+"""Functions that are coarser than they look: a right gradient is not accused, a lost term not
+passed."""
+import numpy as np
+import pytest
+
+from npadasoft import gradcheck
+
+
+def verdict(f, x, g, **options):
+    return gradcheck.check(f, x, g, **options).verdict
+
+
+# ---------------------------------------------------------------- single precision inside
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_single_precision_term_beside_a_double_one_is_seen(seed):
+    """A float32 network with its weight decay in float64: the commonest of all."""
+    rng = np.random.default_rng(seed)
+    X, W = rng.normal(size=(8, 4)).astype("f4"), rng.normal(size=(4, 3))
+
+    def f(W):
+        return np.tanh(X @ W.astype("f4")).sum() + 0.05 * (W ** 2).sum()
+
+    def net(W):
+        return X.T.astype(float) @ (1 - np.tanh(X @ W) ** 2)
+    assert verdict(f, W, lambda W: net(W) + 0.1 * W) == "PASS"
+    assert verdict(f, W, lambda W: 0.1 * W) == "FAIL"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_and_so_it_is_with_one_weight(seed):
+    w = np.random.default_rng(seed).normal(size=1)
+
+    def f(w):
+        return float(np.float32(np.tanh(w[0].real)) + 0.05 * w[0].real ** 2)
+    assert verdict(f, w, lambda w: 1 - np.tanh(w) ** 2 + 0.1 * w) == "PASS"
+    assert verdict(f, w, lambda w: 0.1 * w) == "FAIL"
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_a_cast_of_one_term_accuses_nobody(seed):
+    x = np.random.default_rng(seed).normal(size=4)
+    assert verdict(lambda x: np.sin(x).astype("f4").sum() + (x ** 2).sum(), x,
+                   lambda x: np.cos(x) + 2 * x) in ("PASS", "INCONCLUSIVE")
+
+
+def test_a_denominator_in_single_precision_accuses_nobody():
+    rng = np.random.default_rng(0)
+    w, X = rng.normal(size=6), rng.normal(size=6)
+
+    def f(x):
+        e = np.exp(x)
+        return np.sum(w * e / np.float32(e.sum()))
+
+    def g(x):
+        y = np.exp(x) / np.exp(x).sum()
+        return y * (w - y @ w)
+    assert verdict(f, X, g) in ("PASS", "INCONCLUSIVE")
+    low = X.astype("f")
+    assert verdict(f, low, lambda x: g(x).astype("f")) in ("PASS", "INCONCLUSIVE")
+    assert verdict(f, low, lambda x: g(x).astype("f"), upcast=False) == "PASS"
+    assert verdict(f, X, lambda x: 1.2 * g(x)) == "FAIL"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_single_precision_that_takes_complex_numbers_accuses_nobody(seed):
+    x = np.random.default_rng(seed).normal(size=5)
+
+    def half(x):
+        return x.astype(np.complex64 if np.iscomplexobj(x) else np.float32)
+    assert verdict(lambda x: np.tanh(half(x)).sum(), x, lambda x: 1 - np.tanh(x) ** 2) in (
+        "PASS", "INCONCLUSIVE")
+    assert verdict(lambda x: np.tanh(half(x)).sum(), x,
+                   lambda x: 1.05 * (1 - np.tanh(x) ** 2)) == "FAIL"
+
+
+# ---------------------------------------------------------------- swamped
+
+@pytest.mark.parametrize("factor", [0, 1])
+def test_a_term_that_is_lost_where_f_is_swamped_is_inconclusive_and_said(factor):
+    x = np.array([0.7, -1.2, 2.0])
+    report = gradcheck.check(
+        lambda x: 1e15 + (x ** 2 + np.abs(np.tanh(x))).sum(), x,
+        lambda x: 2 * x + factor * np.sign(x) / np.cosh(x) ** 2)
+    assert report.verdict == "INCONCLUSIVE"
+    assert "swamped" in str(report)
+
+
+def test_the_derivative_of_a_swamped_function_is_not_believed():
+    found = gradcheck.derivative(lambda t: 1e12 + 1e-4 * np.tanh(1 + t))
+    assert abs(found.value - 4.2e-5) <= found.error
+
+
+# ---------------------------------------------------------------- complex routines of their own
+
+def test_a_complex_routine_that_is_less_accurate_accuses_nobody():
+    special = pytest.importorskip("scipy.special")
+    cases = {
+        "hyp2f1": (lambda x: special.hyp2f1(1.3, .7, 2.4, x), np.array([.8375]),
+                   lambda x: 1.3 * .7 / 2.4 * special.hyp2f1(2.3, 1.7, 3.4, x)),
+        "spence": (special.spence, np.array([.3, 1.7]), lambda x: np.log(x) / (1 - x)),
+        "exp1": (special.exp1, np.array([.2, 1.3, 6.0]), lambda x: -np.exp(-x) / x),
+        "iv": (lambda x: special.iv(.5, x), np.array([.31, 2.0, 11.3]),
+               lambda x: special.ivp(.5, x))}
+    for name, (f, x, g) in cases.items():
+        report = gradcheck.check(f, x, lambda x, c: c * g(x), cotangent=np.ones(len(x)))
+        assert report.verdict == "PASS", (name, str(report))
+        wrong = gradcheck.check(f, x, lambda x, c: c * g(x) * (1 + 1e-6), cotangent=np.ones(len(x)))
+        assert wrong.verdict == "FAIL", name
+
+
+# ---------------------------------------------------------------- zeros
+
+def test_a_zero_derivative_is_not_called_swamped():
+    z = np.array([0.5, -1.25, 2.0])
+    for method in ("auto", "richardson"):
+        assert verdict(lambda x: (x > 0) * 1.0, z, lambda x, c: 0 * x, method=method) == "VACUOUS"
+        assert verdict(lambda x: np.sum(np.cos(x) + x ** 2 / 2), np.zeros(3),
+                       lambda x: x - np.sin(x), method=method) == "VACUOUS"
+
+
+def test_sums_that_cancel_count_as_zero():
+    rng = np.random.default_rng(0)
+    p = {"z": rng.normal(size=(5, 4)), "w": rng.normal(size=(5, 4))}
+
+    def softmax(z):
+        e = np.exp(z - z.real.max(-1, keepdims=True))
+        return e / e.sum(-1, keepdims=True)
+
+    def grads(p):
+        s = softmax(p["z"])
+        s[2] *= 1.0
+        return {"z": s * (p["w"] - (s * p["w"]).sum(-1, keepdims=True)), "w": s}
+    p["w"][2] = 0.3                                 # its row's gradient is rounding, all of it
+    report = gradcheck.check(lambda p: np.sum(softmax(p["z"]) * p["w"]), p, grads)
+    assert report.verdict == "PASS", str(report)
+
+
+# ---------------------------------------------------------------- grads and its buffers
+
+def test_one_buffer_for_all_answers_is_copied():
+    buffer = np.empty(3)
+    x = np.array([100.0, 99.7, 100.2])
+    assert verdict(lambda x: np.exp(x).sum(), x, lambda x: np.exp(x, out=buffer)) == "PASS"
+
+    def noisy(x):
+        return np.multiply(np.cos(x), 1 + 1e-3 * np.random.normal(size=3), out=buffer)
+    for g in (noisy, lambda x: noisy(x).copy()):
+        assert verdict(lambda x: np.sin(x).sum(), x, g) == "NONDETERMINISTIC"
+
+
+def test_a_0_d_array_is_a_number_like_any_other():
+    f = lambda p: np.sin(p["a"]) * p["b"] ** 2
+    g = lambda p: {"a": np.cos(p["a"]) * p["b"] ** 2, "b": 2 * p["b"] * np.sin(p["a"])}
+    for k in (np.array, np.float64):
+        assert gradcheck.check(f, {"a": k(0.3), "b": k(1.7)}, g, order=2).verdict == "PASS"
+        assert verdict(lambda x: float(np.float32(np.sin(x))), k(0.3), np.cos) == "PASS"
+        assert verdict(lambda x: 3 * x, k(0.3).astype("f2"), lambda x: np.float16(3.3)) == "FAIL"
+
+
+def test_what_is_not_checked_is_not_moved():
+    p = {"W": np.random.default_rng(0).normal(size=(5, 3)), "mask": np.array([1.0, 0, 1, 1, 0])}
+    f = lambda p: np.tanh(p["W"][p["mask"] == 1]).sum()
+    g = lambda p: {"W": np.where((p["mask"] == 1)[:, None], 1 - np.tanh(p["W"]) ** 2, 0)}
+
+    def strict(p):
+        assert np.isin(p["mask"], (0, 1)).all()
+        return g(p)
+    assert gradcheck.check(f, p, g, wrt="W").verdict == "PASS"
+    assert gradcheck.check(f, p, lambda p: {"W": 2 * g(p)["W"]}, wrt="W").verdict == "FAIL"
+    assert gradcheck.check(f, p, strict, wrt="W").verdict == "PASS"
+
+
+def test_whatever_is_raised_at_a_displaced_point_means_undefined_there():
+    x = np.array([0.5, 0.9999999])
+
+    def f(x):
+        if not (x.real < 1).all():
+            raise RuntimeError("failed to converge")
+        return np.sum(np.sqrt(1 - x ** 2))
+    report = gradcheck.check(f, x, lambda x: -x / np.sqrt(1 - x ** 2), method="richardson")
+    assert report.verdict == "PASS"
+    assert any("failed to converge" in note for note in report.notes)
