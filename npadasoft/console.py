@@ -84,6 +84,14 @@ def integers(text):
             f"expected integers, with commas or spaces between them, but found {text!r}") from None
 
 
+def positive(text):
+    """An integer of at least 1; a type of arguments."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"should be at least 1, but found {text}")
+    return value
+
+
 def many(number, noun):
     """`1 case`, `2 cases`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

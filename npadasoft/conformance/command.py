@@ -2,7 +2,6 @@
 import argparse
 import importlib
 import shlex
-import sys
 from importlib import resources
 
 from npadasoft.conformance import offline
@@ -15,6 +14,7 @@ from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.vectors_command import add_selection, selected, vectors
 from npadasoft.conformance.wire.messages import DTYPES
 from npadasoft.conformance.wire.protocol import SUITE, TIMEOUT, ProcessPort, Unusable
+from npadasoft.console import Parser, many, one_line, positive, progress, writable
 
 __all__ = ["conform", "verify", "vectors", "port_template", "ports"]
 TEMPLATES = {"python": "port.py", "javascript": "port.js", "r": "port.R", "cpp": "port.cpp"}
@@ -23,6 +23,7 @@ JUDGED = ("float64", "float32")         # unless asked for: stored bounds are ma
 
 # ------------------------------------------------------------------ conform
 
+@one_line("conform", ValueError, OSError, Unusable)
 def conform(argv):
     """Judge a port.
 
@@ -32,18 +33,11 @@ def conform(argv):
         0: every required case ran and passed.  1: some did not pass.  3: all that ran passed, but
         some were skipped or incomplete.  2: the port could not be started, or the call is wrong.
     """
-    argv, command = _split(argv)
-    arguments = _conform_parser().parse_args(argv)
-    try:
-        cases = _cases(arguments)
-        expected = read_expected(arguments.expect_fail)
-        port, shown = _port(arguments, command)
-        info = port.start()
-    except BrokenPipeError:                             # the reader has seen enough: see cli.py
-        raise
-    except (ValueError, OSError, Unusable) as error:
-        print(f"npadasoft conform: {error}", file=sys.stderr)
-        return 2
+    arguments, command = _conform_parser().parse_with_command(argv)
+    cases = _cases(arguments)
+    expected = read_expected(arguments.expect_fail)
+    port, shown = _port(arguments, command)
+    info = port.start()
     try:
         dtypes = _dtypes(arguments.dtype, info)
         numbers_too = hasattr(port, "echo") and _wants_echo(arguments)
@@ -51,18 +45,22 @@ def conform(argv):
         results = _echoes(port, dtypes) if numbers_too else []
         results += Session(port, cases, expected_failures=expected,
                            give_up=arguments.give_up).run(dtypes)
-    except ValueError as error:
-        print(f"npadasoft conform: {error}", file=sys.stderr)
-        return 2
     finally:
         port.stop()
-    tail = ["--", *command] if command else []
-    status = _conclude(results, info, shown, arguments, ["npadasoft", "conform", *argv, *tail])
+    status = _conclude(results, info, shown, arguments, ["npadasoft", "conform", *argv])
     if command or arguments.port or arguments.only or arguments.tier or _mistakes() is None:
         return status
-    text, all_caught = _mistakes().score()          # without a port: the suite's own test too
+    return status if _suite_itself(arguments) else 1    # without a port: the suite's own test too
+
+
+def _suite_itself(arguments):
+    """Print how many of the known mistakes are caught; whether all are."""
+    if not arguments.quiet:
+        print(f"\nNow the suite itself: each of {many(len(_mistakes().MISTAKES), 'known mistake')} "
+              "is planted in the layer, and some case must catch it ...", flush=True)
+    text, all_caught = _mistakes().score(progress)
     print("\n" + text)
-    return status if all_caught else 1
+    return all_caught
 
 
 def _mistakes():
@@ -74,40 +72,33 @@ def _mistakes():
     return found if hasattr(found, "score") else None
 
 
-def _split(argv):
-    """Our own arguments, and the command behind `--`."""
-    if "--" not in argv:
-        return argv, []
-    at = argv.index("--")
-    return argv[:at], argv[at + 1:]
-
-
 def _conform_parser():
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="npadasoft conform",
         usage="npadasoft conform [options] [--port NAME | -- COMMAND ...]",
         description="Judge a port of the layer. Without one, judge the layer itself and the suite.")
     parser.add_argument("--port", metavar="NAME",
-                        help="a ready port (npadasoft ports), or module:Class")
+                        help="a ready port (npadasoft ports), or module:Class, a class of yours")
     parser.add_argument("--expect-fail", metavar="FILE", help="known failures: lines `ID [DTYPE]`")
-    parser.add_argument("--timeout", type=_seconds, default=TIMEOUT, metavar="S",
-                        help=f"seconds a request ({TIMEOUT:g})")
-    parser.add_argument("--give-up", type=int, default=GIVE_UP, metavar="N",
-                        help=f"faults in a row after which the rest is not asked ({GIVE_UP})")
+    parser.add_argument("--timeout", type=seconds, default=TIMEOUT, metavar="S",
+                        help=f"seconds a request (default {TIMEOUT:g})")
+    parser.add_argument("--give-up", type=positive, default=GIVE_UP, metavar="N",
+                        help=f"faults in a row that end the run (default {GIVE_UP})")
     add_selection(parser)
     _add_output(parser)
     return parser
 
 
 def _add_output(parser):
-    parser.add_argument("--report", action="append", default=[], metavar="FILE",
+    parser.add_argument("--report", type=writable, action="append", default=[], metavar="FILE",
                         help="JSON, or JUnit if it ends in .xml")
     parser.add_argument("--all", action="store_true",
                         help="list every case, every tensor that differs, every note")
     parser.add_argument("--quiet", action="store_true", help="print the conclusion alone")
 
 
-def _seconds(text):
+def seconds(text):
+    """A type of arguments."""
     value = float(text)
     if not 0 < value <= 86400:
         raise argparse.ArgumentTypeError(f"seconds in (0, 86400], but found {text}")
@@ -164,8 +155,8 @@ def _print_head(info, dtypes, cases, numbers_too, arguments):
     if not arguments.quiet:
         language = f" ({info.language})" if info.language else ""
         also = f" and {echo.CASE['id']}, how it reads numbers," if numbers_too else ""
-        print(f"{info.name} {info.version}{language}, suite {SUITE}: {len(cases)} cases{also} in "
-              f"{' and '.join(dtypes)}\n")
+        print(f"{info.name} {info.version}{language}, suite {SUITE}: {many(len(cases), 'case')}"
+              f"{also} in {' and '.join(dtypes)}\n")
 
 
 def _conclude(results, info, shown, arguments, command):
@@ -183,23 +174,18 @@ def _conclude(results, info, shown, arguments, command):
 
 # ------------------------------------------------------------------ the offline way
 
+@one_line("verify", ValueError, OSError)
 def verify(argv):
     """Judge the answers that a port wrote into a file; exit status as for `conform`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="npadasoft verify",
         description="Judge answers to what `npadasoft vectors export` asks.")
-    parser.add_argument("answers", metavar="answers.jsonl")
+    parser.add_argument("answers", metavar="answers.jsonl", help="what the port answered")
     parser.add_argument("--requests", metavar="FILE",
                         help="default: requests.jsonl beside the answers")
     _add_output(parser)
     arguments = parser.parse_args(argv)
-    try:
-        port, ids, dtypes = offline.read(arguments.answers, arguments.requests)
-    except BrokenPipeError:                             # the reader has seen enough: see cli.py
-        raise
-    except (ValueError, OSError) as error:
-        print(f"npadasoft verify: {error}", file=sys.stderr)
-        return 2
+    port, ids, dtypes = offline.read(arguments.answers, arguments.requests)
     cases = vectors_io.select(vectors_io.load(), ids) if ids else []
     results = offline.echo_results(port)
     _print_head(port.info, dtypes, cases, bool(results), arguments)
@@ -211,9 +197,16 @@ def verify(argv):
 
 def port_template(argv):
     """Print a port that already speaks the protocol, the mathematics left to fill in."""
-    parser = argparse.ArgumentParser(prog="npadasoft port-template")
-    parser.add_argument("language", choices=sorted(TEMPLATES))
-    name = TEMPLATES[parser.parse_args(argv).language]
+    parser = Parser(prog="npadasoft port-template", description=port_template.__doc__)
+    languages = ", ".join(sorted(TEMPLATES))
+    parser.add_argument("language", metavar="LANGUAGE", help=f"of {languages}")
+    language = parser.parse_args(argv).language
+    if language.lower() not in TEMPLATES:
+        page = resources.files("npadasoft.conformance") / "README.md"
+        parser.error(f"there is no template in {language}, there are those in {languages}.  A port "
+                     "is any program that reads and writes lines of JSON: translate one of them, "
+                     f"{page} has the protocol on a page")
+    name = TEMPLATES[language.lower()]
     path = resources.files("npadasoft.conformance") / "templates" / name
     print(path.read_text("utf-8"), end="")
     return 0

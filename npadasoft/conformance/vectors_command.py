@@ -1,7 +1,6 @@
 """`npadasoft vectors list | show | export | regenerate`."""
 import argparse
 import json
-import sys
 from importlib import resources
 
 from npadasoft.conformance import offline
@@ -9,18 +8,14 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.report import TIERS
 from npadasoft.conformance.judge.show import show
 from npadasoft.conformance.wire.messages import DTYPES
+from npadasoft.console import many, one_line
 
 
+@one_line("vectors", ValueError, OSError)
 def vectors(argv):
     """List, show, export or renew the golden vectors; the exit status."""
     arguments = _parser().parse_args(argv)
-    try:
-        return arguments.run(arguments)
-    except BrokenPipeError:                             # the reader has seen enough: see cli.py
-        raise
-    except (ValueError, OSError) as error:
-        print(f"npadasoft vectors: {error}", file=sys.stderr)
-        return 2
+    return arguments.run(arguments)
 
 
 def add_selection(parser):
@@ -29,7 +24,8 @@ def add_selection(parser):
                         help="default: float64 and float32")
     parser.add_argument("--only", action="append", default=[], metavar="ID",
                         help="a case, or a pattern: T*")
-    parser.add_argument("--tier", action="append", default=[], choices=TIERS)
+    parser.add_argument("--tier", action="append", default=[], choices=TIERS,
+                        help="default: all")
 
 
 def selected(arguments):
@@ -48,14 +44,16 @@ def _parser():
     listing.set_defaults(run=_list)
     shown = commands.add_parser("show", help="a case as a person reads it")
     shown.set_defaults(run=_show)
-    shown.add_argument("id")
+    shown.add_argument("id", help="of a case, T03: npadasoft vectors list")
     shown.add_argument("--row", type=int, help="one row of the batch alone")
     shown.add_argument("--json", action="store_true", help="the case as it stands in the file")
     export = commands.add_parser("export", help="the requests in a file, for the offline way")
     export.set_defaults(run=_export)
-    export.add_argument("directory")
-    export.add_argument("--layout", choices=("out_in", "in_out"), default="out_in")
-    export.add_argument("--index-base", type=int, choices=(0, 1), default=0)
+    export.add_argument("directory", help="where requests.jsonl and cases.json are written")
+    export.add_argument("--layout", choices=("out_in", "in_out"), default="out_in",
+                        help="of the weights (default out_in)")
+    export.add_argument("--index-base", type=int, choices=(0, 1), default=0,
+                        help="the number of the first class (default 0)")
     for sub in (listing, export):
         add_selection(sub)
     renew = commands.add_parser("regenerate", help="compute them again")
@@ -84,7 +82,8 @@ def _export(arguments):
     count = offline.export(arguments.directory, selected(arguments),
                            arguments.dtype or ("float64", "float32"),
                            arguments.layout, arguments.index_base)
-    print(f"{count} requests in {arguments.directory}/requests.jsonl, the cases in cases.json.\n"
+    print(f"{many(count, 'request')} in {arguments.directory}/requests.jsonl, "
+          "the cases in cases.json.\n"
           "Answer each line with one line of answers.jsonl, then: npadasoft verify answers.jsonl")
     return 0
 
@@ -96,5 +95,5 @@ def _regenerate(arguments):
     print()
     for name in changed:
         print(f"{name}: {'not up to date' if arguments.check else 'written'}")
-    print(f"{len(changed)} file(s) changed" if changed else "up to date")
+    print(f"{many(len(changed), 'file')} changed" if changed else "up to date")
     return 1 if changed and arguments.check else 0

@@ -6,7 +6,7 @@ import pytest
 
 from npadasoft import cli
 
-NAMES = ("plan", "train", "bench", "gradcheck")
+NAMES = [name for name in cli.COMMANDS if name != "ports"]
 SILENT = (None, [], False, argparse.SUPPRESS)
 
 
@@ -70,6 +70,25 @@ WRONG = [
     ("bench tiny --threads 0", "--threads should be at least 1, but found 0"),
     ("bench tiny --json no/such/file", "--json: no/such/file: No such file or directory"),
     ("bench tiny --plot no/such/a.png", "--plot: no/such/a.png: No such file or directory"),
+    ("conform ./port", "the command of a port stands behind --: npadasoft conform -- ./port"),
+    ("conform --quiet node port.js", "npadasoft conform -- node port.js"),
+    ("conform --", "there is no command behind --: npadasoft conform -- ./my-port"),
+    ("conform -- ./nowhere", "./nowhere: No such file or directory"),
+    ("conform --port nobody", "'nobody' is no ready port"),
+    ("conform --port json:JSONDecoder", "json:JSONDecoder is no port, it has no start, no run, no "
+     "restart, no stop: derive it from npadasoft.conformance.ports.base.Port"),
+    ("conform --only Z99", "no case fits Z99"),
+    ("conform --expect-fail nowhere", "nowhere: No such file or directory"),
+    ("conform --report no/such/file", "--report: no/such/file: No such file or directory"),
+    ("conform --timeout soon", "--timeout: invalid seconds value: 'soon'"),
+    ("conform --give-up 0", "--give-up: should be at least 1, but found 0"),
+    ("conform --dtype bfloat16", "computes in float64, float32, float16, not in bfloat16"),
+    ("verify nowhere --requests nowhere", "nowhere: No such file or directory"),
+    ("verify empty --report no/such/file", "--report: no/such/file: No such file or directory"),
+    ("vectors", "the following arguments are required"),
+    ("vectors show Z99", "there is no case Z99"),
+    ("vectors export empty", "empty: File exists"),
+    ("port-template cobol", "there is no template in cobol, there are those in cpp, "),
     ("gradcheck --cutoffs 9,3", "sorted in an increasing order"),
     ("gradcheck --cutoffs 3;9", "expected integers, with commas or spaces between them"),
     ("gradcheck --batch 0", "--batch should be at least 1, but found 0"),

@@ -81,6 +81,8 @@ def test_a_port_in_this_process_is_found_by_module_and_class(tmp_path, monkeypat
         (["--port", "tensorflow"], "no ready port (ours"),
         (["--port", "no_such_module:Port"], "No module named"),
         (["--port", "json:Port"], "has no attribute"),
+        (["--port", "json:loads"], "json:loads cannot be made, TypeError: loads() missing 1"),
+        (["--port", "json:JSONDecoder"], "json:JSONDecoder is no port, it has no start, no run"),
         (["--port", "ours", "--", "./port"], "not both"),
         (["--only", "Z99"], "no case fits Z99"),
         (["--dtype", "bfloat16"], "not in bfloat16"),
@@ -92,6 +94,15 @@ def test_a_port_in_this_process_is_found_by_module_and_class(tmp_path, monkeypat
 def test_a_wrong_call_is_exit_2_with_a_sentence(argv, words):
     status, _, err = call(command.conform, *argv)
     assert status == 2 and words in err
+
+
+def test_a_class_that_fails_is_told_the_line(tmp_path, monkeypatch):
+    (tmp_path / "failing_port.py").write_text("class Mine:\n    def __init__(self):\n"
+                                              "        1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    status, _, err = call(command.conform, "--port", "failing_port:Mine")
+    assert status == 2 and "Mine cannot be made, ZeroDivisionError: division by zero (" in err
+    assert "failing_port.py, line 3)" in err
 
 
 def test_without_pytorch_its_port_names_the_command_that_installs_it(monkeypatch):
@@ -171,7 +182,7 @@ class Known:
     def __init__(self, all_caught=True):
         sentence = "a target equal to a cutoff belongs to the NEXT cluster"
         self.MISTAKES = {"boundary": type("Mistake", (), {"sentence": sentence})}
-        self.score = lambda: ("61 known mistakes: 61 caught", all_caught)
+        self.score = lambda each: ("61 known mistakes: 61 caught", all_caught)
 
     @staticmethod
     def name_run(results):
@@ -184,6 +195,7 @@ def test_without_a_port_the_suite_is_judged_by_the_known_mistakes(monkeypatch, a
     monkeypatch.setattr(command, "_mistakes", lambda: Known(all_caught))
     found, out, _ = call(command.conform, "--dtype", "float64")
     assert found == status and "61 known mistakes: 61 caught" in out
+    assert "Now the suite itself: each of 1 known mistake is planted in the layer" in out
     assert "known mistakes" not in call(command.conform, "--port", "ours", "--only", "T03")[1]
 
 

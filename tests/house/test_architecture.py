@@ -44,7 +44,7 @@ ALLOWED = {
     "conformance.mistakes": {"reference", "functional", "cutoffs", "parameters", "fused",
                              "conformance.mistakes", "conformance.ports.base", "conformance.judge",
                              "conformance.wire", "conformance.golden.vectors_io"},
-    "conformance": {"conformance", "adaptive", "interop"} | FACE,       # the commands, on top
+    "conformance": {"conformance", "adaptive", "interop", "console"} | FACE,    # commands, on top
 }
 EVERYTHING = ("__init__", "__main__", "cli", "bench", "command")    # may import anything
 

@@ -2,7 +2,9 @@
 import importlib
 import os
 import sys
+import traceback
 
+METHODS = ("start", "run", "restart", "stop")       # what a port must have: base.Port has them
 _HERE = "npadasoft.conformance.ports."
 READY = {
     "ours": (_HERE + "ours:Ours", "the layer itself"),
@@ -40,6 +42,17 @@ def load(name):
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())             # as `python -m` would
     try:
-        return getattr(importlib.import_module(module), attribute)()
+        port = getattr(importlib.import_module(module), attribute)()
     except (ImportError, AttributeError) as error:
         raise ValueError(f"{name}: {error}") from None
+    except Exception as error:                          # of a stranger's module, or class
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        raise ValueError(f"{name} cannot be made, {type(error).__name__}: {error} ({at.filename}, "
+                         f"line {at.lineno})") from error
+    lacking = [method for method in METHODS if not callable(getattr(port, method, None))]
+    if lacking:
+        raise ValueError(
+            f"{name} is no port, it has no {', no '.join(lacking)}: derive it from "
+            "npadasoft.conformance.ports.base.Port and write `info`, `build` and the operations "
+            "that it has (forward, backward, log_prob, ...)")
+    return port
