@@ -5,7 +5,7 @@ import sys
 from types import ModuleType
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from npadasoft import console
@@ -31,6 +31,7 @@ def written(numbers, style):
             "equals": [f"{OPTION}={','.join(text)}"], "short": ["--cut", *text]}[style]
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(st.integers(-5, 10**12), min_size=1, max_size=6), st.sampled_from(
     ["commas", "spaces", "quoted", "both", "words with commas", "equals", "short"]),
     st.sampled_from([[], ["counts.txt"], ["--batch", "7"]]))
