@@ -44,9 +44,9 @@ WORKLOADS = {w.name: w for w in (
 
 
 def leaving(x, layer, share):
-    """Inputs of which exactly the first `share` of the rows choose a cluster's column in the head.
+    """Inputs of which exactly the first `share` of the rows choose a tail's column in the head.
 
-    Every row is moved against the columns of the clusters until a class wins, the chosen along one.
+    Every row is moved against the columns of the tails until a class wins, the chosen along one.
     """
     columns = layer.parameters.head.weight[layer.shortlist_size:].astype(np.float64)    # (J, D)
     x = x.astype(np.float64)

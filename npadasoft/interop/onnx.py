@@ -1,6 +1,6 @@
 """The layer as an ONNX file: log_prob, predict, or output and loss.
 
-    N examples, a free dimension   D in_features   K columns of the head   s size of the short-list
+    N rows, a free dimension   D in_features   K columns of the head   s size of the short-list
 
 Standard operators of opset 18.  ONNX has no log1p, so the log-softmax makes its own from one
 logarithm: with u = 1 + s as rounded, log1p(s) = s · log(u) / (u - 1), or s where u is 1.  What u

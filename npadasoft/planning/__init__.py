@@ -7,7 +7,7 @@
     plot.py         the picture (matplotlib)
     command.py      `npadasoft plan`
 
-Fix the number of clusters (1 to 4, as the paper did), take the cutoffs of least cost without hidden
+Fix the number of tails (1 to 4, as the paper did), take the cutoffs of least cost without hidden
 sizes, choose those afterwards, and let perplexity decide: the model knows nothing of accuracy.
 """
 

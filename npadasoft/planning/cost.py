@@ -30,7 +30,7 @@ class Cost:
     features : int, optional
         in_features D; given together with `div_value`, tail i is charged for its own hidden size d
         = D // div_value**(i+1): d/D per class, and d more for its projection.  The optimum then
-        degenerates (deep clusters look free), so ask for a head coverage and a least cluster size
+        degenerates (deep tails look free), so ask for a head coverage and a least tail size
         as well.
     div_value : float, default 4.0
     """
@@ -55,7 +55,7 @@ class Cost:
         return self.overhead + np.maximum(self.floor, work)
 
     def tail(self, i, share, size):
-        """Cost of tail cluster i of `size` classes that `share` of the batch reaches."""
+        """Cost of tail i of `size` classes that `share` of the batch reaches."""
         if self.features is None:
             return self.product(share * size)
         hidden = int(self.features // self.div_value ** (i + 1))

@@ -1,9 +1,9 @@
-"""The cheapest cutoffs, exactly, in O(J V log V).
+"""The cheapest cutoffs, exactly, in O(J C log C).
 
-    f_J(a) = w_J(a, V),    f_j(a) = min over b of w_j(a, b) + f_{j+1}(b),
+    f_J(a) = w_J(a, C),    f_j(a) = min over b of w_j(a, b) + f_{j+1}(b),
     result: min over a of head(a + J) + f_1(a)
 
-w_j(a, b) is the cost of tail cluster [a, b) at place j.  Every cost of cost.py obeys the quadrangle
+w_j(a, b) is the cost of tail [a, b) at place j.  Every cost of cost.py obeys the quadrangle
 inequality w(a,c) + w(b,d) <= w(a,d) + w(b,c) for a <= b <= c <= d, so the best b never decreases in
 a: the best b of the middle a splits the search for all a below it from the search for all above it.
 The recursion is run one level at a time, all its intervals at once, so that NumPy does the loop.
@@ -41,15 +41,15 @@ def plan(counts, n_clusters, cost=Cost(), *, min_coverage=0.0, min_size=1):
 
     Parameters
     ----------
-    counts : (V,) array_like
+    counts : (C,) array_like
         How often each class occurs, in any order.
     n_clusters : int
-        J >= 1 tail clusters.
+        J >= 1 tails.
     cost : Cost
     min_coverage : float in [0, 1)
         Least probability that the head must cover.
     min_size : int, classes
-        Least size of a tail cluster.
+        Least size of a tail.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def _plan(table, n_clusters, min_coverage):
     most = n - n_clusters * table.min_size
     if least > most:
         raise ValueError(
-            f"no cutoffs: a head of at least {least} classes and {n_clusters} clusters of at least "
+            f"no cutoffs: a head of at least {least} classes and {n_clusters} tails of at least "
             f"{table.min_size} do not fit into {n} classes")
     heads = np.arange(least, most + 1)
     totals = cost.product(heads + n_clusters) + table.layer(0, n_clusters)[0][least:most + 1]
@@ -115,20 +115,20 @@ def _plan(table, n_clusters, min_coverage):
 
 
 class _Table:
-    """f and its minimisers, for `left` clusters that begin with place j."""
+    """f and its minimisers, for `left` tails that begin with place j."""
 
     def __init__(self, counts, cost, min_size):
         if min_size < 1:
             raise ValueError(f"min_size should be at least 1, but found {min_size}")
         self.cost, self.min_size, self.n_classes = cost, min_size, len(counts)
         self.below = np.concatenate([[0.0], np.cumsum(counts)])
-        self.below /= self.below[-1]            # (V + 1,) probability of the classes below an index
+        self.below /= self.below[-1]            # (C + 1,) probability of the classes below an index
         self.known = {}
 
     def layer(self, j, left):
-        """Least cost of [a, V) in `left` clusters, and the end of the first of them.
+        """Least cost of [a, C) in `left` tails, and the end of the first of them.
 
-        For every a = 0 .. V - left * min_size.
+        For every a = 0 .. C - left * min_size.
         """
         if self.cost.features is None:
             j = 0                       # without hidden sizes every place costs the same

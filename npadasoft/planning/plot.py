@@ -32,7 +32,7 @@ def _places(axes, plans):
     for n, p in enumerate(plans):
         axes.plot([1, *p.cutoffs, p.n_classes], [n] * (len(p.cutoffs) + 2), color="0.6")
         axes.plot(p.cutoffs, [n] * len(p.cutoffs), "o", color="black", markersize=5)
-    axes.set(ylim=(len(plans) - 0.5, -0.5), ylabel="tail clusters",
+    axes.set(ylim=(len(plans) - 0.5, -0.5), ylabel="tails",
              xlabel="classes, most frequent first (number)")
     axes.set_yticks(range(len(plans)), [str(len(p.cutoffs)) for p in plans])
     axes.grid(alpha=0.3, axis="x")
@@ -42,6 +42,6 @@ def _ratios(axes, plans):
     names = [str(len(p.cutoffs)) for p in plans]
     bars = axes.bar(names, [p.ratio for p in plans], color="0.75", edgecolor="black")
     axes.bar_label(bars, fmt="%.1f", padding=2, fontsize="small")
-    axes.set(xlabel="tail clusters (number)", ylabel="full softmax / adaptive (ratio of work)",
+    axes.set(xlabel="tails (number)", ylabel="full softmax / adaptive (ratio of work)",
              title="What they save, by the model")
     axes.margins(y=0.12)

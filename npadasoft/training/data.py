@@ -41,11 +41,11 @@ def read_text(path=None):
 class Corpus:
     """A text as class numbers, in two parts.
 
-    T words to train on   V words of the vocabulary
+    T words to train on   C words of the vocabulary
     """
 
-    words: tuple[str, ...]      # (V,) most frequent first
-    counts: np.ndarray          # (V,) of the training part, never increasing
+    words: tuple[str, ...]      # (C,) most frequent first
+    counts: np.ndarray          # (C,) of the training part, never increasing
     train: np.ndarray           # (T,) class numbers
     held_out: np.ndarray        # the rest
     digest: str                 # of all that was read: a run is resumed on the same text only
@@ -133,7 +133,7 @@ class Batches:
 
 
 def unigram_perplexity(corpus):
-    """Perplexity on the held-out part of p(word) = (count + a) / (T + a V).
+    """Perplexity on the held-out part of p(word) = (count + a) / (T + a C).
 
     Of twenty values of a, from 0.01 to 1, the one that is best on the held-out part itself: what
     is to be beaten is made as good as it can be.

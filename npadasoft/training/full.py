@@ -1,6 +1,6 @@
 """The full softmax, with the face of the adaptive one: what is to be saved.
 
-    N examples   D in_features   V classes
+    N rows   D in_features   C n_classes
 
     Z = X Wᵀ,   log p = Z - log Σ exp Z,   loss = -mean log p[target]
     dZ = (p - onehot) / N,   dX = dZ W,   dW = dZᵀ X
@@ -34,7 +34,7 @@ class FullSoftmax:
         for rows in self._blocks(len(x)):
             log_p, dz = self._block(x[rows], target[rows])
             total = total - log_p.sum()
-            dz[np.arange(len(dz)), target[rows]] -= 1               # (M, V) p - onehot
+            dz[np.arange(len(dz)), target[rows]] -= 1               # (M, C) p - onehot
             dz /= len(x)
             dx[rows] = dz @ weight
             part = dz.T @ x[rows]
@@ -49,8 +49,8 @@ class FullSoftmax:
         return (running > u * running[:, -1:]).argmax(1)
 
     def _block(self, x, target):
-        """log p of the targets (M,), and p (M, V)."""
-        z = x @ self.parameters.head.weight.T                       # (M, V), then in place
+        """log p of the targets (M,), and p (M, C)."""
+        z = x @ self.parameters.head.weight.T                       # (M, C), then in place
         z -= z.real.max(axis=1, keepdims=True)
         picked = z[np.arange(len(z)), target]
         np.exp(z, out=z)

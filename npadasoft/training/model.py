@@ -1,6 +1,6 @@
 """A feed-forward language model: n words in, the next one out.
 
-    N examples   n context   E embedding   H hidden   V words
+    N rows   n context   E embedding   H hidden   C words
 
     F = [emb[c₁], ..., emb[cₙ]]  (N, nE)      A = F Wᵀ + b,  S = tanh A  (N, H)
     loss = softmax(S, target)
@@ -30,9 +30,9 @@ class Model:
     Parameters
     ----------
     n_words, context, embedding, hidden : int
-        V, n, E and H.
+        C, n, E and H.
     softmax : AdaptiveLogSoftmaxWithLoss or FullSoftmax
-        Of H features and V classes.
+        Of H features and C classes.
     dtype : floating dtype
     rng : seed or Generator
     """

@@ -30,7 +30,7 @@ class Settings:
     batch: int = 512                    # examples
     rate: float = 0.05                  # of Adagrad
     seed: int = 0
-    clusters: int = 2                   # cutoffs are planned for so many, if they are not given
+    clusters: int = 2                   # tails to plan cutoffs for, if none are given
     cutoffs: tuple[int, ...] | None = None
     div_value: float = 4.0
     held_out: float = 0.05              # part of the text

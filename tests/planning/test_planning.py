@@ -118,7 +118,7 @@ def test_a_coverage_and_a_least_size_hold():
     (lambda: plan([1, 1, 1], 0), "n_clusters should be at least 1, but found 0"),
     (lambda: plan([1, 1, 1], 1, min_coverage=1.0), r"in \[0, 1\), but found 1.0"),
     (lambda: plan([1, 1, 1], 1, min_size=0), "min_size should be at least 1, but found 0"),
-    (lambda: plan([1, 1, 1], 3), "a head of at least 1 classes and 3 clusters of at least 1"),
+    (lambda: plan([1, 1, 1], 3), "a head of at least 1 classes and 3 tails of at least 1"),
     (lambda: plan([1, -2], 1), "at least 0, but found -2.0"),
     (lambda: plan([1, np.nan], 1), "finite and at least 0, but found nan"),
     (lambda: plan([0, 0], 1), "should not all be 0"),
