@@ -42,7 +42,7 @@ class Found:
 
 def shown(name):
     """A name out of a file as a message may carry it: quoted, escaped and short."""
-    text = ascii(name)
+    text = ascii(name[:80] if isinstance(name, str | bytes) else name)
     return text if len(text) <= 80 else text[:76] + "...'"
 
 

@@ -45,6 +45,13 @@ def complex32(bits):
     return array
 
 
+def bcomplex32(bits):
+    """Two bfloat16, the real one in the lower half; new in PyTorch 2.14."""
+    array = np.empty(bits.shape, np.complex64)
+    array.real, array.imag = bfloat16(bits & 0xFFFF), bfloat16(bits >> 16)
+    return array
+
+
 def float8_e4m3fn(bits):
     """Sign, 4 bits of exponent (bias 7), 3 of mantissa; no infinity, nan where all are set."""
     return _table(4, 3, 7, (0x7F, 0xFF))[bits]
@@ -87,6 +94,7 @@ DTYPES = {
     "int8": Stored("i1", "i1"), "uint64": Stored("u8", "u8"), "uint32": Stored("u4", "u4"),
     "uint16": Stored("u2", "u2"), "uint8": Stored("u1", "u1"), "bool": Stored("b1", "b1"),
     "bfloat16": Stored("u2", "f4", bfloat16), "complex32": Stored("u4", "c8", complex32),
+    "bcomplex32": Stored("u4", "c8", bcomplex32),
     "float8_e5m2": Stored("u1", "f4", float8_e5m2),
     "float8_e4m3fn": Stored("u1", "f4", float8_e4m3fn),
     "float8_e5m2fnuz": Stored("u1", "f4", float8_e5m2fnuz),

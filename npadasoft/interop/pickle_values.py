@@ -82,7 +82,8 @@ def call(function, arguments):
     if type(arguments) is not tuple:
         raise WeightFileError("data.pkl calls something with what are no arguments")
     if type(function) is Opaque:
-        return Opaque(f"what {function.what} made")
+        return function if function.what.startswith("what ") else Opaque(
+            f"what {function.what} made")       # of what that made it says no more: it may go on
     if type(function) is not Global:
         raise WeightFileError("data.pkl calls what is no name; nothing was called")
     known = CALLS.get(function.name)

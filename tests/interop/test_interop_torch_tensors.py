@@ -18,7 +18,8 @@ torch = pytest.importorskip("torch")
 PLAIN = ["float64", "float32", "float16", "bfloat16", "complex64", "complex128", "complex32",
          "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool",
          "float8_e5m2", "float8_e4m3fn", "float8_e5m2fnuz", "float8_e4m3fnuz", "float8_e8m0fnu"]
-WIDER = {"bfloat16": torch.float32, "complex32": torch.complex64,
+PLAIN += ["bcomplex32"] if hasattr(torch, "bcomplex32") else []       # since 2.14
+WIDER = {"bfloat16": torch.float32, "complex32": torch.complex64, "bcomplex32": torch.complex64,
          **{name: torch.float32 for name in PLAIN if name.startswith("float8")}}
 VIEWS = ["transpose", "step", "narrow", "expand", "unfold", "as_strided", "select", "empty", "flat",
          "conj", "neg", "real"]
