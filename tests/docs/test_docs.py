@@ -30,7 +30,8 @@ PAGES = {str(path.relative_to(HOUSE)): path.read_text() for path in
          [HOUSE / "README.md", *sorted((HOUSE / "npadasoft").rglob("README.md"))]
          if "text" not in path.parts}                   # the novels' own: where they are from
 README = PAGES["README.md"]
-ROOMS = ("gradcheck", "conformance", "interop", "planning", "training", "bench")
+ROOMS = ("gradcheck", "conformance", "interop", "planning", "exercises", "training",
+         "bench")
 MODULES = ["npadasoft", *(m.name for m in pkgutil.walk_packages(npadasoft.__path__, "npadasoft.")
                           if not m.name.endswith("__main__") and ".templates" not in m.name)]
 SNIPPETS = Path(__file__).parents[1] / "rule_snippets"

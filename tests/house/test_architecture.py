@@ -34,6 +34,8 @@ ALLOWED = {
     "interop": {"interop", "adaptive", "arrays", "cutoffs", "parameters", "state"},
     "training": {"training", "planning", "interop"} | FACE,
     "gradcheck": {"gradcheck"},
+    "exercises": {"exercises", "reference", "adaptive", "cutoffs", "functional", "fused", "search",
+                  "gradcheck"} | FACE,
     "conformance.golden": {"reference", "conformance.golden"},         # what is right
     "conformance.wire": {"conformance.wire"},                          # how a port is spoken to
     "conformance.judge": {"_version", "conformance.judge", "conformance.wire"},
