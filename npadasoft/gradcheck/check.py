@@ -113,7 +113,7 @@ class _Run:
     def __init__(self, problem, report, values, gradients):
         self.problem, self.report = problem, report
         self.values, self.gradients = values, gradients
-        self.numerics, self.analytics, self.formulas = {}, {}, {}
+        self.numerics, self.analytics, self.formulas, self.failed = {}, {}, {}, {}
         for path in problem.wrt:
             own = problem.leaves[path].own
             report.tensors.append(TensorReport(path, own.shape, str(own.dtype)))
@@ -214,6 +214,7 @@ class _Run:
         side = check_elements(tensor, self.numerics[tensor.path], analytic, self.deterministic,
                               proven)
         if tensor.verdict == "FAIL":
+            self.failed[tensor.path] = side, analytic
             tensor.hint = hints.from_elements(tensor, side, analytic, self.problem)
 
     def _probes(self, probes, extra, tensor, analytic, proven=False):
@@ -223,7 +224,9 @@ class _Run:
             tensor.hint = hints.from_probes(found, self.problem)
 
     def finish(self):
-        """Notes on what was unusual."""
+        """Hints that take two tensors, and notes on what was unusual."""
+        for path, hint in hints.swapped(self.failed, self.problem).items():
+            self.report[path].hint = hint
         if self.problem.undefined:
             self.report.notes.append(f"{self.problem.undefined}, at a displaced point: taken as "
                                      "undefined there")

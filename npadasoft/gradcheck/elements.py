@@ -103,7 +103,7 @@ def check_elements(report, numeric, analytic, deterministic, proven=False):
     `proven` is the formula, in float64: then rounding may blur an element as it likes.
     """
     side = numeric_gradient(numeric, analytic)
-    judge = Judge(report, numeric, analytic, side)
+    judge = Judge(report, numeric, analytic, side, proven)
     report.checked, report.method = judge.g.size, numeric.method
     report.noise_source = analytic.source
     if not np.isfinite(side.value).all():
@@ -113,7 +113,7 @@ def check_elements(report, numeric, analytic, deterministic, proven=False):
         return side
     report.nonzero = int(np.sum(np.abs(side.value) > (
         0 if numeric.method == "complex" else side.error)))
-    report.verdict, report.reason, chosen = judge.verdict(deterministic, proven)
+    report.verdict, report.reason, chosen = judge.verdict(deterministic)
     judge.describe(chosen)
     return side
 
@@ -126,7 +126,8 @@ def unravel(index, shape):
 class Judge:
     """Differences and tolerances of the elements of one tensor, and what follows."""
 
-    def __init__(self, report, numeric, analytic, side):
+    def __init__(self, report, numeric, analytic, side, proven=False):
+        self.proven = proven
         self.report, self.numeric, self.analytic, self.side = report, numeric, analytic, side
         self.g, self.noise = analytic.gradient.ravel(), analytic.error.ravel()
         self.difference = np.abs(self.g - side.value)
@@ -174,7 +175,7 @@ class Judge:
         lost = ~shown if by_step else (np.abs(self.g) <= self.noise) & (self.noise > 0)
         return lost & ((self.noise + error) * units <= small)
 
-    def verdict(self, deterministic, proven):
+    def verdict(self, deterministic):
         """(verdict, reason, index of the element that decided)."""
         found = self._failing()
         if found:
@@ -187,7 +188,7 @@ class Judge:
             return self._or_kink(top, f"{ratio[top]:.2g} tolerances: not a pass, not enough for a "
                                       "fail")
         blunt = np.flatnonzero(~(self.sharp() | self.vanished()))
-        if len(blunt) and not proven:
+        if len(blunt) and not self.proven:
             return self._blunt(blunt, deterministic)
         if not deterministic:
             return "NONDETERMINISTIC", "repeated calls of f or grads differ", top
@@ -203,6 +204,10 @@ class Judge:
                 self.side.error[i] += 2 * self.numeric.spread_at(i, self.side.value[i])
             if self.ratio[i] > FAIL_RATIO or self.ratio[i] > 1 and self._doubtful():
                 state, reason = self.confirm(i)
+                if state == "FAIL" and self.proven and self.difference[i] <= SHARP * self.size[i]:
+                    state, reason = "INCONCLUSIVE", (
+                        f"right in float64; in {self.report.dtype} off by "
+                        f"{self.difference[i] / self.size[i]:.1g} of the element, by rounding?")
                 if state == "FAIL":
                     return state, reason, i
                 kinks += [(state, reason, i)] * (state == "KINK")

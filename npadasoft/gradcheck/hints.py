@@ -3,17 +3,20 @@
 A ratio alone would call one element that is off by 1e-12 "a constant factor 1".
 """
 from fractions import Fraction
+from typing import Callable
 
 import numpy as np
 
 LARGEST_DENOMINATOR = 64
+NAMED = 1e-2        # a factor known no better than this has no name
+CLOSE = 4           # digits that agree, and are worth saying
 
 
 class Question:
     """Both gradients of a failed tensor, and what passes for equal."""
 
-    def __init__(self, shape, side, analytic, lengths):
-        self.shape, self.lengths = shape, lengths
+    def __init__(self, shape, side, analytic, lengths, x):
+        self.shape, self.lengths, self.x = shape, lengths, x
         self.g = analytic.gradient.reshape(shape)
         self.n = side.value.reshape(shape)
         self.numeric_error = side.error.reshape(shape)
@@ -31,14 +34,42 @@ class Question:
 
 def from_elements(tensor, side, analytic, problem):
     """The first hypothesis that holds, as {kind, value, text}; else how many elements are wrong."""
-    question = Question(tensor.shape, side, analytic, lengths(problem))
-    for hypothesis in (_all_zero, _factor, _transposed, _rolled, _single, _pair, _offset,
-                       _empty_lines, _missing_term, _lines):
+    question = Question(tensor.shape, side, analytic, lengths(problem),
+                        problem.leaves[tensor.path].point)
+    for hypothesis in (_unused, _all_zero, _factor, _transform, _transposed, _symmetric, _rolled,
+                       _single, _pair, _offset, _empty_lines, _missing_term, _lines):
         hint = hypothesis(question)
         if hint:
             return hint
     count = int(question.wrong.sum())
-    return _hint("elements", count, f"{count} of {question.g.size} elements are wrong")
+    text = f"{count} of {question.g.size} elements are wrong"
+    digits = _digits(question)
+    if digits >= CLOSE:
+        return _hint("digits", digits, f"{text}, and right to {digits} digits: a small constant in "
+                                       "f, an iteration stopped early, an approximation?")
+    return _hint("elements", count, text)
+
+
+def swapped(failed, problem):
+    """By path: the other tensor whose derivative the gradient is; `failed` holds (side, analytic).
+    """
+    found = {}
+    for path, (side, analytic) in failed.items():
+        for other, (theirs, _) in failed.items():
+            if other != path and theirs.value.size == side.value.size and (
+                    problem.leaves[path].own.shape == problem.leaves[other].own.shape):
+                room = theirs.error + analytic.error.ravel()
+                if (np.abs(analytic.gradient.ravel() - theirs.value) <= room).all():
+                    found[path] = _hint("swapped", other, f"equals the derivative by {other}: "
+                                                          "swapped?")
+    return found
+
+
+def _digits(q):
+    """How many digits agree, at the worst element."""
+    size = np.maximum(np.abs(q.n), np.abs(q.g))
+    part = np.max(np.abs(q.g - q.n)[size > 0] / size[size > 0], initial=0.0)
+    return int(-np.log10(part)) if part > 0 else 0
 
 
 def from_probes(found, problem):
@@ -71,15 +102,57 @@ def _all_zero(q):
                             "never written?")
 
 
+def _unused(q):
+    if q.n.any():
+        return None
+    return _hint("unused", 0, "f does not change with it at all: is it used, or a cached copy?")
+
+
+TRANSFORMS: dict[str, tuple[Callable, str]] = {
+    "logarithm": (lambda x: 1 / x, "equals the derivative with respect to the logarithm: parameter "
+                                   "times derivative"),
+    "exp": (np.exp, "times exp(parameter) it is right: the chain rule of an exp is missing"),
+    "square": (lambda x: 2 * x, "times 2 parameter it is right: the chain rule of a square is "
+                                "missing"),
+    "softplus": (lambda x: 1 / (1 + np.exp(-x)), "times sigmoid(parameter) it is right: the chain "
+                                                 "rule of a softplus is missing")}
+
+
+def _transform(q):
+    if q.g.size < 2:
+        return None
+    for kind, (slope, text) in TRANSFORMS.items():
+        with np.errstate(all="ignore"):
+            scale = slope(q.x.astype(float))
+            right = np.isfinite(scale).all() and (np.abs(q.g * scale - q.n) <= q.numeric_error
+                                                  + np.abs(scale) * q.noise).all()
+        if right:
+            return _hint(kind, None, text)
+    return None
+
+
+def _symmetric(q):
+    if q.g.ndim != 2 or q.shape[0] != q.shape[1] or q.shape[0] < 2:
+        return None
+    room = (q.numeric_error + q.noise) / 2
+    if (np.abs(q.g + q.g.T - q.n - q.n.T) / 2 <= room + room.T).all():
+        return _hint("symmetric", None, "the symmetric parts agree: one triangle of a symmetric "
+                                        "argument? f of (x + x.T) / 2 would pass")
+    return None
+
+
 def _factor(q):
     largest = np.abs(q.n).max()
-    if not largest:
+    if not largest or np.sum(np.abs(q.n) > np.max(q.numeric_error + q.noise)) < min(2, q.n.size):
         return None
     n, g = q.n / largest, q.g / largest
     c = float(np.sum(g * n) / np.sum(n * n))
     if not c or not q.passes(q.g / c, 1 / c):
         return None
-    return _factor_hint(c, q.lengths, float(np.max(q.numeric_error + q.noise)) / largest)
+    precision = float(np.max(q.numeric_error + q.noise)) / largest
+    if q.n.size == 1 and abs(c - 1) > 1e-3 and not _named_factor(c, q.lengths, precision):
+        return None             # one number is always another one times something
+    return _factor_hint(c, q.lengths, precision)
 
 
 def _factor_hint(c, rows, precision):
@@ -91,10 +164,14 @@ def _factor_hint(c, rows, precision):
 
 
 def _named_factor(c, rows, precision):
+    if 16 * precision > NAMED:
+        return ""               # everything is near
+
     def near(value):
         return abs(c - value) <= 16 * precision * abs(c)
 
-    for value, name in ((-1.0, "the sign"), (2.0, "a factor 2"), (0.5, "a factor 1/2")):
+    for value, name in ((-1.0, "the sign"), (2.0, "a factor 2"), (0.5, "a factor 1/2"),
+                        (180 / np.pi, "degrees for radians"), (np.pi / 180, "radians for degrees")):
         if near(value):
             return f" ({name})"
     for path, n in rows.items():
@@ -108,7 +185,8 @@ def _named_factor(c, rows, precision):
                 return (f" = {n}/{part} for the {n} rows of {path}: averaged over {part} rows "
                         "of a group instead of over all?")
     fraction = Fraction(c).limit_denominator(LARGEST_DENOMINATOR)
-    return f" = {fraction}" if fraction.denominator > 1 and near(float(fraction)) else ""
+    simple = 1 < fraction.denominator and abs(fraction) < LARGEST_DENOMINATOR
+    return f" = {fraction}" if simple and near(float(fraction)) else ""
 
 
 def _transposed(q):
@@ -192,5 +270,6 @@ def _missing_term(q):
         numeric, analytic = np.abs(q.n.sum(axis)), np.abs(q.g.sum(axis))
         if q.shape[axis] > 1 and (numeric <= room).all() and (analytic > 4 * room).any():
             return _hint("sums", axis, f"sums along axis {axis} vanish, but not the analytic "
-                         "ones: a term is missing, e.g. the one-hot or the mean of a softmax")
+                         "ones: a term is missing, as the mean or the one-hot of a "
+                         "softmax, or a reaction")
     return None

@@ -2,6 +2,7 @@
 
 The caller's arrays are never written, not even for a moment: f gets copies, read-only ones.
 """
+import inspect
 import warnings
 import zlib
 from contextlib import contextmanager
@@ -54,6 +55,7 @@ class Problem:
         self.f, self.params, self.grads, self.seed = f, params, grads, seed
         self.cotangent, self.cotangent_weights = cotangent, None
         self.f_calls = self.grads_calls = 0
+        self.chosen = False     # wrt was given
         self.undefined = ""     # what was raised first at a displaced point
         self.ends = tree.ends(params)
         self.leaves = {path: self._leaf(path, node, upcast) for path, node in self.ends.items()
@@ -123,10 +125,15 @@ class Problem:
     def check_structure(self, gradients, paths=None):
         """Gradients by path, after a look at paths, kinds and shapes."""
         found = tree.ends(gradients)
-        for path in found:
+        if list(self.ends) == [tree.ROOT] and list(found) != [tree.ROOT]:
+            raise GradcheckUsage(f"grads: expected one array of shape {np.shape(self.params)}, as "
+                                 f"params is one, got {type(gradients).__name__} of "
+                                 f"{len(found)}")
+        for path, end in found.items():
             if path not in self.ends:
                 raise GradcheckUsage(f"grads: {path} is no path of params, which has "
                                      f"{', '.join(self.ends) or 'none'}")
+            self._refuse_constant(path, end)
         return {path: _gradient(path, found, leaf) for path, leaf in self.leaves.items()
                 if path in (paths or self.wrt)}
 
@@ -151,23 +158,56 @@ class Problem:
         return (high, pair) if right and all(np.isfinite(g).all() for g in pair[0].values()) \
             else None
 
+    def _refuse_constant(self, path, end):
+        """A gradient for what is no floating array would never be looked at."""
+        node = self.ends[path]
+        answered = isinstance(end, (float, np.floating)) or getattr(
+            getattr(end, "dtype", None), "kind", "") == "f"
+        if path not in self.leaves and answered and end is not node and not self.chosen:
+            kind = getattr(node, "dtype", None) or type(node).__name__
+            raise GradcheckUsage(f"grads: {path}: answers a gradient for it, but in params it is "
+                                 f"{kind}, which is no leaf: pass floats, or answer None")
+
     # ---------------------------------------------------------------- preflight
 
     def start(self, wrt):
         """First calls: values and gradients, each twice.  Returns both pairs."""
         self.wrt = tree.select(list(self.leaves), wrt)
-        with _phase("f at the given point"):
+        self.chosen = wrt is not None
+        with _phase("f at the given point" + self._as_given()):
             raw = self.call_f()
             self._prepare_cotangent(raw)
             values = [self.contract(raw), self.contract(self.call_f())]
         if any(isinstance(value, complex) for value in values):
             raise GradcheckUsage("f: expected a real value for real parameters, got a complex one")
+        self._refuse_signature(raw)
         with _phase("grads at the given point"):
             gradients = [self.call_grads(), self.call_grads()]
         for path, array in gradients[0].items():
             if array.dtype.kind == "c":
                 raise GradcheckUsage(f"grads: {path}: expected a real gradient, got {array.dtype}")
         return values, gradients
+
+    def _as_given(self):
+        low = [f"{path} as float64 ({leaf.own.dtype} as given: upcast=False)"
+               for path, leaf in self.leaves.items() if leaf.own.dtype != leaf.point.dtype]
+        return f", which got {', '.join(low)}" if low else ""
+
+    def _refuse_signature(self, raw):
+        """Say why grads is called as it is, if it cannot be called so."""
+        args = (self.params,) if self.cotangent_weights is None else (self.params, self.cotangent)
+        try:
+            inspect.signature(self.grads).bind(*args)
+        except ValueError:
+            return                          # it does not tell
+        except TypeError as error:
+            if not callable(self.grads):
+                return
+            what = f"an array of shape {np.shape(raw)}" if isinstance(raw, np.ndarray) else (
+                "a number" if _is_number(raw) else f"a {type(raw).__name__}")
+            how = ("without a cotangent: return an array for one" if len(args) == 1 else
+                   "with a cotangent, grads(params, cotangent): return a float for a loss")
+            raise GradcheckUsage(f"f returns {what}, so grads is called {how} ({error})") from None
 
     def _prepare_cotangent(self, raw):
         if _is_number(raw):
@@ -271,14 +311,18 @@ def _number(raw):
 
 
 def _gradient(path, found, leaf):
-    if found.get(path) is None:
+    if path not in found:
         raise GradcheckUsage(f"grads: {path}: expected an array of shape {leaf.own.shape}, "
-                             f"got {'None' if path in found else 'nothing'}")
+                             "got nothing")
     end = found[path]
+    if end is None:                     # unused, says grads
+        return np.zeros(leaf.own.shape, leaf.own.dtype)
     if tree.is_foreign(end):
         raise GradcheckUsage(f"grads: {path}: expected a NumPy array, got "
                              f"{type(end).__module__}.{type(end).__name__}; {tree.REMEDY}")
     array = np.array(end)               # a copy: grads may answer in one buffer again and again
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
     if array.dtype.kind not in "fc" or np.shape(end) != leaf.own.shape:
         raise GradcheckUsage(f"grads: {path}: expected a floating array of shape "
                              f"{leaf.own.shape}, got {array.dtype} of shape {array.shape}")

@@ -83,6 +83,10 @@ class Report:
         methods = {tensor.method for tensor in self.tensors if tensor.method}
         return methods.pop() if len(methods) == 1 else "mixed" if methods else ""
 
+    def __bool__(self):
+        """`ok`: so that `assert gradcheck.check(...)` says what it seems to."""
+        return self.ok
+
     def __getitem__(self, path):
         return {tensor.path: tensor for tensor in self.tensors}[path]
 

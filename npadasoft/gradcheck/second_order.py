@@ -13,36 +13,58 @@ import math
 import numpy as np
 
 from npadasoft.gradcheck import tree
+from npadasoft.gradcheck.analytic import shared
 from npadasoft.gradcheck.derivative import AGREEMENT, EPS, LEVELS, ODD, Neville, richardson
 from npadasoft.gradcheck.elements import FAIL_RATIO, unravel
 from npadasoft.gradcheck.numeric import BLUNT, TINY_STEP, moved
 from npadasoft.gradcheck.report import worst
-from npadasoft.gradcheck.sizes import rms, signs
+from npadasoft.gradcheck.sizes import norm, rms, signs
 
 VECTOR_LEVELS = 20
 
 
 def second_order(problem, numerics, analytics, hvp=None):
-    """The three checks, as a dict for the report."""
+    """The three checks, as a dict for the report: per tensor and per pair of them, the worst shown.
+
+    One number over all tensors would see the largest alone.
+    """
     side = _Side(problem, analytics)
-    eps_f = max([numeric.eps_f for numeric in numerics.values()], default=0.0)
-    u, v = side.draw("second u"), side.draw("second v")
-    uhv, vhu, uhu = side.product(u, v), side.product(v, u), side.product(u, u)
-    bend = second_difference(lambda t: moved(problem, u, t), eps_f)
-    result = {"method": "complex" if side.complex else "richardson",
-              "curl": _compare(uhv, vhu, "u.Hv", "v.Hu"),
-              "curvature": _compare(uhu, (bend[0], bend[1], abs(bend[0])), "u.Hu", "f''")}
+    paths = list(side.analytics)
+    u, v = ({path: side.draw(name, path) for path in paths} for name in ("second u", "second v"))
+    hu, hv = ({path: side.times(one[path]) for path in paths} for one in (u, v))
+    bends, curls = [], []
+    for path in paths:
+        bend = curvature(numerics[path], u[path][path])
+        bends.append(_compare(side.dot(u[path], hu[path]), (*bend, abs(bend[0])), f"u.Hu {path}",
+                              "f''"))
+    weight = {path: max(map(abs, bends[i]["values"])) for i, path in enumerate(paths)}
+    for i, a in enumerate(paths):
+        for b in paths[i:]:
+            curls.append(_compare(side.dot(v[b], hu[a]), side.dot(u[a], hv[b]), f"v.Hu {a}, {b}",
+                                  "u.Hv", math.sqrt(weight[a]) * math.sqrt(weight[b])))
+    result = {"method": "complex" if side.complex else "richardson", "curl": _worst(curls),
+              "curvature": _worst(bends)}
     verdicts = [result["curl"]["verdict"], result["curvature"]["verdict"]]
     if hvp is not None:
-        result["hvp"] = side.check_hvp(hvp, v)
+        result["hvp"] = side.check_hvp(hvp, {path: u[path][path] for path in paths})
         verdicts += [entry["verdict"] for entry in result["hvp"]]
     result["verdict"] = worst(verdicts)
     return result
 
 
-def _compare(first, second, name, other):
+def _worst(entries):
+    """The entry that decides: of those that are not empty, the worst verdict, the largest ratio."""
+    shown = [entry for entry in entries if entry["verdict"] != "VACUOUS"] or entries
+    if not shown:
+        return _compare((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "u.Hv", "v.Hu")
+    decides = worst(entry["verdict"] for entry in shown)
+    return max((entry for entry in shown if entry["verdict"] == decides), key=lambda entry: (
+        entry["difference"] / entry["tolerance"] if entry["tolerance"] else entry["difference"]))
+
+
+def _compare(first, second, name, other, size=0.0):
     difference, tolerance = abs(first[0] - second[0]), first[1] + second[1]
-    verdict = _verdict(difference, tolerance, max(first[2], second[2]),
+    verdict = _verdict(difference, tolerance, max(first[2], second[2], size),
                        first[0] == second[0] == 0)
     return {"verdict": verdict, "values": [first[0], second[0]], "difference": difference,
             "tolerance": tolerance,
@@ -72,12 +94,10 @@ class _Side:
                     for path, one in self.analytics.items()}
         self.relative = self._flat(lambda path, one: np.full(one.gradient.size, relative[path]))
 
-    def draw(self, name):
-        """A direction through all tensors, as long as each tensor's scale."""
-        leaves = self.problem.leaves
-        return {path: (leaves[path].rms or 1.0)
-                * signs(self.problem.rng(name, path), leaves[path].own.shape)
-                for path in self.analytics}
+    def draw(self, name, path):
+        """A direction through one tensor, in the units of its elements."""
+        units = self.problem.leaves[path].units
+        return {path: units * signs(self.problem.rng(name, path), units.shape)}
 
     def gradient(self, direction, t=0.0, h=None):
         """grads at point + t·direction (+ i h direction), one vector."""
@@ -97,35 +117,38 @@ class _Side:
             return None
         return step.imag / TINY_STEP if np.iscomplexobj(step) else None
 
-    def product(self, u, v):
-        """(u · H v, its error, |u * H v|_2): by complex step where Richardson agrees."""
-        flat, step = self._flat(lambda path, one: u[path]), self.complex_step(v)
+    def times(self, v):
+        """(H v, its error), element by element: by complex step where Richardson agrees."""
+        step = self.complex_step(v)
+        if step is not None and self._agrees(v, step):
+            sizes = self._split(np.abs(step))
+            spread = self._flat(lambda path, one: np.full(one.gradient.size, rms(sizes[path])))
+            return step, 16 * self.relative * (np.abs(step) + shared(spread, np.abs(step), 16.0))
+        self.complex = False
+        return vector_richardson(lambda t: self.gradient(v, t).real, 3 * self.sigma)
+
+    def _agrees(self, v, step):
+        flat = self._flat(lambda path, one: signs(self.problem.rng("second", path),
+                                                  one.gradient.size))
 
         def along(t):
             try:
                 return float(flat @ self.gradient(v, t).real)
             except Exception:
                 return math.nan
+        real = richardson(along, 1.0, max(3 * norm(flat * self.sigma), 2 * EPS * abs(along(0.0))))
+        value = float(flat @ step)
+        room = 16 * norm(flat * self.relative * step) + EPS * math.sqrt(flat.size) * norm(
+            flat * step)
+        return abs(value - real.value) <= real.error + room
 
-        noise_f = 3 * float(np.sqrt(np.sum((flat * self.sigma) ** 2)))
-        real = richardson(along, 1.0, max(noise_f, 2 * EPS * abs(along(0.0))))
-        if step is not None:
-            value, size = float(flat @ step), float(np.sqrt(np.sum((flat * step) ** 2)))
-            room = (16 * float(np.sqrt(np.sum((flat * self.relative * step) ** 2)))
-                    + EPS * math.sqrt(flat.size) * size)
-            if abs(value - real.value) <= real.error + room:
-                return value, room, size
-        self.complex = False
-        return real.value, real.error, abs(real.value)
-
-    def hessian_times(self, v):
-        """(H v, its error), element by element; by complex step if `product` could use it."""
-        step = self.complex_step(v) if self.complex else None
-        if step is None:
-            return vector_richardson(lambda t: self.gradient(v, t).real, 3 * self.sigma)
-        sizes = self._split(np.abs(step))
-        spread = self._flat(lambda path, one: np.full(one.gradient.size, rms(sizes[path])))
-        return step, 16 * self.relative * (np.abs(step) + spread)
+    def dot(self, u, product):
+        """(u · H v, its error, |u * H v|_2) of a `product` (H v, its error)."""
+        (path, own), = u.items()
+        value, error = (self._split(part)[path] for part in product)
+        own = own.ravel()
+        size = norm(own * value)
+        return (float(own @ value), norm(own * error) + EPS * math.sqrt(own.size) * size, size)
 
     def _flat(self, function):
         return np.concatenate([np.ravel(function(path, one))
@@ -144,7 +167,7 @@ class _Side:
         found = problem.check_structure(
             hvp(tree.rebuild(problem.params, arrays), tree.rebuild(problem.params, {
                 path: problem.leaves[path].trial(array) for path, array in whole.items()})))
-        value, error = (self._split(part) for part in self.hessian_times(v))
+        value, error = (self._split(part) for part in self.times(v))
         return [self._hvp_entry(path, found[path], value[path], error[path])
                 for path in self.analytics]
 
@@ -161,6 +184,19 @@ class _Side:
                 "worst_index": unravel(i, np.shape(found)), "diff": float(difference[i]),
                 "tolerance": float(tolerance[i]), "analytic": float(given[i]),
                 "numeric": float(value[i])}
+
+
+def curvature(numeric, u):
+    """(d/dt)² of f along u, and its error: of its complex step, where that is believed.
+
+    A second difference of f sees nothing of a tensor that is small beside others.
+    """
+    if numeric.method == "complex":
+        def slope(t):
+            return numeric.complex_along(u, t)
+        found = richardson(slope, 1.0, 4 * numeric.eps * norm(u * numeric.gradient))
+        return found.value, found.error
+    return second_difference(lambda t: moved(numeric.problem, {numeric.path: u}, t), numeric.eps_f)
 
 
 def second_difference(phi, eps_f):

@@ -14,12 +14,16 @@ from npadasoft.gradcheck.errors import GradcheckUsage
 
 ROOT = "x"      # the name of a tree that is one bare array
 
+PLAIN = (np.ndarray, np.memmap)
+
 REMEDY = ("return or pass NumPy arrays: cupy.asnumpy(a) for CuPy, t.detach().numpy() for PyTorch, "
           "numpy.asarray(a) for JAX")
 
 
 def children(node):
     """The (name, child) pairs of an inner node; None if `node` is an end."""
+    if type(node).__module__.partition(".")[0] in ("pandas", "xarray"):
+        raise GradcheckUsage(f"{type(node).__name__}: pass .to_numpy() of it")
     if isinstance(node, Mapping):
         return [(str(key), child) for key, child in node.items()]
     if _names_itself(node):
@@ -65,6 +69,10 @@ def is_leaf(path, node):
     GradcheckUsage
         For a complex leaf, and for an array of another library.
     """
+    if isinstance(node, np.ndarray) and type(node) not in PLAIN:
+        raise GradcheckUsage(f"{path}: expected a plain array, got {type(node).__name__}, which f "
+                             "would not see as it is: pass numpy.asarray of it (or .filled()), and "
+                             "let f and grads make what they need")
     if isinstance(node, (np.ndarray, np.generic)):
         if node.dtype.kind == "c":
             raise GradcheckUsage(f"{path}: expected a real leaf, got {node.dtype}; "

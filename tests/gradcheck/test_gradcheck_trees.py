@@ -152,6 +152,10 @@ class Badly:
         return Badly({k: function(v) for k, v in reversed(self.arrays.items())})
 
 
+class Metres(np.ndarray):
+    """A unit, say."""
+
+
 class Foreign:
     def __array__(self, dtype=None, copy=None):
         return np.ones(2)
@@ -166,11 +170,26 @@ USAGE = {
     "no such path": (lambda: ((cubes, {"a": A()}, squares), {"wrt": "b.*"}), "the leaves are a"),
     "missing gradient":
         (lambda: ((cubes, {"a": A(), "b": A()}, {"a": A()}), {}), "b: expected .* got nothing"),
-    "gradient None": (lambda: ((cubes, {"a": A()}, {"a": None}), {}), "a: expected .* got None"),
+    "integers with a gradient": (lambda: ((cubes, {"a": A(), "b": np.arange(3)},
+                                           {"a": A(), "b": np.ones(3)}), {}), "b: .* int64"),
+    "an integer with a gradient": (lambda: ((cubes, {"a": A(), "b": 3}, {"a": A(), "b": 2.0}), {}),
+                                   "b: .* int, which is no leaf"),
+    "an array of objects": (lambda: ((cubes, {"a": A(), "b": np.array([1.0], object)},
+                                      {"a": A(), "b": np.ones(1)}), {}), "b: .* object"),
+    "a masked array": (lambda: ((cubes, np.ma.masked_array(A(), [0, 1]), squares), {}),
+                       "MaskedArray"),
+    "a subclass": (lambda: ((cubes, A().view(Metres), squares), {}), "Metres"),
+    "a list for a bare array": (lambda: ((cubes, A(), [A()]), {}), "expected one array"),
+    "a pair for a bare array": (lambda: ((cubes, A(), lambda p: (1.0, p)), {}),
+                                "expected one array .* tuple of 2"),
+    "shape (1,) for a loss": (lambda: ((lambda x: np.array([x.sum()]), A(), squares), {}),
+                              r"shape \(1,\), so grads is called with a cotangent"),
+    "a tuple for a loss":
+        (lambda: ((lambda x: (x.sum(), 1), A(), squares), {}), "f returns a tuple"),
+    "a number for an array": (lambda: ((cubes, A(), lambda x, c: x), {}), "without a cotangent"),
     "extra gradient": (lambda: ((cubes, {"a": A()}, {"a": A(), "b": A()}), {}), "b is no path"),
     "wrong shape":
         (lambda: ((cubes, A(), np.ones(3)), {}), r"shape \(2,\), got float64 of shape \(3,\)"),
-    "integer gradient": (lambda: ((cubes, A(), np.ones(2, int)), {}), "floating array"),
     "foreign gradient": (lambda: ((cubes, A(), lambda p: Foreign()), {}), "x: expected a NumPy"),
     "foreign output": (lambda: ((lambda p: Foreign(), A(), squares), {}), "f: output .*detach"),
     "complex output": (lambda: ((lambda p: 1j * cubes(p), A(), squares), {}), "a real value"),

@@ -1,0 +1,67 @@
+"""What kind of mistake it is: said where it holds, and only there."""
+import numpy as np
+import pytest
+
+from npadasoft import gradcheck
+
+X = np.array([[0.5, -1.25, 2.0], [0.75, 1.1, -0.3], [1.7, 0.2, 0.9]])
+P = np.abs(X) + 0.5
+
+
+def hint(f, x, g):
+    report = gradcheck.check(f, x, g)
+    assert report.verdict == "FAIL", str(report)
+    return report.tensors[0].hint
+
+
+HINTS = {
+    "unused": (lambda x: 3.0, X, lambda x: x),
+    "logarithm": (lambda x: np.sum(np.sin(x)), P, lambda x: x * np.cos(x)),
+    "exp": (lambda x: np.sum(np.sin(np.exp(x))), X, lambda x: np.cos(np.exp(x))),
+    "square": (lambda x: np.sum(np.sin(x * x)), X, lambda x: np.cos(x * x)),
+    "softplus": (lambda x: np.sum(np.sin(np.log1p(np.exp(x)))), X,
+                 lambda x: np.cos(np.log1p(np.exp(x)))),
+    "symmetric": (lambda x: np.sum(np.sin(x) * np.arange(9.0).reshape(3, 3)), X + X.T,
+                  lambda x: np.tril(np.cos(x) * (np.arange(9.0).reshape(3, 3)
+                                                 + np.arange(9.0).reshape(3, 3).T))
+                  - np.diag(np.diag(np.cos(x) * np.arange(9.0).reshape(3, 3)))),
+    "digits": (lambda x: np.sum(np.log(x + 1e-9)), P, lambda x: 1 / x),
+}
+
+
+@pytest.mark.parametrize("kind", HINTS)
+def test_a_mistake_is_called_by_its_name(kind):
+    assert hint(*HINTS[kind])["kind"] == kind
+
+
+def test_degrees_are_told_from_radians():
+    found = hint(lambda x: np.sum(np.sin(np.pi / 180 * x)), 30 * X,
+                 lambda x: np.cos(np.pi / 180 * x))
+    assert "degrees" in found["text"]
+
+
+def test_gradients_in_each_others_place_are_told():
+    p = {"mean": X, "t_log_var": P}
+    f = lambda p: np.sum(np.sin(p["mean"])) + np.sum(np.exp(p["t_log_var"]))
+    report = gradcheck.check(f, p, lambda p: {"t_log_var": np.cos(p["mean"]),
+                                              "mean": np.exp(p["t_log_var"])})
+    assert report["mean"].hint["text"] == "equals the derivative by t_log_var: swapped?"
+    assert report["t_log_var"].hint["value"] == "mean"
+
+
+def test_one_number_is_not_said_to_be_a_strange_multiple_of_another():
+    assert "times" not in hint(lambda x: np.sum(np.sin(x)), X[0, :1],
+                               lambda x: -191517.91 * np.cos(x))["text"]
+    assert "a factor 2" in hint(lambda x: np.sum(np.sin(x)), X[0, :1],
+                                lambda x: 2 * np.cos(x))["text"]
+
+
+def test_a_wide_tensor_is_not_said_to_be_off_by_its_largest_element():
+    found = hint(lambda x: np.sum(np.arctan(x)), np.array([1e12, 1.0]),
+                 lambda x: np.array([-175.0, 1]) / (1 + x ** 2))
+    assert "the sign" not in found["text"]
+
+
+def test_the_difference_is_given_as_a_part_of_the_element():
+    report = gradcheck.check(lambda x: np.sum(np.log(x + 1e-9)), P, lambda x: 1 / x)
+    assert "9 digits" in str(report) or "8 digits" in str(report)
