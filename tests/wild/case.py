@@ -52,7 +52,7 @@ def jacobian(name, f, x, jac, right=None, **options):
     cotangent = _cotangent(name, f, x)
 
     def pulled(of):
-        return lambda p, c: np.tensordot(np.asarray(c), np.asarray(of(p)).reshape(
+        return lambda p, c=np.float64(1): np.tensordot(np.asarray(c), np.asarray(of(p)).reshape(
             np.shape(c) + np.shape(p)), np.ndim(c))
     return Case(name, _writable(f), x, _writable(pulled(jac)), right and pulled(right),
                 {"cotangent": cotangent, **options})
@@ -80,7 +80,7 @@ def _cotangent(name, f, x):
         shape = np.shape(f(x.copy()))
     except Exception:               # the check meets it again, and the row says what it was
         return None
-    return rng(name).normal(size=shape) + 2
+    return rng(name).normal(size=shape) + 2 if shape else None
 
 
 def _writable(of):

@@ -110,8 +110,12 @@ def here(name):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            for case in module.checks():
-                rows.append(examine(module, case))
+            try:
+                for case in module.checks():
+                    rows.append(examine(module, case))
+            except Exception as error:      # of the glue, or of the package while cases are made
+                rows.append({"name": "checks()", "outcome": "raised", "stopped": True,
+                             "text": f"{type(error).__name__}: {error}"[:200]})
     pins = [pin.split("==")[0] for pin in module.PINS.split()]
     return {"name": name, "versions": {pin: version(pin) for pin in pins}, "rows": rows,
             "seconds": time.perf_counter() - start, "date": str(date.today()),
@@ -135,8 +139,14 @@ def fresh(name):
 def faults(answer):
     """What makes the row no good: one line each."""
     module, rows = glue(answer["name"]), answer["rows"]
+    for pin in module.PINS.split():
+        name, due = pin.split("==")
+        if answer["versions"].get(name) != due:
+            yield f"{answer['name']}: {name} {answer['versions'].get(name)} where {due} is pinned"
     for row in rows:
-        if row["outcome"] == "unexplained":
+        if row.get("stopped"):
+            yield f"{answer['name']}: the glue stopped: {row['text']}"
+        elif row["outcome"] == "unexplained":
             yield f"{row['name']}: FAIL without an explanation, {row['analytic']} for " \
                   f"{row['numeric']} (plain differences {row.get('plain')}) {row['hint']}"
         elif row.get("borne_out") is False and row.get("right") != "PASS":

@@ -1,0 +1,293 @@
+"""Who accepts a wrong gradient?  Gradient checkers at their defaults, on twelve gradients.
+
+    python tests/wild/checkers.py [NAME ...]
+
+Four gradients are right, eight are wrong; each is a NumPy function and a gradient by hand, made
+known to each framework by its own means of a custom derivative.  What is not installed is named.
+Tools that answer a number instead of a verdict are read by the rule that stands in `RULES`.
+"""
+import importlib
+import sys
+import warnings
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+SEEDS = 3
+RULES = {"scipy check_grad": "accepts if the number is below 1e-5",
+         "scipy.differentiate": "np.allclose", "statsmodels": "np.allclose",
+         "numdifftools": "np.allclose"}
+
+
+# ---------------------------------------------------------------- twelve gradients
+
+def smooth(s):
+    return (lambda x: s * np.sum(x * np.sin(x))), (lambda x: s * (np.sin(x) + x * np.cos(x)))
+
+
+def one_off(g, size, of):
+    """The gradient `g` with element 500 wrong by `size` of the largest, or of itself."""
+    def wrong(x):
+        found = g(x).copy()
+        found[500] += size * (np.abs(found).max() if of == "largest" else found[500])
+        return found
+    return wrong
+
+
+def small_sign(x):
+    """sum(c sin x), where c is 1e-4 at element 500: that element's sign is lost."""
+    c = np.ones(len(x))
+    c[500] = 1e-4
+    return (lambda x: np.sum(c * np.sin(x))), (lambda x: c * np.cos(x)), (
+        lambda x: np.where(np.arange(len(x)) == 500, -1, 1) * c * np.cos(x))
+
+
+def zeroed_row(x):
+    """Rows of 20; row 25 counts 1e-4, and its gradient is zero."""
+    c = np.ones(len(x))
+    c[500:520] = 1e-4
+    keep = np.ones(len(x))
+    keep[500:520] = 0
+    return (lambda x: np.sum(c * np.sin(x))), None, (lambda x: keep * c * np.cos(x))
+
+
+def network(x):
+    """A float32 network and weight decay in float64: right, and without the network."""
+    X = np.random.default_rng(1).normal(size=(8, 100)).astype("f4")
+
+    def f(w):
+        return float(np.tanh(X @ w.reshape(100, -1).astype("f4")).sum()) + .05 * np.sum(w ** 2)
+
+    def net(w):
+        w = w.reshape(100, -1)
+        return (X.T.astype(float) @ (1 - np.tanh(X @ w) ** 2)).ravel()
+    return f, (lambda w: net(w) + .1 * w), (lambda w: .1 * w)
+
+
+def gradients(seed):
+    """name: (f, gradient, x, whether it is right)."""
+    x = np.random.default_rng(seed).normal(size=1000)
+    f, g = smooth(1.0)
+    tiny, large, small, row, net = smooth(1e-8), smooth(1e8), small_sign(x), zeroed_row(x), \
+        network(x)
+    return {
+        "right": (f, g, x, True), "right 1e-8": (*tiny, x, True), "right 1e8": (*large, x, True),
+        "float32": (net[0], net[1], x, True),
+        "1e-4 big": (f, one_off(g, 1e-4, "largest"), x, False),
+        "1% own": (f, one_off(g, 1e-2, "own"), x, False),
+        "small sign": (small[0], small[2], x, False), "zero row": (row[0], row[2], x, False),
+        "zeros 1e-8": (tiny[0], lambda x: 0 * x, x, False),
+        "double 1e-8": (tiny[0], lambda x: 2 * tiny[1](x), x, False),
+        "1e-4 at 1e8": (large[0], one_off(large[1], 1e-4, "largest"), x, False),
+        "no data": (net[0], net[2], x, False)}
+
+
+# ---------------------------------------------------------------- the checkers
+
+def npadasoft(f, g, x, seed):
+    from npadasoft import gradcheck
+    return gradcheck.check(f, x, g, seed=seed).verdict == "PASS"
+
+
+def torch_slow(f, g, x, seed, fast=False):
+    import torch
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.tensor(float(f(x.detach().numpy())), dtype=torch.float64)
+
+        @staticmethod
+        def backward(ctx, upstream):
+            return upstream * torch.from_numpy(g(ctx.saved_tensors[0].detach().numpy()))
+    torch.manual_seed(seed)
+    return torch.autograd.gradcheck(Function.apply, torch.tensor(x, requires_grad=True),
+                                    fast_mode=fast, raise_exception=False)
+
+
+def torch_fast(f, g, x, seed):
+    return torch_slow(f, g, x, seed, True)
+
+
+def jax(f, g, x, seed):
+    import jax as j
+    j.config.update("jax_enable_x64", True)
+    from jax.test_util import check_grads
+
+    def call(of, like):
+        return lambda x: j.pure_callback(lambda x: np.asarray(of(np.asarray(x)), float), like, x)
+    value = call(f, j.ShapeDtypeStruct((), float))
+    slope = call(g, j.ShapeDtypeStruct(x.shape, float))
+    function = j.custom_vjp(value)
+    function.defvjp(lambda x: (value(x), x), lambda x, c: (c * slope(x),))
+    np.random.seed(seed)
+    return passes(check_grads, function, (j.numpy.asarray(x),), order=1, modes=["rev"])
+
+
+def autograd(f, g, x, seed):
+    from autograd.extend import defvjp, primitive
+    from autograd.test_util import check_grads
+    function = primitive(f)
+    defvjp(function, lambda ans, x: lambda c: c * g(x))
+    np.random.seed(seed)
+    return passes(check_grads(function, modes=["rev"], order=1), x)
+
+
+def chainer(f, g, x, seed):
+    np.random.seed(seed)
+    import chainer as ch
+    from chainer import gradient_check
+
+    class Function(ch.FunctionNode):
+        def forward(self, inputs):
+            self.retain_inputs((0,))
+            return np.array(f(inputs[0])),
+
+        def backward(self, indexes, gy):
+            slope, = self.get_retained_inputs()
+            return ch.Variable(g(slope.data)) * ch.functions.broadcast_to(gy[0], slope.shape),
+    return passes(gradient_check.check_backward, lambda x: Function().apply((x,))[0], x, None)
+
+
+def pytensor(f, g, x, seed):
+    import pytensor.gradient
+    import pytensor.tensor as pt
+    from pytensor.graph.basic import Apply
+    from pytensor.graph.op import Op
+    pytensor.config.cxx = ""
+    pytensor.config.mode = "FAST_COMPILE"
+
+    class Slope(Op):
+        def make_node(self, x):
+            return Apply(self, [pt.as_tensor(x)], [pt.dvector()])
+
+        def perform(self, node, inputs, outputs):
+            outputs[0][0] = np.asarray(g(inputs[0]))
+
+    class Function(Op):
+        def make_node(self, x):
+            return Apply(self, [pt.as_tensor(x)], [pt.dscalar()])
+
+        def perform(self, node, inputs, outputs):
+            outputs[0][0] = np.asarray(f(inputs[0]))
+
+        def pullback(self, inputs, outputs, cotangents):
+            return [cotangents[0] * Slope()(inputs[0])]
+
+        def L_op(self, inputs, outputs, cotangents):
+            return [cotangents[0] * Slope()(inputs[0])]
+    return passes(pytensor.gradient.verify_grad, Function(), [x],
+                  rng=np.random.default_rng(seed))
+
+
+def derivcheck(f, g, x, seed):
+    from derivcheck import assert_deriv
+    return passes(assert_deriv, f, g, x)
+
+
+def fiddy(f, g, x, seed):
+    from fiddy import MethodId, get_derivative
+    from fiddy.derivative_check import NumpyIsCloseDerivativeCheck
+    from fiddy.success import Consistency
+    found = get_derivative(function=lambda x: np.asarray(f(x)), point=x, sizes=[1e-3, 1e-5],
+                           method_ids=[MethodId.FORWARD, MethodId.BACKWARD, MethodId.CENTRAL],
+                           direction_indices=list(range(480, 530)),
+                           success_checker=Consistency())
+    return bool(NumpyIsCloseDerivativeCheck(derivative=found, expectation=g(x)[480:530],
+                                            point=x)().success)
+
+
+def scipy_check_grad(f, g, x, seed):
+    from scipy.optimize import check_grad
+    return check_grad(f, g, x) < 1e-5
+
+
+def scipy_differentiate(f, g, x, seed):
+    from scipy.differentiate import jacobian
+    many = lambda x: np.apply_along_axis(f, 0, x)
+    return np.allclose(jacobian(many, x).df, g(x))
+
+
+def statsmodels(f, g, x, seed):
+    from statsmodels.tools.numdiff import approx_fprime
+    return np.allclose(approx_fprime(x, f), g(x))
+
+
+def numdifftools(f, g, x, seed):
+    import numdifftools as nd
+    return np.allclose(nd.Gradient(f)(x), g(x))
+
+
+def passes(check, *args, **options):
+    """Whether `check` raises nothing: an AssertionError and its like are a refusal."""
+    try:
+        check(*args, **options)
+    except Exception as error:
+        if isinstance(error, (AssertionError, ValueError)) or "Grad" in type(error).__name__:
+            return False
+        raise
+    return True
+
+
+CHECKERS = {
+    "npadasoft": (npadasoft, "numpy", "npadasoft"), "torch slow": (torch_slow, "torch", "torch"),
+    "torch fast": (torch_fast, "torch", "torch"), "jax check_grads": (jax, "jax", "jax"),
+    "autograd check_grads": (autograd, "autograd", "autograd"),
+    "chainer check_backward": (chainer, "chainer", "chainer"),
+    "pytensor verify_grad": (pytensor, "pytensor", "pytensor"),
+    "derivcheck": (derivcheck, "derivcheck", "derivcheck"), "fiddy": (fiddy, "fiddy", "fiddy"),
+    "scipy check_grad": (scipy_check_grad, "scipy", "scipy"),
+    "scipy.differentiate": (scipy_differentiate, "scipy", "scipy"),
+    "statsmodels": (statsmodels, "statsmodels", "statsmodels"),
+    "numdifftools": (numdifftools, "numdifftools", "numdifftools")}
+
+
+def cell(checker, name):
+    """ok, ACCEPTS or ACCUSES, with how many of `SEEDS` if not all; or what was raised."""
+    wrong = 0
+    for seed in range(SEEDS):
+        f, g, x, right = gradients(seed)[name]
+        try:
+            wrong += bool(checker(f, g, x, seed)) != right
+        except Exception as error:
+            return type(error).__name__[:11]
+    word = "ACCUSES" if right else "ACCEPTS"
+    return "ok" if not wrong else word if wrong == SEEDS else f"{word} {wrong}/{SEEDS}"
+
+
+def old_names():
+    """What chainer 7 expects of NumPy, put back."""
+    for name, kind in (("float", float), ("int", int), ("bool", bool), ("object", object)):
+        if name not in vars(np):
+            setattr(np, name, kind)
+
+
+def main(argv):
+    names = list(gradients(0))
+    print(f"{date.today()}  Python {sys.version.split()[0]}  NumPy {np.__version__}; "
+          f"1,000 elements, {SEEDS} seeds; the first four gradients are right")
+    print(f"{'':22}" + "".join(f"{n:>13}" for n in names), flush=True)
+    old_names()
+    for name, (checker, module, package) in CHECKERS.items():
+        if argv and not any(part in name for part in argv):
+            continue
+        try:
+            importlib.import_module(module)
+            which = "" if package == "npadasoft" else f" {version(package)}"
+        except (ImportError, PackageNotFoundError, AttributeError) as error:
+            print(f"{name:22} not installed: {error}", flush=True)
+            continue
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            row = [cell(checker, one) for one in names]
+        print(f"{name:22}" + "".join(f"{one:>13}" for one in row) + which, flush=True)
+    for name, rule in RULES.items():
+        print(f"{name}: {rule}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
