@@ -149,6 +149,9 @@ def faults(answer):
         elif row["outcome"] == "unexplained":
             yield f"{row['name']}: FAIL without an explanation, {row['analytic']} for " \
                   f"{row['numeric']} (plain differences {row.get('plain')}) {row['hint']}"
+        elif row["outcome"] == "approximation" and (
+                abs(row["analytic"] - row["numeric"]) > 1e-3 * abs(row["numeric"]) + 1e-12):
+            yield f"{row['name']}: {row['analytic']} for {row['numeric']} is no approximation"
         elif row.get("borne_out") is False and row.get("right") != "PASS":
             yield f"{row['name']}: plain differences say {row['plain']} +- {row['gap']}, " \
                   f"not that {row['analytic']} is wrong"

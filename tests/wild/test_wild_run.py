@@ -15,8 +15,8 @@ X = np.array([0.3, -1.2, 2.0])
 
 
 def module(cases, why=None):
-    return types.SimpleNamespace(checks=lambda: cases, WHY=why or {}, PINS="numpy==1",
-                                 __doc__="planted")
+    return types.SimpleNamespace(checks=lambda: cases, WHY=why or {}, __doc__="planted",
+                                 PINS=f"numpy=={np.__version__}")
 
 
 def faults_of(monkeypatch, planted):
@@ -40,6 +40,14 @@ def test_a_wrong_gradient_needs_a_reason_and_a_reason_needs_a_wrong_gradient(mon
     assert faults_of(monkeypatch, module(wrong, known)) == []
     right = [scalar("wrong", lambda x: np.sum(x ** 2), X, lambda x: 2 * x)]
     assert "not found any more" in faults_of(monkeypatch, module(right, known))[0]
+
+
+def test_a_wrong_gradient_is_not_excused_as_an_approximation(monkeypatch):
+    def off(by):
+        return [scalar("off", lambda x: np.sum(x ** 2), X, lambda x: (2 + by) * x)]
+    why = {"*": ("approximation", "a series")}
+    assert faults_of(monkeypatch, module(off(1e-6), why)) == []
+    assert "is no approximation" in faults_of(monkeypatch, module(off(0.1), why))[0]
 
 
 def test_a_correction_that_is_wrong_itself_makes_the_row_no_good(monkeypatch):
