@@ -17,7 +17,8 @@ from npadasoft.conformance.wire.protocol import SUITE, TIMEOUT, ProcessPort, Unu
 from npadasoft.console import Parser, many, one_line, positive, progress, writable
 
 __all__ = ["conform", "verify", "vectors", "port_template", "ports"]
-TEMPLATES = {"python": "port.py", "javascript": "port.js", "r": "port.R", "cpp": "port.cpp"}
+TEMPLATES = {"python": "port.py", "javascript": "port.js", "r": "port.R", "cpp": "port.cpp",
+             "go": "port.go"}
 JUDGED = ("float64", "float32")         # unless asked for: stored bounds are made for these two
 
 

@@ -626,7 +626,8 @@ INTERPRETERS = {
     "python": [sys.executable],
     "javascript": ["node"],
     "r": ["Rscript"],
-    "cpp": ["g++"],
+    "cpp": [],
+    "go": [],
 }
 
 
@@ -636,9 +637,10 @@ def template(language, folder):
     assert status == 0
     path = folder / command.TEMPLATES[language]
     path.write_text(text)
-    if language != "cpp":
+    if INTERPRETERS[language]:
         return [*INTERPRETERS[language], str(path)]
-    subprocess.run(["g++", "-std=c++17", "-O0", "-o", str(folder / "port"), str(path)], check=True)
+    build = {"cpp": ["g++", "-std=c++17", "-O0"], "go": ["go", "build"]}[language]
+    subprocess.run([*build, "-o", str(folder / "port"), str(path)], check=True)
     return [str(folder / "port")]
 
 

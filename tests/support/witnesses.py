@@ -49,6 +49,7 @@ TOOLS = {
     "javascript": [(["node", "--version"], "", "nodejs")],
     "r": [(["Rscript", "--version"], "", "r-base-core"),
           (["Rscript", "-e", "library(jsonlite)"], "", "r-cran-jsonlite")],
+    "go": [(["go", "version"], "", "golang-go")],
     "g++": [(["g++", "--version"], "", "g++")],
     "cpp": [(["g++", "--version"], "", "g++"),
             (["g++", "-E", "-x", "c++", "-"], "#include <nlohmann/json.hpp>\n",
