@@ -8,6 +8,7 @@ The files, in reading order:
     adaptive.py      the layer: forward, backward, log_prob and its backward
     fused.py         the training path: loss and gradients in blocks
     search.py        predict, topk, sample
+    tangents.py      forward mode and second order: jvp, hvp, gnvp
     parameters.py    weights, gradients and directions are one typed tree
     arrays.py        which library owns these arrays (NumPy or CuPy)
     checks.py        what may come in, and the refusals

@@ -276,13 +276,15 @@ def test_the_golden_vectors_hold_on_the_stand_in():
 # ---- the layer's own suite, all of it
 
 MODULES = ("accuracy", "adaptive", "checks", "cutoffs", "functional", "fused", "laws", "parameters",
-           "search", "state")
+           "search", "state", "tangents")
 SUITE = sorted(path.stem for name in MODULES for path in TESTS.glob(f"layer/test_{name}*.py"))
 NOT_THERE = {       # test: why it says nothing about the device
     "test_a_step_stays_within_its_memory_whatever_the_batch_and_the_classes": "bytes of the host",
     "test_a_narrow_cluster_of_wide_inputs_stays_within_its_memory": "bytes of the host",
     "test_few_rows_of_wide_inputs_stay_within_their_memory": "bytes of the host",
     "test_a_cache_refers_to_the_arrays_that_forward_saw": "arrays that came up are copies",
+    "test_a_mistake_planted_in_the_tangents_is_seen": "the source of a function of the host",
+    "test_forward_mode_costs_two_forwards_and_the_hessian_less_than_four_steps": "counts on NumPy",
     "test_a_scalar_gradient_of_the_loss_never_widens_a_result": "takes a long double",
 }
 FIXTURES = {}

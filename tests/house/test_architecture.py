@@ -30,6 +30,7 @@ ALLOWED = {
     "search": {"arrays", "cutoffs", "functional"},
     "state": {"arrays", "checks", "cutoffs", "parameters"},
     "adaptive": LAYER - {"adaptive"},
+    "tangents": LAYER,
     "planning": {"planning", "cutoffs"},
     "interop": {"interop", "adaptive", "arrays", "cutoffs", "parameters", "state"},
     "training": {"training", "planning", "interop"} | FACE,

@@ -8,6 +8,8 @@ The layer is written down here a second time, from the formulas and without a li
 and every row goes through every cluster: it is a witness as well as a bound.
 [Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.3]
 """
+import copy
+
 import numpy as np
 
 LIBRARY = 8             # u granted to one exp, expm1 or log1p: 4 ulp
@@ -120,6 +122,14 @@ def vjp(log_p, grad):
     return where(top, -(log_p.expm1() * grad) - p * others[:, None], plain)
 
 
+def jvp(log_p, dz):
+    """Tangent of log-softmax: dz - <p, dz>; the largest p without the cancellation in 1 - p."""
+    weighted = log_p.exp() * dz
+    top = one_hot(log_p.value.argmax(-1), log_p.shape[-1])
+    others = where(top, 0, weighted).sum(-1)[:, None]
+    return where(top, -(log_p.expm1() * dz) - others, dz - weighted.sum(-1)[:, None])
+
+
 class Model:
     """What a layer with these weights is due to answer, and how exactly.
 
@@ -170,15 +180,20 @@ class Model:
         scale = reciprocal(known.sum()) if reduction == "mean" else Approx(1)
         q = Approx(grad_output) - Approx(grad_loss) * scale
         q = where(known, q, 0)
-        y = np.where(known, y, 0)
+        self.dhead, self.dtails, _ = self.pick_back(np.where(known, y, 0), q)
+        return self.pull_back(self.dhead, self.dtails)
+
+    def pick_back(self, y, q):
+        """What q does to the logits: of the head, of the tails, and q of the rows of each tail."""
         cluster = (y[:, None] >= np.array(self.cutoffs[:-1])).sum(-1)
         column = np.where(cluster == 0, y, self.cutoffs[0] + cluster - 1)
-        dtails = []
+        dtails, of_tails = [], []
         for i, tail in enumerate(self.tails):
-            here = known & (cluster == i + 1)
+            here = cluster == i + 1
             place = np.where(here, y - self.cutoffs[i], 0)
-            dtails.append(logit_gradient(tail, place, where(here, q, 0)))
-        return self.pull_back(logit_gradient(self.head, column, q), dtails)
+            of_tails.append(where(here, q, 0))
+            dtails.append(logit_gradient(tail, place, of_tails[-1]))
+        return logit_gradient(self.head, column, q), dtails, of_tails
 
     def log_prob_gradients(self, grad):
         """Of Σ grad · log_prob."""
@@ -200,6 +215,52 @@ class Model:
             found[f"tail.{i}.1.weight"] = dt.T @ self.hidden[i]
             dx = dx + ds @ self.w[f"tail.{i}.0.weight"]
         return {**found, "input": dx}
+
+    # ------------------------------------------------------------ forward mode, second order
+
+    def move(self, direction):
+        """Set the tangents along {name: array}, "input" among them."""
+        d = {name: Approx(value) for name, value in direction.items()}
+        self.d, w = d, self.w
+        dz = d["input"] @ w["head.weight"].T + self.x @ d["head.weight"].T
+        self.d_head = jvp(self.head, dz + d["head.bias"] if "head.bias" in d else dz)
+        self.d_hidden, self.d_tails = [], []
+        for i, tail in enumerate(self.tails):
+            p, u = f"tail.{i}.0.weight", f"tail.{i}.1.weight"
+            ds = d["input"] @ w[p].T + self.x @ d[p].T
+            self.d_hidden.append(ds)
+            self.d_tails.append(jvp(tail, ds @ w[u].T + self.hidden[i] @ d[u].T))
+        return self
+
+    def log_prob_jvp(self):
+        """(N, C); `output` and `loss` of this model are those of the tangent."""
+        moved = copy.copy(self)
+        moved.head, moved.tails = self.d_head, self.d_tails
+        return moved
+
+    def hvp(self, y, grad_output, grad_loss, reduction, gauss_newton=False):
+        """{name: Approx}: the Hessian, or the Gauss-Newton matrix, times the direction."""
+        known = (0 <= y) & (y < self.cutoffs[-1])
+        scale = reciprocal(known.sum()) if reduction == "mean" else Approx(1)
+        q = where(known, Approx(grad_output) - Approx(grad_loss) * scale, 0)
+        dhead, dtails, of_tails = self.pick_back(np.where(known, y, 0), q)
+        rhead = -(q[:, None] * self.head.exp() * self.d_head)
+        rtails = [-(qi[:, None] * b.exp() * db)
+                  for qi, b, db in zip(of_tails, self.tails, self.d_tails)]
+        if gauss_newton:
+            return self.pull_back(rhead, rtails)
+        w, d, x, dx = self.w, self.d, self.x, self.d["input"]
+        moved = rhead @ w["head.weight"] + dhead @ d["head.weight"]
+        found = {"head.weight": rhead.T @ x + dhead.T @ dx}
+        if "head.bias" in w:
+            found["head.bias"] = rhead.sum(0)
+        for i, (dt, rt) in enumerate(zip(dtails, rtails)):
+            p, u = f"tail.{i}.0.weight", f"tail.{i}.1.weight"
+            ds, rs = dt @ w[u], rt @ w[u] + dt @ d[u]
+            found[u] = rt.T @ self.hidden[i] + dt.T @ self.d_hidden[i]
+            found[p] = rs.T @ x + ds.T @ dx
+            moved = moved + (rs @ w[p] + ds @ d[p])
+        return {**found, "input": moved}
 
 
 def reciprocal(count):

@@ -138,6 +138,21 @@ def problems(draw, **fixed):
     return Problem(**{**drawn, **fixed})
 
 
+def random_problem(seed, small=False):
+    """For comparisons with a peer: 2 to 5 tails, mixed unsorted targets, a bias in half of them.
+
+    No larger scale: a lone confident row makes a tensor all of whose values err by gap · u, however
+    they are computed.  Those are judged by their own bound, in `test_accuracy`.
+    """
+    rng = np.random.default_rng([seed, 2])
+    n_tails, top = 2 + seed % 4, 16 if small else int(rng.integers(50, 2001))
+    cuts = np.sort(rng.choice(np.arange(1, top), n_tails, replace=False))
+    return Problem(in_features=int(rng.integers(2, 5 if small else 65)),
+                   cutoffs=(*cuts.tolist(), top), div_value=float(rng.choice([1.5, 2.0, 4.0])),
+                   head_bias=bool(seed // 4 % 2), n=int(rng.integers(1, 4 if small else 101)),
+                   scale=float(rng.choice([1.0, 3.0])), seed=seed)
+
+
 def on_problems(max_examples=15, **fixed):
     """Decorate a law with the argument `problem`."""
     def decorate(law):

@@ -106,20 +106,26 @@ def _same_bits(a, b):
     return np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
 
 
+def lifted_with_layer(function, most=None):
+    """As `lifted`, for a function whose first argument is a layer: its weights go up."""
+    @functools.wraps(function)
+    def on_device(layer, *args, **keywords):
+        def call(tree, *args, **keywords):
+            shadow = copy.copy(layer)
+            shadow.__class__ = Plain
+            shadow._parameters = tree
+            return function(shadow, *args, **keywords)
+        call.__name__ = function.__name__
+        return lifted(call, most)(layer._parameters, *args, **keywords)
+    return on_device
+
+
 def _method(name):
     def method(self, *args, **keywords):
         most = WAITS.get(name, 1 + self.n_clusters)     # predict, topk: one a cluster
         if name == "sample":                            # a cluster might be nan: it asks again
             most += not all(np.isfinite(leaf).all() for _, leaf in self._parameters.items())
-        function = getattr(Plain, name)
-
-        def call(tree, *args, **keywords):
-            shadow = copy.copy(self)
-            shadow.__class__ = Plain
-            shadow._parameters = tree
-            return function(shadow, *args, **keywords)
-        call.__name__ = name
-        return lifted(call, most)(self._parameters, *args, **keywords)
+        return lifted_with_layer(getattr(Plain, name), most)(self, *args, **keywords)
     method.__name__, method.__doc__ = name, getattr(Plain, name).__doc__
     return method
 

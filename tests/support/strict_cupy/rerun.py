@@ -6,9 +6,9 @@ import types
 from pathlib import Path
 
 import npadasoft
-from npadasoft import adaptive, cutoffs, functional, fused, search
+from npadasoft import adaptive, cutoffs, functional, fused, search, tangents
 
-from .layer import AdaptiveLogSoftmaxWithLoss, Plain, lifted
+from .layer import AdaptiveLogSoftmaxWithLoss, Plain, lifted, lifted_with_layer
 
 TESTS = Path(__file__).parents[2]
 HELPERS = ("contract", "oracles", "strategies")         # made anew: they may build layers
@@ -16,7 +16,9 @@ LIFTED = {
     functional: [name for name in vars(functional) if callable(getattr(functional, name))
                  and getattr(functional, name).__module__ == functional.__name__
                  and name not in ("chunks", "array_namespace")],
-    cutoffs: ["route", "group"], search: ["predict", "topk", "sample"], fused: ["backpropagate"]}
+    cutoffs: ["route", "group"], search: ["predict", "topk", "sample"], fused: ["backpropagate"],
+    tangents: ["log_softmax_jvp"]}
+OF_A_LAYER = ("jvp", "hvp", "gnvp", "log_prob_jvp")     # of tangents; none waits for the device
 
 
 def _swaps():
@@ -26,6 +28,8 @@ def _swaps():
     for module, names in LIFTED.items():
         for name in names:
             yield module, name, lifted(getattr(module, name))
+    for name in OF_A_LAYER:
+        yield tangents, name, lifted_with_layer(getattr(tangents, name), most=0)
 
 
 @contextlib.contextmanager
