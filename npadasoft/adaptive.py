@@ -13,7 +13,7 @@ c_i from c_0 on.  Every file and notebook uses these letters.)
 `forward` computes, and `backward` pulls back through, for rows X and targets y
 
     Z = X Wᵀ + b            A = log_softmax(Z)          (M, K)       the head
-    S_i = X[rows] P_iᵀ      T_i = S_i U_iᵀ              (N_i, O_i)   tail i, its own rows only
+    S_i = X[rows] P_iᵀ      T_i = S_i U_iᵀ (+ a_i)      (N_i, O_i)   tail i, its own rows only
     B_i = log_softmax(T_i)
     output[n] = A[n, y]                                 if y is in the short-list
               = A[n, s + i] + B_i[n, y - cutoffs[i]]    if y is in tail i
@@ -33,7 +33,7 @@ from npadasoft.arrays import (Array, array_namespace, is_floating, ndim, result_
 from npadasoft.cutoffs import Cutoffs, Routing, divisor, hidden_sizes, integer, route
 from npadasoft.functional import (bias_backward, chunks, linear, linear_backward, log_softmax,
                                   log_softmax_backward, normalise, pick, pick_backward)
-from npadasoft.parameters import Parameters
+from npadasoft.parameters import Cluster, Linear, Parameters
 
 
 class Output(NamedTuple):
@@ -94,6 +94,8 @@ class AdaptiveLogSoftmaxWithLoss:
         Tail i (from 0) projects to int(D // div_value ** (i + 1)) features.
     head_bias : bool, default False
         Whether the head has a bias.
+    tail_bias : bool, default False
+        Whether the output map of each tail has a bias, which PyTorch's has not.
     ignore_index : int, optional
         Rows with this target count for nothing: output 0, gradient 0.
     reduction : {"mean", "sum", "none"}
@@ -112,7 +114,7 @@ class AdaptiveLogSoftmaxWithLoss:
         s, J and K.
     parameters : Parameters
         The weights, not copied: `head.weight`, `head.bias`, `tail[i].projection.weight`,
-        `tail[i].output.weight`.
+        `tail[i].output.weight`, `tail[i].output.bias`.
 
     Raises
     ------
@@ -139,29 +141,31 @@ class AdaptiveLogSoftmaxWithLoss:
     """
 
     def __init__(self, in_features, n_classes, cutoffs, div_value=4.0, head_bias=False, *,
-                 ignore_index=None, reduction="mean", dtype=np.float64, rng=None):
+                 tail_bias=False, ignore_index=None, reduction="mean", dtype=np.float64, rng=None):
         self._configure(integer("in_features", in_features, minimum=1), Cutoffs(cutoffs, n_classes),
-                        bool(head_bias), ignore_index, reduction)
+                        bool(head_bias), bool(tail_bias), ignore_index, reduction)
         self.div_value = divisor(div_value)
-        self.hidden_sizes = hidden_sizes(self.in_features, self.div_value, self._cutoffs)
+        self.hidden_sizes = hidden_sizes(self.in_features, self.div_value, self._cutoffs,
+                                         self.tail_bias)
         dtype = np.dtype(dtype).newbyteorder("=")
         if not is_floating(dtype):
             raise TypeError(f"dtype should be a floating-point type, but found {dtype}")
         self._parameters = _initial(self._shapes(), np.random.default_rng(rng), dtype)
 
-    def _configure(self, in_features, cutoffs, head_bias, ignore_index, reduction):
+    def _configure(self, in_features, cutoffs, head_bias, tail_bias, ignore_index, reduction):
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"{reduction} is not a valid value for reduction")
         self.in_features = in_features
         self._cutoffs = cutoffs
-        self.head_bias = head_bias
+        self.head_bias, self.tail_bias = head_bias, tail_bias
         self.ignore_index = None if ignore_index is None else integer("ignore_index", ignore_index)
         self.reduction = reduction
 
     def __repr__(self):
         return (f"{type(self).__name__}({self.in_features}, {self.n_classes}, "
                 f"cutoffs={list(self.cutoffs[:-1])}, div_value={self.div_value}, "
-                f"head_bias={self.head_bias}, dtype={self.dtype})")
+                f"head_bias={self.head_bias}{', tail_bias=True' * self.tail_bias}, "
+                f"dtype={self.dtype})")
 
     n_classes = property(lambda self: self._cutoffs.n_classes)
     cutoffs = property(lambda self: self._cutoffs.values)
@@ -213,9 +217,7 @@ class AdaptiveLogSoftmaxWithLoss:
         """
         x, y, parameters, dtype = self._examples(input, target)
         routing = route(y.reshape(-1), self._cutoffs, self.ignore_index)
-        head, hidden, tails = self._logits(x, routing, parameters)
-        cache = Cache(x, routing, parameters, log_softmax(head), hidden,
-                      tuple(map(log_softmax, tails)), y.shape, dtype)
+        cache = self._cache(x, routing, parameters, y.shape, dtype)
         output = self._gather(cache)                                    # (N,)
         loss = self._reduce(output, routing.n_kept)
         output = rounded(output, dtype).reshape(y.shape)[()]
@@ -368,12 +370,18 @@ class AdaptiveLogSoftmaxWithLoss:
         wide = working_type(dtype)
         return rows.astype(wide), parameters.map(lambda leaf: leaf.astype(wide)), dtype
 
+    def _cache(self, x, routing, parameters, shape, dtype):
+        """What backward needs of the rows that `routing` sends through head and tails."""
+        head, hidden, tails = self._logits(x, routing, parameters)
+        return Cache(x, routing, parameters, log_softmax(head), hidden,
+                     tuple(map(log_softmax, tails)), shape, dtype)
+
     def _logits(self, x, routing, parameters):
         """Z of the head (M, K); S_i (N_i, H_i) and T_i (N_i, O_i) of the rows of each tail."""
         head = linear(x[routing.kept], parameters.head.weight, parameters.head.bias)
         hidden = tuple(linear(x[rows], cluster.projection.weight)
                        for rows, cluster in zip(routing.rows, parameters.tail))
-        tails = tuple(linear(s, cluster.output.weight)
+        tails = tuple(linear(s, cluster.output.weight, cluster.output.bias)
                       for s, cluster in zip(hidden, parameters.tail))
         return head, hidden, tails
 
@@ -428,21 +436,17 @@ class AdaptiveLogSoftmaxWithLoss:
         x, routing, parameters = cache.input, cache.routing, cache.parameters
         wide = result_type(working_type(cache.dtype), dhead.dtype, *(dt.dtype for dt in dtails))
         dx = xp.zeros(x.shape, dtype=wide)                                  # (N, D)
-        leaves, dhidden = {}, []
+        tail, dhidden = [], []
         for i, (cluster, rows) in enumerate(zip(parameters.tail, routing.rows)):
-            ds, leaves[f"tail.{i}.1.weight"] = linear_backward(
-                dtails[i], cache.tail_hidden[i], cluster.output.weight)
-            dx_rows, leaves[f"tail.{i}.0.weight"] = linear_backward(
-                ds, x[rows], cluster.projection.weight)
+            ds, output = _linear_backward(dtails[i], cache.tail_hidden[i], cluster.output)
+            dx_rows, projection = _linear_backward(ds, x[rows], cluster.projection)
             dx[rows] += dx_rows                         # rows of a tail: no index repeats
+            tail.append(Cluster(projection, output))
             dhidden.append(ds)
-        dx_kept, leaves["head.weight"] = linear_backward(
-            dhead, x[routing.kept], parameters.head.weight)
+        dx_kept, head = _linear_backward(dhead, x[routing.kept], parameters.head)
         dx[routing.kept] += dx_kept
-        if parameters.head.bias is not None:
-            leaves["head.bias"] = bias_backward(dhead)
         dtype = wide if wide.kind == "c" else result_type(cache.dtype)
-        tree = Parameters.from_items(leaves)
+        tree = Parameters(head, tuple(tail))
         return self._result(dx, tree, cache.shape, dtype), tuple(dhidden)
 
     def _result(self, dx, tree, shape, dtype):
@@ -483,7 +487,7 @@ class AdaptiveLogSoftmaxWithLoss:
         for i, cluster in enumerate(parameters.tail):
             tail = result[:, self._cutoffs.classes(i)]                      # (N, O_i), a view
             hidden = linear(x, cluster.projection.weight)
-            xp.matmul(hidden, cluster.output.weight.T, out=tail)
+            linear(hidden, cluster.output.weight, cluster.output.bias, out=tail)
             column = head[:, self._cutoffs.column(i)]
             for rows in chunks(tail):                   # while the rows are in the cache
                 normalise(tail[rows], column[rows])
@@ -520,15 +524,13 @@ class AdaptiveLogSoftmaxWithLoss:
         grad = checks.upstream("grad_log_prob", grad_log_prob, "log_prob",
                                (*shape, self.n_classes), dtype, xp)
         grad = grad.reshape(-1, self.n_classes)                             # (N, C)
-        head, hidden, tails = self._all_log_prob(x, parameters)
         parts = [grad[:, self._cutoffs.classes(i)] for i in range(self.n_clusters)]
         columns = [part.sum(-1)[:, None] for part in parts]
         dhead = xp.concatenate([grad[:, :self.shortlist_size], *columns], axis=1)   # (N, K)
-        dtails = tuple(map(log_softmax_backward, tails, parts))
-        everywhere = (slice(None),) * self.n_clusters                   # each row in each tail
-        everything = Routing(None, slice(None), x.shape[0], None, everywhere, ())
-        cache = Cache(x, everything, parameters, head, hidden, tails, shape, dtype)
-        gradients, _ = self._pull_back(cache, log_softmax_backward(head, dhead), dtails)
+        cache = self._cache(x, self._everywhere(x), parameters, shape, dtype)
+        gradients, _ = self._pull_back(
+            cache, log_softmax_backward(cache.head_log_prob, dhead),
+            tuple(map(log_softmax_backward, cache.tail_log_prob, parts)))
         return gradients
 
     def _rows(self, input):
@@ -539,13 +541,9 @@ class AdaptiveLogSoftmaxWithLoss:
         checks.features(x, self.in_features)
         return *self._to_working(x, parameters), x.shape[:-1]
 
-    def _all_log_prob(self, x, parameters):
-        """A, S_i and B_i with every row in every tail."""
-        head = log_softmax(linear(x, parameters.head.weight, parameters.head.bias))
-        hidden = tuple(linear(x, cluster.projection.weight) for cluster in parameters.tail)
-        tails = tuple(log_softmax(linear(s, cluster.output.weight))
-                      for s, cluster in zip(hidden, parameters.tail))
-        return head, hidden, tails
+    def _everywhere(self, x):
+        """The routing of every row of x (N, D) through every tail."""
+        return Routing(None, slice(None), x.shape[0], None, (slice(None),) * self.n_clusters, ())
 
     # ---------------------------------------------------------------- classes
 
@@ -639,7 +637,8 @@ class AdaptiveLogSoftmaxWithLoss:
     with_parameters = state.with_parameters
 
     def _shapes(self):
-        return state.shapes(self.in_features, self._cutoffs, self.hidden_sizes, self.head_bias)
+        return state.shapes(self.in_features, self._cutoffs, self.hidden_sizes, self.head_bias,
+                            self.tail_bias)
 
 
 def _parts(routing, parameters):
@@ -651,8 +650,15 @@ def _parts(routing, parameters):
 
 def _leaves(tree):
     """(projection, weight, bias) of the head and of each tail, None for what is not there."""
-    tails = [(cluster.projection.weight, cluster.output.weight, None) for cluster in tree.tail]
+    tails = [(cluster.projection.weight, cluster.output.weight, cluster.output.bias)
+             for cluster in tree.tail]
     return [(None, tree.head.weight, tree.head.bias), *tails]
+
+
+def _linear_backward(dy, x, map):
+    """dx (N, I), and of a linear map the gradients of its weight and bias, a `Linear`."""
+    dx, dweight = linear_backward(dy, x, map.weight)
+    return dx, Linear(dweight, None if map.bias is None else bias_backward(dy))
 
 
 def _initial(shapes, rng, dtype):
@@ -663,6 +669,6 @@ def _initial(shapes, rng, dtype):
     leaves = {}
     for path, shape in shapes.items():
         if len(shape) == 2:
-            bound = 1 / max(shape[1], 1) ** 0.5
+            bound = 1 / shape[1] ** 0.5 if shape[1] else 0.0
         leaves[path] = rng.uniform(-bound, bound, shape).astype(dtype)
     return Parameters.from_items(leaves)

@@ -112,7 +112,7 @@ def _read(cutoffs):
     return [_index(value, f"cutoffs should hold integers, but found {value!r}") for value in values]
 
 
-def hidden_sizes(in_features, div_value, cutoffs):
+def hidden_sizes(in_features, div_value, cutoffs, tail_bias=False):
     """Width of each tail's projection: int(in_features // div_value ** (i + 1)) in floats.
 
     Floor division and not the floor of a quotient: 1024 // 1.6 is 639, while 1024 / 1.6 rounds up
@@ -124,6 +124,8 @@ def hidden_sizes(in_features, div_value, cutoffs):
     div_value : float
         As checked by `divisor`.
     cutoffs : Cutoffs
+    tail_bias : bool
+        For the words of the warning.
 
     Returns
     -------
@@ -145,7 +147,8 @@ def hidden_sizes(in_features, div_value, cutoffs):
                              f"{in_features} // {div_value}**{i + 1}") from None
         if size == 0:
             warnings.warn(f"tail {i} has hidden size 0: its {cutoffs.cluster_size(i)} classes "
-                          "share its probability equally", stacklevel=3)
+                          f"share its probability equally{' but for their biases' * tail_bias}",
+                          stacklevel=3)
         sizes.append(size)
     return tuple(sizes)
 

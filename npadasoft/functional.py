@@ -16,8 +16,8 @@ is measured in the notebook on the forward pass.]
 from npadasoft.arrays import array_namespace
 
 
-def linear(x, weight, bias=None):
-    """x · weightᵀ + bias.
+def linear(x, weight, bias=None, out=None):
+    """x · weightᵀ + bias, written into `out` (N, O) if there is one.
 
     Parameters
     ----------
@@ -29,8 +29,9 @@ def linear(x, weight, bias=None):
     -------
     (N, O) array
     """
-    y = x @ weight.T                                    # (N, O)
-    return y if bias is None else y + bias
+    xp = array_namespace(x, weight)
+    y = xp.matmul(x, weight.T, out=out)                 # (N, O)
+    return y if bias is None else xp.add(y, bias, out=out)
 
 
 def linear_backward(dy, x, weight):

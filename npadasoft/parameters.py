@@ -24,10 +24,10 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class Cluster:
-    """The two maps of one tail; neither has a bias."""
+    """The two maps of one tail."""
 
-    projection: Linear              # weight (H, D)
-    output: Linear                  # weight (O, H)
+    projection: Linear              # weight (H, D), no bias
+    output: Linear                  # weight (O, H), bias (O,) or None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,8 @@ class Parameters:
         for i, cluster in enumerate(self.tail):
             yield f"tail.{i}.0.weight", cluster.projection.weight
             yield f"tail.{i}.1.weight", cluster.output.weight
+            if cluster.output.bias is not None:
+                yield f"tail.{i}.1.bias", cluster.output.bias
 
     def map(self, function, *others):
         """A new tree of function(leaf, leaf of each other tree, ...).
@@ -81,7 +83,8 @@ class Parameters:
         """The tree whose leaves are in the mapping `arrays`, by path; the inverse of `items`."""
         n_clusters = sum(path.endswith(".0.weight") for path in arrays)
         tail = tuple(
-            Cluster(Linear(arrays[f"tail.{i}.0.weight"]), Linear(arrays[f"tail.{i}.1.weight"]))
+            Cluster(Linear(arrays[f"tail.{i}.0.weight"]),
+                    Linear(arrays[f"tail.{i}.1.weight"], arrays.get(f"tail.{i}.1.bias")))
             for i in range(n_clusters))
         return cls(Linear(arrays["head.weight"], arrays.get("head.bias")), tail)
 

@@ -19,7 +19,8 @@ those of tail i:
 Numbers are whatever the caller brings: `float`, `decimal.Decimal`, `numpy.longdouble`.  The only
 functions needed are `exp` and `log1p`, and the caller passes those of his type.  `parameters` is a
 mapping from PyTorch's names to nested lists: `head.weight`, `head.bias` (may be absent), and
-for i = 0, 1, ... `tail.{i}.0.weight` (the projection) and `tail.{i}.1.weight`.
+for i = 0, 1, ... `tail.{i}.0.weight` (the projection), `tail.{i}.1.weight` and `tail.{i}.1.bias`
+(may be absent, too: neither the paper nor PyTorch has it, five other implementations do).
 
 [Grave, Joulin, Cissé, Grangier, Jégou 2017, Efficient softmax approximation for GPUs, arXiv
 1609.04309]
@@ -77,11 +78,10 @@ def tail_hidden(x, parameters, i):
 
 
 def tail_logits(x, parameters, i):
-    """Scores of the classes of tail `i`.  With hidden size 0 all are 0: a uniform tail."""
-    hidden = tail_hidden(x, parameters, i)
-    if not hidden:
-        return [0 * x[0] for _ in parameters[f"tail.{i}.1.weight"]]
-    return linear(hidden, parameters[f"tail.{i}.1.weight"])
+    """Scores of the classes of tail `i`.  Without hidden units the biases alone, or 0."""
+    weight = parameters[f"tail.{i}.1.weight"]
+    bias = parameters.get(f"tail.{i}.1.bias", [0 * x[0]] * len(weight))
+    return linear(tail_hidden(x, parameters, i), weight, bias)
 
 
 def output(x, target, parameters, cutoffs, exp=_exp, log1p=_log1p):

@@ -173,7 +173,8 @@ def _rounds(columns, may_win, cutoffs):
 def _tail_log_prob(x, head, parameters, cutoffs, i):
     """log p of the classes of tail i, for rows x (R, D) and their head (R, K): (R, O_i)."""
     cluster, column = parameters.tail[i], head[:, cutoffs.column(i)]
-    log_p = linear(linear(x, cluster.projection.weight), cluster.output.weight)
+    hidden = linear(x, cluster.projection.weight)
+    log_p = linear(hidden, cluster.output.weight, cluster.output.bias)
     for rows in chunks(log_p):                          # as `log_prob` does it, to the last bit
         normalise(log_p[rows], column[rows])
     return log_p
@@ -195,8 +196,9 @@ def sample(x, parameters, cutoffs, u):
     for i in range(cutoffs.n_clusters):
         rows = order[edges[i]:edges[i + 1]]
         if edges[i] < edges[i + 1]:
-            hidden = linear(x[rows], parameters.tail[i].projection.weight)
-            log_p = log_softmax(linear(hidden, parameters.tail[i].output.weight))
+            cluster = parameters.tail[i]
+            hidden = linear(x[rows], cluster.projection.weight)
+            log_p = log_softmax(linear(hidden, cluster.output.weight, cluster.output.bias))
             place, bad = _draw(log_p, u[rows, 1])
             drawn[rows] = cutoffs.values[i] + place
             flags += [bad[0], rows[bad[1]]]
@@ -223,7 +225,8 @@ def _doubt(x, parameters):
     """In how many tails a row could have a logit that is not finite, without computing any: ().
 
     With S = x Pᵀ and T = S Uᵀ,  |S[n, h]|² <= Σ x² Σ P²  and  |T[n, k]|² <= Σ x² Σ P² Σ U²  (Cauchy
-    and Schwarz); where the squares are finite, so are S and T, by half the range of exponents.  On
+    and Schwarz); where the squares are finite, so are S and T, by half the range of exponents, and
+    so they are with biases whose squares are.  On
     the host, where it is free to ask the rows themselves, the answer is 1.
     """
     xp = array_namespace(x)
@@ -231,6 +234,8 @@ def _doubt(x, parameters):
         return xp.ones((), dtype=xp.int64)
     bounds = [_squares(x) * _squares(cluster.projection.weight) * _squares(cluster.output.weight)
               for cluster in parameters.tail]
+    bounds += [_squares(cluster.output.bias) for cluster in parameters.tail
+               if cluster.output.bias is not None]
     return xp.isnan(0 * xp.stack(bounds)).sum()
 
 

@@ -76,11 +76,12 @@ def from_state_dict(cls, state_dict, *, div_value=None, ignore_index=None, reduc
     layer = cls.__new__(cls)
     in_features = integer("in_features", in_features, minimum=1)
     layer._configure(in_features, Cutoffs(cuts[:-1], cuts[-1]), "head.bias" in arrays,
-                     ignore_index, reduction)
+                     "tail.0.1.bias" in arrays, ignore_index, reduction)
     layer.div_value, layer.hidden_sizes = None, hidden
     if div_value is not None:
         layer.div_value = divisor(div_value)
-        layer.hidden_sizes = hidden_sizes(in_features, layer.div_value, layer._cutoffs)
+        layer.hidden_sizes = hidden_sizes(in_features, layer.div_value, layer._cutoffs,
+                                          layer.tail_bias)
     leaves = {path: array.copy() for path, array in arrays.items()}
     refuse(errors({path: a.shape for path, a in leaves.items()}, layer._shapes()))
     return layer.with_parameters(Parameters.from_items(leaves))
@@ -120,7 +121,7 @@ def _arrays_of(state_dict):
     return dict(zip(state_dict, from_foreign(*state_dict.values())))
 
 
-def shapes(in_features, cutoffs, hidden_sizes, head_bias):
+def shapes(in_features, cutoffs, hidden_sizes, head_bias, tail_bias=False):
     """Path and shape of every array of a layer, in the order of PyTorch's `state_dict`."""
     found: dict[str, tuple[int, ...]] = {"head.weight": (cutoffs.head_size, in_features)}
     if head_bias:
@@ -128,6 +129,8 @@ def shapes(in_features, cutoffs, hidden_sizes, head_bias):
     for i, size in enumerate(hidden_sizes):
         found[f"tail.{i}.0.weight"] = (size, in_features)
         found[f"tail.{i}.1.weight"] = (cutoffs.cluster_size(i), size)
+        if tail_bias:
+            found[f"tail.{i}.1.bias"] = (cutoffs.cluster_size(i),)
     return found
 
 
@@ -173,11 +176,12 @@ def sizes(shapes):
     ValueError
         If keys are missing or unexpected, or a weight is no matrix.
     """
-    n_clusters = max(1, sum(path.startswith("tail.") for path in shapes) // 2)
+    n_clusters = max(1, sum(path.startswith("tail.") and path.endswith(".weight")
+                            for path in shapes) // 2)
     weights = ["head.weight", *(f"tail.{i}.{k}.weight" for i in range(n_clusters) for k in (0, 1))]
     wanted = dict.fromkeys(weights)
-    if "head.bias" in shapes:
-        wanted["head.bias"] = None
+    biases = ["head.bias"], [f"tail.{i}.1.bias" for i in range(n_clusters)]
+    wanted |= {path: None for some in biases if some[0] in shapes for path in some}
     refuse(errors(shapes, wanted))
     refuse("".join(f"\n\t{key} should be a matrix, but found shape {tuple(shapes[key])}"
                    for key in weights if len(shapes[key]) != 2))

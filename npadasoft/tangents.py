@@ -25,11 +25,10 @@ The first forward's `Cache` serves any number of directions.
 import dataclasses
 
 from npadasoft import checks
-from npadasoft.adaptive import Cache, Gradients, Output
+from npadasoft.adaptive import Gradients, Output
 from npadasoft.arrays import array_namespace, result_type, rounded, working_type
-from npadasoft.cutoffs import Routing
 from npadasoft.functional import bias_backward, linear
-from npadasoft.parameters import Parameters
+from npadasoft.parameters import Cluster, Linear, Parameters
 
 
 def jvp(layer, cache, d_input=None, d_parameters=None):
@@ -169,9 +168,7 @@ def log_prob_jvp(layer, input, d_input=None, d_parameters=None):
     """
     x, parameters, dtype, shape = layer._rows(input)
     xp = array_namespace(x)
-    everywhere = (slice(None),) * layer.n_clusters                          # each row in each tail
-    everything = Routing(None, slice(None), x.shape[0], None, everywhere, ())
-    cache = Cache(x, everything, parameters, *layer._all_log_prob(x, parameters), shape, dtype)
+    cache = layer._cache(x, layer._everywhere(x), parameters, shape, dtype)
     tangent = _tangent(cache, d_input, d_parameters)
     head, s = tangent.head_log_prob, layer.shortlist_size
     tails = [head[:, s + i, None] + tail for i, tail in enumerate(tangent.tail_log_prob)]
@@ -257,10 +254,12 @@ def _linear_jvp(x, map, dx, d_map):
     return linear(dx, map.weight) + linear(x, d_map.weight, d_map.bias)
 
 
-def _linear_backward_jvp(dy, x, weight, tangents):
-    """Tangent of `linear_backward`, given those of dy, x and weight."""
-    d_dy, d_x, d_weight = tangents
-    return d_dy @ weight + dy @ d_weight, d_dy.T @ x + dy.T @ d_x
+def _linear_backward_jvp(dy, x, map, tangents):
+    """Tangents of dx = dy W, and of dyᵀ x and Σ dy as a `Linear`, given those of dy, x and map."""
+    d_dy, d_x, d_map = tangents
+    weight = d_dy.T @ x + dy.T @ d_x
+    bias = None if map.bias is None else bias_backward(d_dy)
+    return d_dy @ map.weight + dy @ d_map.weight, Linear(weight, bias)
 
 
 def _logit_curvature(cache, tangent, q):
@@ -286,22 +285,20 @@ def _pull_back_tangent(layer, cache, tangent, gradients, curvature):
     x, dx, routing = cache.input, tangent.input, cache.routing
     xp = array_namespace(x)
     moved = xp.zeros(x.shape, dtype=result_type(ddhead.dtype, *(dt.dtype for dt in ddtails)))
-    leaves = {}
+    tails = []
     for i, (tail, d_tail) in enumerate(zip(cache.parameters.tail, tangent.parameters.tail)):
-        rows, u, du = routing.rows[i], tail.output.weight, d_tail.output.weight
-        ds = dtails[i] @ u                                                  # (N_i, H_i)
-        dds, leaves[f"tail.{i}.1.weight"] = _linear_backward_jvp(
-            dtails[i], cache.tail_hidden[i], u, (ddtails[i], tangent.tail_hidden[i], du))
-        moved_rows, leaves[f"tail.{i}.0.weight"] = _linear_backward_jvp(
-            ds, x[rows], tail.projection.weight, (dds, dx[rows], d_tail.projection.weight))
+        rows = routing.rows[i]
+        ds = dtails[i] @ tail.output.weight                                 # (N_i, H_i)
+        dds, output = _linear_backward_jvp(
+            dtails[i], cache.tail_hidden[i], tail.output,
+            (ddtails[i], tangent.tail_hidden[i], d_tail.output))
+        moved_rows, projection = _linear_backward_jvp(
+            ds, x[rows], tail.projection, (dds, dx[rows], d_tail.projection))
         moved[rows] += moved_rows                       # rows of a tail: no index repeats
+        tails.append(Cluster(projection, output))
     kept = routing.kept
-    moved_kept, leaves["head.weight"] = _linear_backward_jvp(
-        dhead, x[kept], cache.parameters.head.weight,
-        (ddhead, dx[kept], tangent.parameters.head.weight))
+    moved_kept, head = _linear_backward_jvp(
+        dhead, x[kept], cache.parameters.head, (ddhead, dx[kept], tangent.parameters.head))
     moved[kept] += moved_kept
-    if cache.parameters.head.bias is not None:
-        leaves["head.bias"] = bias_backward(ddhead)
-    tree = Parameters.from_items(leaves)
-    tree = tree.map(lambda leaf: rounded(leaf, tangent.dtype))
+    tree = Parameters(head, tuple(tails)).map(lambda leaf: rounded(leaf, tangent.dtype))
     return Gradients(rounded(moved, tangent.dtype).reshape(*cache.shape, x.shape[1]), tree)

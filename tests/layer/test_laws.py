@@ -401,7 +401,7 @@ def test_scaling_the_head_scales_its_logits(problem):
     value, error = trace(*names)
     assert_within(value, (model.z.value * model.dhead.value).sum(), error, problem.dtype)
     for i, (t, dt) in enumerate(zip(model.t, model.dtails)):
-        value, error = trace(f"tail.{i}.1.weight")
+        value, error = trace(f"tail.{i}.1.weight", *[f"tail.{i}.1.bias"] * problem.tail_bias)
         assert_within(value, (t.value * dt.value).sum(), error, problem.dtype)
 
 
@@ -567,6 +567,7 @@ def curvature(problem, layer, x, y, v):
         p, u = cluster.projection.weight, cluster.output.weight
         dp, du = dc.projection.weight, dc.output.weight
         first = v.input @ p.T @ u.T + x @ dp.T @ u.T + x @ p.T @ du.T
+        first = first + (dc.output.bias if problem.tail_bias else 0)
         second = 2 * (v.input @ dp.T @ u.T + v.input @ p.T @ du.T + x @ dp.T @ du.T)
         here = (layer.cutoffs[i] <= y) & (y < layer.cutoffs[i + 1])
         parts.append((model.tails[i], model.dtails[i], first, second, here))

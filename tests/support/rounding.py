@@ -149,6 +149,8 @@ class Model:
         self.head = log_softmax(self.z)
         self.hidden = [self.x @ self.w[f"tail.{i}.0.weight"].T for i in range(self.n_clusters)]
         self.t = [h @ self.w[f"tail.{i}.1.weight"].T for i, h in enumerate(self.hidden)]
+        self.t = [t + self.w[f"tail.{i}.1.bias"] if f"tail.{i}.1.bias" in self.w else t
+                  for i, t in enumerate(self.t)]
         self.tails = [log_softmax(t) for t in self.t]
 
     @classmethod
@@ -213,6 +215,8 @@ class Model:
             ds = dt @ self.w[f"tail.{i}.1.weight"]
             found[f"tail.{i}.0.weight"] = ds.T @ self.x
             found[f"tail.{i}.1.weight"] = dt.T @ self.hidden[i]
+            if f"tail.{i}.1.bias" in self.w:
+                found[f"tail.{i}.1.bias"] = dt.sum(0)
             dx = dx + ds @ self.w[f"tail.{i}.0.weight"]
         return {**found, "input": dx}
 
@@ -229,7 +233,8 @@ class Model:
             p, u = f"tail.{i}.0.weight", f"tail.{i}.1.weight"
             ds = d["input"] @ w[p].T + self.x @ d[p].T
             self.d_hidden.append(ds)
-            self.d_tails.append(jvp(tail, ds @ w[u].T + self.hidden[i] @ d[u].T))
+            dt, a = ds @ w[u].T + self.hidden[i] @ d[u].T, f"tail.{i}.1.bias"
+            self.d_tails.append(jvp(tail, dt + d[a] if a in d else dt))
         return self
 
     def log_prob_jvp(self):
@@ -259,6 +264,8 @@ class Model:
             ds, rs = dt @ w[u], rt @ w[u] + dt @ d[u]
             found[u] = rt.T @ self.hidden[i] + dt.T @ self.d_hidden[i]
             found[p] = rs.T @ x + ds.T @ dx
+            if f"tail.{i}.1.bias" in w:
+                found[f"tail.{i}.1.bias"] = rt.sum(0)
             moved = moved + (rs @ w[p] + ds @ d[p])
         return {**found, "input": moved}
 

@@ -30,6 +30,7 @@ class Problem:
     cutoffs: tuple = (3, 5, 9, 16)
     div_value: float = 2.0
     head_bias: bool = True
+    tail_bias: bool = False
     n: int = 7
     used: tuple | None = None
     ignored: float = 0.0
@@ -62,7 +63,7 @@ class Problem:
             warnings.filterwarnings("ignore", "tail . has hidden size 0")
             layer = AdaptiveLogSoftmaxWithLoss(
                 self.in_features, self.n_classes, self.cutoffs[:-1], self.div_value,
-                self.head_bias, **options)
+                self.head_bias, tail_bias=self.tail_bias, **options)
         return layer.with_parameters(layer.parameters.map(lambda w: w * self.scale))
 
     def input(self):
@@ -112,6 +113,7 @@ ALWAYS = (
     Problem(in_features=1, cutoffs=(1, 2, 3, 4), div_value=1.0, head_bias=False),   # one class each
     Problem(n=4, ignored=1.0),                          # no row counts
     Problem(n=5, used=(3,), reduction="none", scale=12.0),
+    Problem(in_features=4, div_value=4.0, n=9, tail_bias=True),     # biases alone in tails 1 and 2
 )
 
 
@@ -126,6 +128,7 @@ def problems(draw, **fixed):
         "cutoffs": cutoffs,
         "div_value": draw(st.sampled_from([1.0, 1.5, 2.0, 4.0, 0.5])),
         "head_bias": draw(st.booleans()),
+        "tail_bias": draw(st.booleans()),
         "n": draw(st.integers(0, 9)),
         "used": draw(st.none() | clusters.map(lambda s: tuple(sorted(s)))),
         "ignored": draw(st.sampled_from([0.0, 0.0, 0.3])),
@@ -149,7 +152,8 @@ def random_problem(seed, small=False):
     cuts = np.sort(rng.choice(np.arange(1, top), n_tails, replace=False))
     return Problem(in_features=int(rng.integers(2, 5 if small else 65)),
                    cutoffs=(*cuts.tolist(), top), div_value=float(rng.choice([1.5, 2.0, 4.0])),
-                   head_bias=bool(seed // 4 % 2), n=int(rng.integers(1, 4 if small else 101)),
+                   head_bias=bool(seed // 4 % 2), tail_bias=bool(seed // 8 % 2),
+                   n=int(rng.integers(1, 4 if small else 101)),
                    scale=float(rng.choice([1.0, 3.0])), seed=seed)
 
 

@@ -280,6 +280,9 @@ def torch_layer(layer):
         peer = torch.nn.AdaptiveLogSoftmaxWithLoss(
             layer.in_features, layer.n_classes, list(layer.cutoffs[:-1]), layer.div_value,
             layer.head_bias, dtype=getattr(torch, layer.dtype.name))
+    for tail, cluster in zip(peer.tail, layer.parameters.tail):     # it has none, but can hold one
+        if cluster.output.bias is not None:
+            tail[1].bias = torch.nn.Parameter(torch.from_numpy(np.array(cluster.output.bias)))
     peer.load_state_dict({k: torch.from_numpy(np.array(w)) for k, w in layer.parameters.items()})
     return peer
 
