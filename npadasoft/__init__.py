@@ -8,6 +8,7 @@ The files, in reading order:
     adaptive.py      the layer: forward, backward, log_prob and its backward
     fused.py         the training path: loss and gradients in blocks
     search.py        predict, topk, sample
+    adaptive_input.py   the embedding cut by the same cutoffs, and weights tied to the softmax's
     tangents.py      forward mode and second order: jvp, hvp, gnvp
     parameters.py    weights, gradients and directions are one typed tree
     arrays.py        which library owns these arrays (NumPy or CuPy)

@@ -182,9 +182,10 @@ class Routing:
     head_column: Array              # (M,) column of the head that the row's target uses
     rows: tuple[Array, ...]         # (N_i,) of each tail: its rows, in batch order
     relative_target: tuple[Array, ...]      # (N_i,) of each tail: places of its targets there
+    shortlist: Array | None = None  # the rows whose target is in the short-list
 
 
-def route(target, cutoffs, ignore_index=None):
+def route(target, cutoffs, ignore_index=None, name="Target"):
     """Send each row to where its target lives.
 
     A target equal to a cutoff c_i is the first class of tail i.  One transfer from the device:
@@ -196,6 +197,8 @@ def route(target, cutoffs, ignore_index=None):
     cutoffs : Cutoffs
     ignore_index : int, optional
         Rows with this target do not count, whatever its value.
+    name : str
+        For the words of the refusal.
 
     Returns
     -------
@@ -215,13 +218,14 @@ def route(target, cutoffs, ignore_index=None):
     ends = [y.min(), y.max()] if y.size else []
     order, edges, ends = group(tail + 1, cutoffs.n_clusters + 1, ends)      # short-list first
     if ends and not 0 <= ends[0] <= ends[1] < cutoffs.n_classes:
-        raise ValueError(_out_of_range(target, cutoffs.n_classes, ignore_index))
+        raise ValueError(name + _out_of_range(target, cutoffs.n_classes, ignore_index))
     column = xp.where(tail < 0, y, tail + cutoffs.shortlist_size)
     n_kept = edges[-1] - edges[0]
     counted = slice(None) if edges[0] == 0 else xp.sort(order[edges[0]:])
     rows = tuple(order[edges[i + 1]:edges[i + 2]] for i in range(cutoffs.n_clusters))
     relative = tuple(y[r] - c for r, c in zip(rows, cutoffs.values))
-    return Routing(tail, counted, n_kept, column[counted], rows, relative)
+    return Routing(tail, counted, n_kept, column[counted], rows, relative,
+                   order[edges[0]:edges[1]])
 
 
 def group(key, n_groups, extra=()):
@@ -256,5 +260,5 @@ def _plain_targets(target, ignore_index, xp):
 def _out_of_range(target, n_classes, ignore_index):
     """The message for targets that are no classes, with the range that was found."""
     found = [v for v in to_host(target.ravel()) if v != ignore_index]
-    return (f"Target values should be in [0, {n_classes - 1}], "
+    return (f" values should be in [0, {n_classes - 1}], "
             f"but values in range [{min(found)}, {max(found)}] were found.")

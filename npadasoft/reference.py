@@ -109,6 +109,22 @@ def loss(xs, targets, parameters, cutoffs, exp=_exp, log1p=_log1p):
     return -sum(outputs[1:], start=outputs[0]) / len(outputs)
 
 
+def embedding(index, bands, cutoffs, scale=1):
+    """The vector of class `index` in an adaptive input: its row of its band, projected, scaled.
+
+    `bands` is a mapping from `bands.{b}.embedding` (a row a class) and `bands.{b}.projection` (a
+    row a number of the vector; may be absent) to nested lists: band 0 for the short-list, band
+    i + 1 for tail i.
+    """
+    tail, _, place = locate(index, cutoffs)
+    band = 0 if tail is None else tail + 1
+    row = bands[f"bands.{band}.embedding"][index if tail is None else place]
+    projection = bands.get(f"bands.{band}.projection")
+    if projection is not None:
+        row = linear(row, list(zip(*projection)))
+    return [scale * v for v in row]
+
+
 def predict(x, parameters, cutoffs, exp=_exp, log1p=_log1p):
     """The most probable class; the lowest one if several are equal."""
     log_p = log_prob(x, parameters, cutoffs, exp, log1p)

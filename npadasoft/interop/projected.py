@@ -3,15 +3,16 @@
     D in_features   E length of a word's vector   s size of the short-list   J clusters
 
 Transformer-XL, its copy in Hugging Face's transformers, and gluon-nlp project the input before the
-head, and give every class a bias, those in clusters too.  Two steps bring them here:
+head, and give every class a bias, those in clusters too: `tail.{i}.1.bias` here.
 
 * The projection of the head is multiplied in: H = [W; clusters] Qᵀ.  The product is computed in
   float64 and rounded once to the weights' dtype, so that each entry of H is within one unit
   roundoff u of exact, and a logit x·H within u·Σ|x||H| of what exact factors would give.  The two
   factors themselves, and their gradients, are lost.
-* A tail bias becomes a column of the cluster's second matrix, fed by one more hidden unit that
-  copies a constant 1, the input's last feature.  No number is rounded.  The input grows to D + 1
-  features (`with_constant`), the hidden sizes grow by 1 and follow no div_value.
+* For a layer without biases in its tails (PyTorch's own, most ports), `fold=True` makes of each a
+  column of the tail's second matrix, fed by one more hidden unit that copies a constant 1, the
+  input's last feature.  No number is rounded.  The input grows to D + 1 features (`with_constant`),
+  the hidden sizes grow by 1 and follow no div_value.
 """
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ def with_constant(x):
     return np.concatenate([x, np.ones((*x.shape[:-1], 1), x.dtype)], axis=-1)
 
 
-def from_transfo_xl(weights, cutoffs=None):
+def from_transfo_xl(weights, cutoffs=None, *, fold=False):
     """From Transformer-XL's own `ProjectedAdaptiveLogSoftmax`: cluster columns descend.
 
     Parameters
@@ -48,20 +49,22 @@ def from_transfo_xl(weights, cutoffs=None):
         `out_projs.{i}` (D, E_i) where there are any.
     cutoffs : sequence of int
         Needed with div_val 1 only, where one table holds all classes.
+    fold : bool
+        Whether biases of tails become hidden units.
 
     Returns
     -------
     Imported
     """
-    return _transfo_xl(weights, cutoffs, descending=True)
+    return _transfo_xl(weights, cutoffs, fold, descending=True)
 
 
-def from_hf_transfo_xl(weights, cutoffs=None):
+def from_hf_transfo_xl(weights, cutoffs=None, *, fold=False):
     """From Hugging Face's TransfoXL (the part under `crit.`): cluster columns ascend."""
-    return _transfo_xl(weights, cutoffs, descending=False)
+    return _transfo_xl(weights, cutoffs, fold, descending=False)
 
 
-def _transfo_xl(weights, cutoffs, descending):
+def _transfo_xl(weights, cutoffs, fold, descending):
     rest = dict(weights)
     if "cluster_weight" not in rest:
         raise ValueError("there is no 'cluster_weight': without clusters this is a plain softmax")
@@ -75,7 +78,7 @@ def _transfo_xl(weights, cutoffs, descending):
     projections = [_pop(rest, f"out_projs.{i}").T if f"out_projs.{i}" in rest else None
                    for i in range(len(tables))]
     nothing_left(rest, "Transformer-XL")
-    return _assemble(tables, projections, clusters, cluster_bias)
+    return _assemble(tables, projections, clusters, cluster_bias, fold)
 
 
 def _split(table, bias, cutoffs, n_clusters):
@@ -86,7 +89,7 @@ def _split(table, bias, cutoffs, n_clusters):
     return list(zip(np.split(table, list(cutoffs)), np.split(bias, list(cutoffs))))
 
 
-def from_gluon_nlp(weights, cutoffs=None):
+def from_gluon_nlp(weights, cutoffs=None, *, fold=False):
     """From gluon-nlp's `ProjectedAdaptiveLogSoftmaxWithLoss`: cluster columns descend.
 
     Parameters
@@ -115,7 +118,7 @@ def from_gluon_nlp(weights, cutoffs=None):
                    for i in range(1 if shared else len(tables))]
     projections *= len(tables) if shared else 1
     nothing_left(rest, "gluon-nlp")
-    return _assemble(tables, projections, clusters, None if bias is None else bias[::-1])
+    return _assemble(tables, projections, clusters, None if bias is None else bias[::-1], fold)
 
 
 def from_fairseq_tied(weights, tie_proj=False):
@@ -147,7 +150,7 @@ def from_fairseq_tied(weights, tie_proj=False):
     return Imported(state, False)
 
 
-def _assemble(tables, projections, clusters, cluster_bias):
+def _assemble(tables, projections, clusters, cluster_bias, fold):
     """Tables of (vectors, bias), the first the short-list's, as a state dict."""
     (words, word_bias), tails = tables[0], tables[1:]
     if len(tails) != len(clusters):
@@ -160,14 +163,17 @@ def _assemble(tables, projections, clusters, cluster_bias):
         state["head.bias"] = np.concatenate([
             np.zeros(len(part), head.dtype) if bias is None else bias
             for part, bias in ((words, word_bias), (clusters, cluster_bias))])
-    for i, (vectors, _) in enumerate(tails):
+    biased = any(bias is not None for _, bias in tails)
+    for i, (vectors, bias) in enumerate(tails):
         projection = projections[i + 1]
         state[f"tail.{i}.0.weight"] = (np.eye(head.shape[1], dtype=head.dtype)
                                        if projection is None else np.ascontiguousarray(projection))
         state[f"tail.{i}.1.weight"] = vectors
-    biases = [bias for _, bias in tails]
-    constant = any(bias is not None for bias in biases)
-    return Imported(_folded(state, biases) if constant else state, constant)
+        if biased and not fold:
+            state[f"tail.{i}.1.bias"] = np.zeros(len(vectors), head.dtype) if bias is None else bias
+    if biased and fold:
+        return Imported(_folded(state, [bias for _, bias in tails]), True)
+    return Imported(state, False)
 
 
 def _folded(state, biases):

@@ -29,7 +29,7 @@ def from_torch(module, *, ignore_index=None, reduction="mean"):
     Raises
     ------
     ValueError
-        If the module holds more or other arrays than the layer does, biases in its tails say.
+        If the module holds more or other arrays than the layer does.
     """
     while type(module).__name__ in _WRAPPERS:
         module = getattr(module, _WRAPPERS[type(module).__name__])

@@ -142,19 +142,25 @@ def test_fairseqs_tied_head_may_be_unprojected_and_its_tails_transposed():
     (projected.from_transfo_xl, "txl_projected"), (projected.from_transfo_xl, "txl_shared")])
 def test_transformer_xls_weights_give_its_numbers(convert, name):
     weights, found = files.read(DATA / f"{name}.pt"), numbers(f"{name}_numbers")
-    state, constant = convert(weights, [3, 7] if "shared" in name else None)
-    assert constant
+    both_ways(convert, weights, [3, 7] if "shared" in name else None, found)
+
+
+def both_ways(convert, weights, cutoffs, found):
+    """With biases in the tails as they are, and with a hidden unit in the place of each."""
+    state, constant = convert(weights, cutoffs)
     asm = AdaptiveLogSoftmaxWithLoss.from_state_dict(state)
+    assert not constant and asm.tail_bias and asm.in_features == found["input"].shape[-1]
+    assert_agrees(asm, found["input"], found)
+    state, constant = convert(weights, cutoffs, fold=True)
+    asm = AdaptiveLogSoftmaxWithLoss.from_state_dict(state)
+    assert constant and not asm.tail_bias
     assert_agrees(asm, projected.with_constant(found["input"]), found)
 
 
 @pytest.mark.parametrize("name", ["gluon_projected", "gluon_shared", "gluon_shared_projected"])
 def test_gluons_weights_give_gluons_numbers(name):
     weights, found = parted(name)
-    state, constant = projected.from_gluon_nlp(weights, [3, 7] if "shared" in name else None)
-    assert constant
-    asm = AdaptiveLogSoftmaxWithLoss.from_state_dict(state)
-    assert_agrees(asm, projected.with_constant(found["input"]), found)
+    both_ways(projected.from_gluon_nlp, weights, [3, 7] if "shared" in name else None, found)
 
 
 @pytest.mark.parametrize("right, wrong, name", [
@@ -163,8 +169,7 @@ def test_gluons_weights_give_gluons_numbers(name):
 def test_the_order_of_cluster_columns_matters_where_no_shape_shows_it(right, wrong, name):
     weights, found = files.read(DATA / f"{name}.pt"), numbers(f"{name}_numbers")
     asm = AdaptiveLogSoftmaxWithLoss.from_state_dict(wrong(weights).state)
-    x = projected.with_constant(found["input"])
-    assert np.abs(asm(x, found["target"]).output - found["output"]).max() > 0.1
+    assert np.abs(asm(found["input"], found["target"]).output - found["output"]).max() > 0.1
 
 
 def test_weights_without_biases_need_no_constant_and_keep_their_bits():
@@ -179,8 +184,10 @@ def test_weights_without_biases_need_no_constant_and_keep_their_bits():
     only_words = {k: v for k, v in weights.items() if k != "tail_cluster_score_proj.bias"}
     assert not projected.from_gluon_nlp(only_words).state["head.bias"][3:].any()
     only_one = {k: v for k, v in weights.items() if k != "out_proj_l.2.bias"}
-    sizes = [projected.from_gluon_nlp(only_one).state[f"tail.{i}.0.weight"].shape for i in (0, 1)]
-    assert sizes == [(4, 9), (1, 9)]
+    folded = projected.from_gluon_nlp(only_one, fold=True).state
+    assert [folded[f"tail.{i}.0.weight"].shape for i in (0, 1)] == [(4, 9), (1, 9)]
+    state = projected.from_gluon_nlp(only_one).state
+    assert state["tail.0.1.bias"].all() and not state["tail.1.1.bias"].any()
     shared, _ = parted("gluon_shared")
     shared = {k: v for k, v in shared.items() if not k.endswith("bias")}
     assert not projected.from_gluon_nlp(shared, [3, 7]).constant
@@ -188,7 +195,7 @@ def test_weights_without_biases_need_no_constant_and_keep_their_bits():
 
 def test_folding_a_bias_adds_one_unit_to_every_size_and_rounds_nothing():
     weights = files.read(DATA / "hf_projected.pt")
-    state, _ = projected.from_hf_transfo_xl(weights)
+    state, _ = projected.from_hf_transfo_xl(weights, fold=True)
     assert state["tail.0.0.weight"].shape == (3 + 1, 8 + 1)
     assert state["tail.0.1.weight"][:, -1].tobytes() == weights["out_layers.1.bias"].tobytes()
     assert np.array_equal(state["tail.0.1.weight"][:, :-1], weights["out_layers.1.weight"])
