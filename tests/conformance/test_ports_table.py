@@ -1,5 +1,6 @@
 """The state of the ports: a finding for every failure, and a case or a script for every finding."""
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -58,12 +59,13 @@ def test_rows_are_of_this_catalogue_and_of_both_dtypes():
     for name, row in STATE.items():
         assert row["suite"] == vectors_io.SUITE and set(row["wrong"]) <= IDS, name
         for tier in table.TIERS:
-            assert sum(row["counts"][tier]["float64"].values()) == sizes[tier], (name, tier)
-            assert row["counts"][tier]["float32"], (name, tier)
+            asked = row["counts"][tier]
+            assert asked.keys() == ({"float32"} if name == "dynet" else set(table.DTYPES)), name
+            assert all(sum(asked[d].values()) == sizes[tier] for d in {"float64"} & set(asked))
 
 
 def test_the_layer_and_its_export_have_nothing_wrong():
-    for name in "ours", "onnxruntime", "onnx-reference":
+    for name in "ours", "onnxruntime", "onnx-reference", "onnxruntime-node", "onnxruntime-web":
         assert not STATE[name]["wrong"]
 
 
@@ -96,6 +98,48 @@ def test_a_row_is_what_a_run_gave(tmp_path, monkeypatch, capsys):
     assert row["name"] == "npadasoft" and row["suite"] == vectors_io.SUITE
     out = capsys.readouterr().out
     assert "ours" in out and "2/2 2/2" in out and "1/1 1/1" in out
+
+
+def test_an_installed_package_keeps_its_rows(tmp_path, monkeypatch, capsys):
+    before = table.STATE.read_bytes()
+    monkeypatch.setattr(table, "STATE", tmp_path / "a" / "b" / "c" / "d" / "state.json")
+    assert table.main(["--record", "ours"]) == 2
+    assert "name a file for yours, --record NAME --state FILE" in capsys.readouterr().err
+    assert not table.STATE.exists() and not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    assert table.STATE.read_bytes() == before and table._is_checkout()
+
+
+def test_a_difference_is_a_version_or_a_case_and_no_rounding(tmp_path, capsys):
+    old = {"torch": STATE["torch"]}
+    right, wrong = list(STATE["torch"]["wrong"])[:2]
+    new = json.loads(json.dumps({**old, "ours": STATE["ours"]}))
+    new["torch"]["version"] = "99"
+    new["torch"]["wrong"]["S01"] = {"float32": "fail: output, 3 x its bound"}
+    new["torch"]["wrong"][wrong] = {
+        dtype: text + ", 7 x its bound" for dtype, text in old["torch"]["wrong"][wrong].items()}
+    del new["torch"]["wrong"][right]
+    found = table.difference(old, new)
+    assert found[0].startswith("torch: ") and found[0].endswith("-> 99, suite 1.0.0 -> 1.0.0")
+    assert {line.split()[1] for line in found if line.startswith(" ")} == {right, "S01"}
+    assert "  torch, S01 in float32: right -> fail: output, 3 x its bound" in found
+    assert found[-1].startswith("ours: ") and not table.difference(STATE, STATE)
+    path = tmp_path / "new.json"
+    path.write_text(json.dumps({"torch": new["torch"]}))
+    assert table.main(["--diff", str(path)]) == 1 and "S01" in capsys.readouterr().out
+    path.write_text(json.dumps(old))
+    assert table.main(["--diff", str(path)]) == 0 and capsys.readouterr().out == "no difference\n"
+    for bad in "[]", '{"torch": 1}', "{", '{"torch": {}}':
+        path.write_text(bad)
+        assert table.main(["--diff", str(path)]) == 2 and "\n" not in capsys.readouterr().err[:-1]
+    assert table.main(["--diff", str(tmp_path / "none")]) == 2
+
+
+def test_renew_knows_every_row_of_the_table():
+    script = (TESTS / "ports" / "renew.sh").read_text()
+    known = script[script.index("packages() {"):script.index("unpacked() {")]
+    for name in table.PORTS:
+        assert re.search(rf"(?m)^ +(?:\S+ \| )*{re.escape(name)}(?: \|[ \w|-]*)?\)", known), name
 
 
 def test_what_is_wrong_is_written_down(monkeypatch):
@@ -154,11 +198,11 @@ def test_what_takes_the_mean_skips_what_does_not():
 def needs(name):
     """Skip unless the framework of a port or a script is here."""
     peers = {"fairseq": "fairseq-0.12.2", "transfo": "transformers-4.35.2", "gluon": "gluon-nlp"}
-    packages = {"paddle": "paddle", "mxnet": "mxnet", "gluon": "mxnet", "jax": "jax"}
+    packages = {"gluon": "mxnet", **dict.fromkeys(["libtorch", "fairseq", "transfo"], "torch")}
     first = name.replace("-", "_").split("_")[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pytest.importorskip(packages.get(first, "torch"))
+        pytest.importorskip(packages.get(first, first))
     if first in peers and not (foreign.PEERS / peers[first]).exists():
         pytest.skip(f"build/peers has no {peers[first]}")
 
@@ -175,7 +219,8 @@ def test_a_finding_is_still_to_be_seen_in_the_framework_that_is_here(name):
 
 
 @pytest.mark.parametrize("name", ["torch", "fairseq", "transfo-xl", "transfo-xl-default", "paddle",
-                                  "gluon-nlp", "jax"])
+                                  "gluon-nlp", "jax", "autograd", "mlx", "dynet", "openvino",
+                                  "tensorflow", "tinygrad"])
 def test_a_port_still_gives_what_its_row_says(name):
     needs(name)
     only = ["S08", "T03", "E01", "E12", "G04", "N09", "X01", "A07", "F06"]
@@ -193,6 +238,46 @@ def test_the_layer_of_libtorch_compiled_here_gives_the_whole_of_its_row():
     same = STATE["libtorch"]["version"] == row["version"]
     assert not same or row["counts"] == STATE["libtorch"]["counts"]
     assert not same or row["wrong"].keys() == STATE["libtorch"]["wrong"].keys()
+
+
+def test_the_definition_in_primitives_is_right_in_a_library_that_is_here(monkeypatch):
+    needs("torch")
+    monkeypatch.setattr(table.ports, "load", lambda name: _torch_primitives())
+    row = table.record("primitives", [c for c in vectors_io.load() if c["id"][0] in "TNA"])
+    assert not row["wrong"] and row["counts"]["required"]["float64"]["pass"] > 30
+
+
+def _torch_primitives():
+    import torch
+    from npadasoft.conformance.ports.primitives import Primitives
+
+    class TorchPrimitives(Primitives):
+        def __init__(self):
+            self.announce("torch", "")
+
+        def tensor(self, array):
+            return torch.tensor(array)
+
+        def log_softmax(self, scores):
+            return torch.log_softmax(scores, -1)
+
+        def concatenate(self, parts):
+            return torch.cat(parts, -1)
+
+        def where(self, kept, x):
+            return torch.where(torch.tensor(kept), x, 0)
+
+        def pick(self, log_p, y):
+            return log_p.gather(-1, torch.tensor(y[..., None]))[..., 0]
+
+        def gradients(self, total, weights, x):
+            leaves = [a.requires_grad_() for a in (x, *weights.values())]
+            found = torch.autograd.grad(total(weights, x), leaves)
+            return dict(zip(weights, map(self.numpy, found[1:]))), self.numpy(found[0])
+
+        def numpy(self, tensor):
+            return tensor.detach().numpy()
+    return TorchPrimitives()
 
 
 def test_torch_compile_compiles_something():

@@ -1,4 +1,4 @@
-"""fairseq's AdaptiveSoftmax and AdaptiveLoss, from the files of its sdist: `--port fairseq`.
+"""fairseq's AdaptiveSoftmax and AdaptiveLoss, from the files of its wheel: `--port fairseq`.
 
 The layer returns the logits of each softmax, and the criterion sums cross entropies; `output` is
 made of the same logits. It has no bias in the head: where a case has one, the input gets a
@@ -14,8 +14,8 @@ from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, module_of, peer_
 from npadasoft.conformance.ports.torch import Torch
 from npadasoft.conformance.wire.messages import PortInfo
 
-HOW = ("pip download fairseq==0.12.2 --no-deps --no-binary fairseq -d build/peers\n"
-       "tar xzf build/peers/fairseq-0.12.2.tar.gz -C build/peers")
+HOW = ("pip install --no-deps --only-binary :all: --python-version 3.8 "
+       "--platform manylinux1_x86_64 --target build/peers/fairseq-0.12.2 fairseq==0.12.2")
 FOLDER = "fairseq-0.12.2/fairseq/"
 NO_PADDING = -1
 

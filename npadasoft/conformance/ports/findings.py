@@ -32,9 +32,12 @@ class Finding:
         return [*text, f"    {'; '.join(shown)}"]
 
 
-TORCH = ("torch", "torch-compile", "libtorch")
-XL = ("transfo-xl", "transfo-xl-default")
-TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "jax")
+PYTORCH = ("torch", "torch-newest")
+TORCH = (*PYTORCH, "torch-compile", "libtorch")
+TRANSFORMERS = ("transfo-xl", "transfo-xl-default")
+XL = (*TRANSFORMERS, "pytorch-transformers")
+PRIMITIVES = ("autograd", "jax", "mlx", "tensorflow", "tinygrad")
+TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "dynet", *PRIMITIVES)
 FINDINGS = (
     Finding(TEXTBOOK,
             "a confident example loses its loss and gradient: both are 0 from a gap of 37 "
@@ -43,16 +46,16 @@ FINDINGS = (
     Finding(TORCH,
             "no batch of more than one axis, and no log_prob or predict of a single example",
             cases=("A01", "A02", "A03", "A04")),
-    Finding(("torch", "libtorch"),
+    Finding((*PYTORCH, "libtorch"),
             "predict of a 3-D batch is wrong numbers, without an error for some lengths",
             script="torch_predict_3d"),
-    Finding(("torch", "torch-compile", "paddle", "gluon-nlp"),
+    Finding((*PYTORCH, "torch-compile", "paddle", "gluon-nlp"),
             "a layer of no features is built",
             cases=("E20",)),
-    Finding(("torch",),
+    Finding(PYTORCH,
             "under autocast a batch fails once a target lies in a tail",
             script="torch_autocast"),
-    Finding(("torch",),
+    Finding(PYTORCH,
             "its forward cannot be exported to ONNX: torch.export refuses it",
             script="torch_full_graph"),
     Finding(("torch-compile",),
@@ -120,14 +123,14 @@ FINDINGS = (
     Finding(XL,
             "a label that is no class costs nothing",
             cases=("E01", "E02", "E03", "E05", "E26"), script="transfo_xl_labels_out_of_range"),
-    Finding(XL,
+    Finding(TRANSFORMERS,
             "the model's mean leaves out losses of 0, so that a confident token raises the loss",
             cases=("N09", "N10", "N11"), script="transfo_xl_mean_leaves_out_zero_losses"),
     Finding(XL,
             "a div_val that is no int cannot be built",
             cases=("S08", "S09", "S10", "S13", "S14", "S31"),
             script="transfo_xl_float_div_val"),
-    Finding(XL,
+    Finding(TRANSFORMERS,
             "log_prob raises for any cluster (the port asks forward without labels instead)",
             script="transfo_xl_log_prob"),
     Finding(XL,
@@ -141,12 +144,12 @@ FINDINGS = (
             "losses come grouped by cluster, not in the order of the labels",
             cases=("S*", "T*", "N*", "G*", "F0[24]", "A0[59]"),
             script="transfo_xl_default_order"),
-    Finding(XL,
+    Finding(TRANSFORMERS,
             "an ignored row of nan reaches the gradients of the head: the row is scored, and "
             "its loss left out",
             cases=("A09",)),
     Finding(("gluon-nlp",),
-            "in float32 MXNet's log_softmax is seven times less accurate than the plain "
+            "in float32 MXNet's log_softmax is six times less accurate than the plain "
             "formula: most cases miss their bound, by a factor of 1 to 4",
             cases=("[STNPGFA]*",), script="mxnet_float32_log_softmax",
             dtypes=("float32",)),
@@ -164,13 +167,44 @@ FINDINGS = (
             "not a fault: output and loss are computed apart, so their gradients are added "
             "after rounding, which shows where they cancel",
             cases=("A11",)),
-    Finding(("jax",),
-            "XLA flushes subnormal numbers to 0",
-            cases=("N10",)),
+    Finding(("jax", "tensorflow"),
+            "subnormal numbers are flushed to 0 (jax's also in comparisons)",
+            cases=("N10",), script="jax_has_no_subnormals"),
+    Finding(PYTORCH,
+            "torch.func.hessian raises where exactly one row of the batch lies in some tail",
+            script="torch_hessian_with_one_row_in_a_tail"),
+    Finding(("autograd",),
+            "scores less their logsumexp, as its log-softmax must be written, lose digits where "
+            "all scores are shifted far",
+            cases=("N02", "N05")),
+    Finding(("dynet",),
+            "full_log_distribution is not the distribution that the loss is taken from",
+            cases=("[STNPGF]*", "X09"), script="dynet_full_distribution_is_another"),
+    Finding(("dynet",),
+            "its loss of a row is the log of a sum less a score: shifted far, digits are lost",
+            cases=("N02", "N05")),
+    Finding(("dynet",),
+            "a batch without rows has no gradient, as none of its expressions is asked (the port "
+            "asks it row by row)",
+            cases=("F07", "A01", "A02")),
+    Finding(("mlx",),
+            "float64 is counted in float32 in exp, and so in log-sum-exp",
+            cases=("[STNPGXFA]*",), script="mlx_float64_in_float32", dtypes=("float64",)),
+    Finding(("mlx",),
+            "a batch without rows is refused by logsumexp, and one all of whose rows are ignored "
+            "has the gradient nan",
+            cases=("F06", "F07", "F08", "A08")),
+    Finding(("openvino",),
+            "float64 is computed in float32, without a word",
+            cases=("[STNPGXFA]*",), script="openvino_computes_float64_in_float32",
+            dtypes=("float64",)),
+    Finding(("openvino",),
+            "a target that is no class is taken, and has a loss: Gather does not look",
+            cases=("E01", "E03", "E05", "E26")),
     Finding(("gluon-nlp",),
             "hidden sizes are those of a rounded quotient, as libtorch's; 0 cannot be built",
             cases=("S08", "S09", "S10", "S15", "S16", "S24")),
-    Finding(("gluon-nlp", "jax"),
+    Finding(("gluon-nlp", *PRIMITIVES),
             "every row goes through every cluster, so nan in one row is in the gradients of "
             "clusters that it does not use",
             cases=("F03", "F04")),

@@ -16,9 +16,7 @@ from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, peer_file
 from npadasoft.conformance.wire.messages import PortInfo
 
 PACKAGE, VERSION = "autogluon-contrib-nlp", "0.0.1b20220208"
-HOW = (f"pip download {PACKAGE}=={VERSION} --no-deps -d build/peers\n"
-       f"python -m zipfile -e build/peers/autogluon_contrib_nlp-{VERSION}-py3-none-any.whl "
-       "build/peers/gluon-nlp")
+HOW = f"pip install --no-deps --target build/peers/gluon-nlp {PACKAGE}=={VERSION}"
 FILE = "gluon-nlp/autogluon_contrib_nlp/layers.py"
 CLASS = "ProjectedAdaptiveLogSoftmaxWithLoss"
 NEEDED = (CLASS, "_fmt_and_check_cutoffs")

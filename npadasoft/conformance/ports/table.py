@@ -1,16 +1,17 @@
 """The state of the ports: what `npadasoft ports` prints, and how it is renewed.
 
-    npadasoft ports                 the table, and what each port gets wrong
-    npadasoft ports --record NAME   run one port over the whole catalogue and write down its row
+    npadasoft ports                             the table, and what each port gets wrong
+    npadasoft ports --record NAME --state FILE  run one port over the whole catalogue: its row
+    npadasoft ports --diff FILE                 what the rows of FILE have otherwise than ours
 
 A row is what one run printed, with its date and versions; nothing stands in it that was not run.
-Each finding (`findings.py`) names the cases that show it, or a script that does.
+Each finding (`findings.py`) names the cases that show it, or a script that does.  In a checkout
+--record renews the rows of the checkout (`tests/ports/renew.sh NAME` does so in an environment of
+its own); an installed package is never written into.
 """
-import argparse
 import datetime
 import json
 import platform
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import BAD
 from npadasoft.conformance.ports.findings import FINDINGS
+from npadasoft.console import Parser, one_line
 
 STATE = Path(__file__).with_name("state.json")
 TIERS = ("required", "quality", "excellence", "extensions")
@@ -28,25 +30,68 @@ DTYPES = ("float64", "float32")
 PORTS = tuple(name for name in ports.READY if not name.startswith("ours-"))
 
 
+@one_line("ports", OSError, ValueError)
 def main(argv):
-    """Print the table, or renew rows of it."""
-    parser = argparse.ArgumentParser(
-        prog="npadasoft ports", description="The state of the ports that are known.")
+    """Print the table, renew rows of it, or say what a newer run has otherwise.
+
+    0, or 1 if --diff found a difference, or 2 after one line of error.
+    """
+    parser = Parser(prog="npadasoft ports", description="The state of the ports that are known.")
     parser.add_argument("--record", action="append", default=[], metavar="NAME", choices=PORTS,
                         help="run it over the whole catalogue and write its row")
-    parser.add_argument("--state", type=Path, default=STATE, help="the file of the rows")
+    parser.add_argument("--state", type=Path, metavar="FILE",
+                        help="the file of the rows (default: those of this package)")
+    parser.add_argument("--diff", type=Path, metavar="FILE",
+                        help="a file of rows: say what they have otherwise than these")
     arguments = parser.parse_args(argv)
-    try:
-        for name in arguments.record:
-            row = record(name)
-            state = {**read(arguments.state), name: row}
-            state = {key: state[key] for key in PORTS if key in state}
-            arguments.state.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
-    except ValueError as error:
-        print(f"npadasoft ports: {error}", file=sys.stderr)
-        return 2
-    print("\n".join(lines(read(arguments.state))))
+    path = arguments.state or STATE
+    if arguments.record and not arguments.state and not _is_checkout():
+        raise ValueError("this package is installed, and keeps the rows that it came with: name "
+                         "a file for yours, --record NAME --state FILE")
+    for name in arguments.record:
+        state = {**read(path), name: record(name)}
+        state = {key: state[key] for key in PORTS if key in state}
+        path.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+    if arguments.diff:
+        found = difference(read(path), _rows(arguments.diff))
+        print("\n".join(found or ["no difference"]))
+        return int(any(line.startswith(" ") for line in found))
+    print("\n".join(lines(read(path))))
     return 0
+
+
+def _is_checkout():
+    """Whether the package lies in its repository and not among installed packages."""
+    return (STATE.parents[3] / "setup.cfg").is_file()
+
+
+def _rows(path):
+    """The rows of a file that must be there and be one."""
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(rows, dict) or not all(
+            isinstance(row, dict) and "wrong" in row for row in rows.values()):
+        raise ValueError(f"{path}: no file of rows, as --record NAME --state FILE writes it")
+    return rows
+
+
+def difference(old, new):
+    """What the rows `new` have otherwise than `old`: a line a version, indented ones a case."""
+    found = []
+    for name, row in new.items():
+        was = old.get(name)
+        if was is None:
+            found.append(f"{name}: {row['version']}, a port without a row here")
+            continue
+        if was["version"] != row["version"] or was["suite"] != row["suite"]:
+            found.append(f"{name}: {was['version']} -> {row['version']}, "
+                         f"suite {was['suite']} -> {row['suite']}")
+        for case in dict.fromkeys([*was["wrong"], *row["wrong"]]):
+            for dtype in DTYPES:
+                before, now = (r["wrong"].get(case, {}).get(dtype) for r in (was, row))
+                if (before and before.split(",")[0]) != (now and now.split(",")[0]):
+                    found.append(f"  {name}, {case} in {dtype}: {before or 'right'} -> "
+                                 f"{now or 'right'}")
+    return found
 
 
 def read(path=STATE):

@@ -1,5 +1,4 @@
-"""TransfoXL's ProjectedAdaptiveLogSoftmax, from a file of transformers 4.35.2: `--port transfo-
-xl`.
+"""TransfoXL's ProjectedAdaptiveLogSoftmax, from a file of transformers: `--port transfo-xl`.
 
 Its constructor cannot make sizes of a div_value that is no integer, and shares one table with
 div_value 1; the port gives it sizes and weights by hand, an identity for the projection of the
@@ -11,23 +10,22 @@ from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, module_of, peer_
 from npadasoft.conformance.ports.torch import Torch
 from npadasoft.conformance.wire.messages import PortInfo
 
-HOW = ("pip download transformers==4.35.2 --no-deps -d build/peers\n"
-       "python -m zipfile -e build/peers/transformers-4.35.2-py3-none-any.whl "
-       "build/peers/transformers-4.35.2")
+HOW = "pip install --no-deps --target build/peers/transformers-4.35.2 transformers==4.35.2"
 FILE = "transformers-4.35.2/transformers/models/transfo_xl/modeling_transfo_xl_utilities.py"
 
 
 class TransfoXL(Torch):
     """transformers 4.35.2 on a CPU."""
 
-    keep_order = True
+    keep_order, file, how, name, version = True, FILE, HOW, "transformers TransfoXL", "4.35.2"
+    ignores: tuple = (None, -100)
 
     def __init__(self):
         super().__init__()
-        self.module = module_of(peer_file(FILE, HOW))
+        self.module = module_of(peer_file(self.file, self.how))
         order = "keep_order=True" if self.keep_order else "default order"
-        version = f"4.35.2 on torch {self.torch.__version__}, {order}"
-        self.info = PortInfo("transformers TransfoXL", version, "python", DTYPES, TRAINS)
+        version = f"{self.version} on torch {self.torch.__version__}, {order}"
+        self.info = PortInfo(self.name, version, "python", DTYPES, TRAINS)
 
     def _module(self, config):
         div_value = config["div_value"]
@@ -71,11 +69,17 @@ class TransfoXL(Torch):
         """Log-probabilities of the targets and the model's loss; its labels are shifted by one."""
         if x.dim() != 2:
             raise Skipped("one batch axis, which is shifted within")
-        if module.ignored not in (None, -100):
-            raise Skipped("its model ignores -100 alone")
+        if module.ignored not in self.ignores:
+            raise Skipped("its model ignores -100 alone, or nothing")
+        losses = self._losses(module, x, y)
+        return -losses, self._mean(losses)
+
+    def _mean(self, losses):
+        return losses[losses != 0].mean()
+
+    def _losses(self, module, x, y):
         x, y = self.torch.cat([x, x.new_zeros(1, x.shape[1])]), self.torch.cat([y.new_zeros(1), y])
-        losses = module(x, y, keep_order=self.keep_order)
-        return -losses, losses[losses != 0].mean()
+        return module(x, y, keep_order=self.keep_order)
 
     def forward(self, layer, input, target, want):
         with self.torch.no_grad():
@@ -116,6 +120,21 @@ class TransfoXL(Torch):
 
     def _join(self, *parts):
         return self.torch.cat([self.torch.from_numpy(part) for part in parts]).numpy()
+
+
+class PytorchTransformers(TransfoXL):
+    """The same in pytorch-transformers 1.2.0, before labels were shifted within."""
+
+    file = "pytorch-transformers-1.2.0/pytorch_transformers/modeling_transfo_xl_utilities.py"
+    how = ("pip install --no-deps --target build/peers/pytorch-transformers-1.2.0 "
+           "pytorch-transformers==1.2.0")
+    name, version, ignores = "TransfoXL", "1.2.0", (None,)
+
+    def _losses(self, module, x, y):
+        return module(x, y, keep_order=self.keep_order)
+
+    def _mean(self, losses):
+        return losses.mean()            # its model gives one loss a token
 
 
 class TransfoXLDefault(TransfoXL):
