@@ -44,7 +44,7 @@ ALLOWED = {
     "conformance.judge": {"_version", "conformance.judge", "conformance.wire"},
     "conformance.ports": {"functional", "cutoffs", "parameters", "fused", "adaptive", "interop",
                           "conformance.ports", "conformance.judge", "conformance.wire"} | FACE,
-    "conformance.ports.table": {"conformance.ports", "conformance.judge",
+    "conformance.ports.table": {"conformance.ports", "conformance.judge", "console",
                                 "conformance.golden.vectors_io"},
     "conformance.mistakes": {"reference", "functional", "cutoffs", "parameters", "fused",
                              "conformance.mistakes", "conformance.ports.base", "conformance.judge",
