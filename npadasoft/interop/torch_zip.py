@@ -19,6 +19,7 @@ from npadasoft.interop.pickle_values import Tensor
 from npadasoft.interop.zip_member import member
 
 MAX_PICKLE = 2**23      # bytes
+_CONJUGATES = ("complex32", "complex64", "complex128")
 _NO_MINUS = {"bool", "uint16", "uint32", "uint64", *(n for n in DTYPES if n.startswith("float8"))}
 
 
@@ -122,7 +123,7 @@ def _tensor_item(name, tensor, storages):
     if size and offset + sum((n - 1) * step for n, step in zip(shape, stride)) >= held:
         raise WeightFileError(f"{shown(name)} of shape {shape}, strides {stride} and offset "
                               f"{offset} does not lie in its storage of {held} numbers")
-    if size and (tensor.conj and "complex" not in tensor.dtype
+    if size and (tensor.conj and tensor.dtype not in _CONJUGATES
                  or tensor.neg and tensor.dtype in _NO_MINUS):
         raise WeightFileError(f"{shown(name)} is {tensor.dtype} with a lazy "
                               f"{'conjugate' if tensor.conj else 'minus'}, which PyTorch cannot "
