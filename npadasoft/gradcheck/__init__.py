@@ -29,10 +29,12 @@ One mistake, a forgotten factor 2, and what comes of it:
 along how many random directions, for tensors above `max_elements`); how many derivatives are not
 zero, that is, how much was tested; the difference at the worst element and the tolerance there;
 their ratio; `would catch`, the smallest error of one element that would have been a FAIL whatever
-the element; the verdict, and how the derivative was got.  Below a FAIL stand the worst element,
-what confirms it, and a pattern, printed only if undoing it makes the tensor pass.
+the element (`would_catch_relative`: as a part of the element); the verdict, and how the derivative
+was got.  Below a FAIL stand the worst element, what confirms it, and a pattern, printed only if
+undoing it makes the tensor pass.
 
-    PASS              every difference is within a tolerance that is sharp enough
+    PASS              every difference is within the element's own tolerance, a hundredth of it
+                      at most, or both are zero; a sum that cancels to rounding counts as zero
     FAIL              a difference above 4 tolerances, which a second method confirms
     INCONCLUSIVE      between 1 and 4; or the tolerance is blunt; or the FAIL cannot be confirmed
     KINK              f has two slopes at the worst element; `left` and `right` are both given
@@ -81,11 +83,12 @@ What a check cannot see
     True
 
 * A swamped tensor: where f is so large that the tensor's part is lost in its rounding, the complex
-  step cannot be compared with anything; the report says what the comparison could see.  An
-  imaginary part lost where the gradient lacks the same term is found by the comparison alone.
+  step cannot be compared with anything.  A complex step that lost a term, and a gradient that lacks
+  it, would look alike: INCONCLUSIVE, also if the gradient is right.  A tensor of tiny weights is
+  looked at where all small tensors are of size 1, and believed if f is seen to be analytic there.
 * A function with a memory, or a random one: reported, not repaired.
-* A saturated function, whose derivative is below the rounding of f, and a gradient of exact zeros:
-  INCONCLUSIVE, for nothing tells it from a lost imaginary part.
+* An element of float32 or float16 that its own rounding blurs: the formula is judged in float64,
+  where `grads` answers in it; the rounding itself is a FAIL only above a hundredth of the element.
 """
 from npadasoft.gradcheck.bound import bound
 from npadasoft.gradcheck.check import check
