@@ -40,7 +40,8 @@ def problems(draw, dtypes=DTYPES):
         warnings.simplefilter("ignore")                 # a hidden size of 0 is legal
         layer = AdaptiveLogSoftmaxWithLoss(
             draw(st.integers(1, 7)), n_classes, cuts, draw(st.sampled_from([0.7, 1.0, 2.0, 4.0])),
-            draw(st.booleans()), ignore_index=draw(st.sampled_from([None, 0, -1])),
+            draw(st.booleans()), tail_bias=draw(st.booleans()),
+            ignore_index=draw(st.sampled_from([None, 0, -1])),
             reduction=draw(st.sampled_from(["mean", "sum", "none"])), dtype=dtype, rng=rng)
     n = draw(st.sampled_from([0, 1, 2, 7, 40]))
     scale = draw(st.sampled_from([0.0, 1.0, 30.0]))
