@@ -150,7 +150,7 @@ class AdaptiveLogSoftmaxWithLoss:
         dtype = np.dtype(dtype).newbyteorder("=")
         if not is_floating(dtype):
             raise TypeError(f"dtype should be a floating-point type, but found {dtype}")
-        self._parameters = _initial(self._shapes(), np.random.default_rng(rng), dtype)
+        self._parameters = state.initial(self._shapes(), np.random.default_rng(rng), dtype)
 
     def _configure(self, in_features, cutoffs, head_bias, tail_bias, ignore_index, reduction):
         if reduction not in ("mean", "sum", "none"):
@@ -659,16 +659,3 @@ def _linear_backward(dy, x, map):
     """dx (N, I), and of a linear map the gradients of its weight and bias, a `Linear`."""
     dx, dweight = linear_backward(dy, x, map.weight)
     return dx, Linear(dweight, None if map.bias is None else bias_backward(dy))
-
-
-def _initial(shapes, rng, dtype):
-    """Weights from U(-b, b), b = 1/√fan_in, drawn in float64 in the order of `shapes`.
-
-    A bias takes the bound of its weight.
-    """
-    leaves = {}
-    for path, shape in shapes.items():
-        if len(shape) == 2:
-            bound = 1 / shape[1] ** 0.5 if shape[1] else 0.0
-        leaves[path] = rng.uniform(-bound, bound, shape).astype(dtype)
-    return Parameters.from_items(leaves)

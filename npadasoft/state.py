@@ -134,6 +134,19 @@ def shapes(in_features, cutoffs, hidden_sizes, head_bias, tail_bias=False):
     return found
 
 
+def initial(shapes, rng, dtype):
+    """Weights from U(-b, b), b = 1/√fan_in, drawn in float64 in the order of `shapes`.
+
+    A bias takes the bound of its weight.
+    """
+    leaves = {}
+    for path, shape in shapes.items():
+        if len(shape) == 2:
+            bound = 1 / shape[1] ** 0.5 if shape[1] else 0.0
+        leaves[path] = rng.uniform(-bound, bound, shape).astype(dtype)
+    return Parameters.from_items(leaves)
+
+
 def errors(found, wanted):
     """What keeps arrays of shapes `found` from being a state of shapes `wanted`: all of it, or ''.
 
