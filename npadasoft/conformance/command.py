@@ -13,7 +13,7 @@ from npadasoft.conformance.judge.session import GIVE_UP, Session
 from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.vectors_command import add_selection, selected, vectors
 from npadasoft.conformance.wire.messages import DTYPES
-from npadasoft.conformance.wire.protocol import SUITE, TIMEOUT, ProcessPort, Unusable
+from npadasoft.conformance.wire.protocol import START, SUITE, TIMEOUT, ProcessPort, Unusable
 from npadasoft.console import Parser, many, one_line, positive, progress, writable
 
 __all__ = ["conform", "verify", "vectors", "port_template", "ports"]
@@ -44,8 +44,9 @@ def conform(argv):
         numbers_too = hasattr(port, "echo") and _wants_echo(arguments)
         _print_head(info, dtypes, cases, numbers_too, arguments)
         results = _echoes(port, dtypes) if numbers_too else []
-        results += Session(port, cases, expected_failures=expected,
-                           give_up=arguments.give_up).run(dtypes)
+        session = Session(port, cases, expected_failures=expected, give_up=arguments.give_up)
+        results += session.run(dtypes)
+        session.explain(dtypes)
     finally:
         port.stop()
     status = _conclude(results, info, shown, arguments, ["npadasoft", "conform", *argv])
@@ -81,8 +82,8 @@ def _conform_parser():
     parser.add_argument("--port", metavar="NAME",
                         help="a ready port (npadasoft ports), or module:Class, a class of yours")
     parser.add_argument("--expect-fail", metavar="FILE", help="known failures: lines `ID [DTYPE]`")
-    parser.add_argument("--timeout", type=seconds, default=TIMEOUT, metavar="S",
-                        help=f"seconds a request (default {TIMEOUT:g})")
+    parser.add_argument("--timeout", type=seconds, metavar="S",
+                        help=f"seconds a request (default {TIMEOUT:g}), and to start ({START:g})")
     parser.add_argument("--give-up", type=positive, default=GIVE_UP, metavar="N",
                         help=f"faults in a row that end the run (default {GIVE_UP})")
     add_selection(parser)
@@ -184,14 +185,18 @@ def verify(argv):
     parser.add_argument("answers", metavar="answers.jsonl", help="what the port answered")
     parser.add_argument("--requests", metavar="FILE",
                         help="default: requests.jsonl beside the answers")
+    parser.add_argument("--only", action="append", default=[], metavar="ID",
+                        help="a case, or a pattern: T*")
     _add_output(parser)
     arguments = parser.parse_args(argv)
     port, ids, dtypes = offline.read(arguments.answers, arguments.requests)
     cases = vectors_io.select(vectors_io.load(), ids) if ids else []
+    cases = vectors_io.select(cases, arguments.only)
     results = offline.echo_results(port)
     _print_head(port.info, dtypes, cases, bool(results), arguments)
     results += offline.session(port, cases, dtypes)
-    return _conclude(results, port.info, "", arguments, ["npadasoft", "verify", *argv])
+    shown = "verify " + shlex.join(word for word in argv if word != "--all")
+    return _conclude(results, port.info, shown, arguments, ["npadasoft", "verify", *argv])
 
 
 # ------------------------------------------------------------------ templates and ports

@@ -36,7 +36,7 @@ def export(directory, cases, dtypes, layout="out_in", index_base=0):
 def requests(cases, dtypes, layout="out_in", index_base=0):
     """The messages to a port that answers everything, in order."""
     info = PortInfo("any", ops=OPS, layout=layout, index_base=index_base,
-                    trace=("*", "*.*", "*.*.*"))
+                    trace=("*", "*.*", "*.*.*", "*.*.*.*"))
     yield {"cmd": "start", "protocol": PROTOCOL, "suite": SUITE, "layout": layout,
            "index_base": index_base}
     seq = -1
@@ -44,7 +44,8 @@ def requests(cases, dtypes, layout="out_in", index_base=0):
     for dtype in dtypes:
         if dtype in numbers:
             seq += 1
-            yield {"cmd": "echo", "seq": seq, "dtype": dtype, "data": numbers[dtype]["data"]}
+            yield {"cmd": "echo", "seq": seq, "dtype": dtype, "data": numbers[dtype]["data"],
+                   "want": ["bits", "data"]}
         fitting = [case for case in in_order(cases) if representable(case, dtype)]
         for case in fitting + repeated(fitting):
             for request in requests_of(case, dtype, info)[0]:
@@ -115,12 +116,15 @@ def read(answers, asked=None):
     ValueError
         If a line cannot be read; the message names it.
     """
-    asked = [m for m in _lines(asked or Path(answers).parent / "requests.jsonl") if "seq" in m]
+    asked = _lines(asked or Path(answers).parent / "requests.jsonl")
+    start: dict = next((m for m in asked if m.get("cmd") == "start"), {})
+    asked = [m for m in asked if "seq" in m]
     first, *rest = _lines(answers) or [{}]
     try:
         info = decode_info(first)
     except BadMessage as error:
         raise ValueError(f"{answers}: line 1 answers start: {error}") from None
+    _same_dialect(info, start)
     by_seq: dict[int, dict] = {}
     for message in rest:
         seq = message.get("seq")
@@ -132,6 +136,18 @@ def read(answers, asked=None):
     dtypes = list(dict.fromkeys(m["dtype"] for m in asked if m["dtype"] in info.dtypes))
     ids = list(dict.fromkeys(m["id"] for m in asked if "id" in m))
     return RecordedPort(info, asked, by_seq), ids, dtypes
+
+
+def _same_dialect(info, start):
+    """Refuse answers in another dialect than that of the requests: nothing would agree."""
+    for name, default in (("index_base", 0), ("layout", "out_in")):
+        mine, theirs = start.get(name, default), getattr(info, name)
+        if mine != theirs:
+            option = f"--{name.replace('_', '-')} {theirs}"
+            if isinstance(theirs, dict):
+                option = "--layout in_out, and announce that for all weights"
+            raise ValueError(f"the port announces {name} {theirs}, but the requests were written "
+                             f"for {mine}: export them again with {option}")
 
 
 def _lines(path):
@@ -157,4 +173,7 @@ def echo_results(port):
 
 def session(port, cases, dtypes, **more):
     """The verdicts on all recorded answers."""
-    return Session(port, cases, give_up=len(cases) + 1, **more).run(dtypes)
+    session = Session(port, cases, give_up=len(cases) + 1, **more)
+    session.run(dtypes)
+    session.explain(dtypes)
+    return session.results

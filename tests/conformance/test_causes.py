@@ -17,7 +17,9 @@ SENTENCES = {name: m.sentence for name, m in MISTAKES.items()}
 def run(port, *only, dtypes=("float64",)):
     """(results with names, causes) of a run of all cases, or of some."""
     cases = vectors_io.select(CASES, only) if only else CASES
-    results = Session(port, cases).run(dtypes)
+    session = Session(port, cases)
+    results = session.run(dtypes)
+    session.explain(dtypes)
     name_run(results)
     return results, causes([r for r in results if r.counts])
 

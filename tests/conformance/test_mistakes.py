@@ -13,8 +13,8 @@ from npadasoft.conformance.mistakes import MISTAKES, diagnose, name_run, score
 from npadasoft.conformance.mistakes.diagnosis import PAIRS, contents, requests, same
 from npadasoft.conformance.mistakes.known import Mistake, both, known
 from npadasoft.conformance.mistakes.layer import TRACE, Layer, Planted
-from npadasoft.conformance.mistakes.score import (Caught, examine, located, ordered, public,
-                                                  results_of, text)
+from npadasoft.conformance.mistakes.score import (Caught, caught_first, examine, located, ordered,
+                                                  public, results_of, search, text)
 from npadasoft.conformance.mistakes.unseen import UNSEEN
 from npadasoft.conformance.mistakes.untold import ALIKE, UNTOLD
 from npadasoft.conformance.ports.ours import Ours
@@ -82,6 +82,22 @@ def test_the_command_prints_the_score(monkeypatch, found):
     monkeypatch.setattr(module, "examine", lambda mistake, cases: found[mistake.name])
     lines, all_caught = score()
     assert all_caught and f"{len(MISTAKES)} planted" in lines
+
+
+def test_where_a_mistake_is_looked_for_first_changes_nothing_but_the_time():
+    assert set(caught_first()) < set(MISTAKES)
+    for name in ("no-shift", "boundary", "hidden-size-floored-repeatedly"):
+        a, b = examine(MISTAKES[name], ORDERED), search(MISTAKES[name], ORDERED)
+        assert (a.result.id, a.names, a.located) == (b.result.id, b.names, b.located)
+
+
+@pytest.mark.figures
+def test_every_mistake_is_caught_first_where_the_list_has_it():
+    """Where it fails: write what is printed into `mistakes/caught.json`."""
+    found = {name: search(mistake, ORDERED).result for name, mistake in MISTAKES.items()}
+    first = next(iter(ORDERED))["id"]
+    listed = {name: (r.id, r.dtype) for name, r in found.items() if r.id != first}
+    assert listed == caught_first(), listed
 
 
 # ------------------------------------------------------------------ what a mistake is

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from npadasoft.conformance.judge.plan import by_operation
+from npadasoft.conformance.judge.state import TEXT
 
 
 @dataclass
 class Cause:
     """What some cases have in common."""
 
-    kind: str                       # mistake, shape, message, divergence
+    kind: str                       # rounding, mistake, state, shape, message, divergence
     text: str
     results: list = field(default_factory=list)
 
@@ -42,14 +43,18 @@ def causes(results):
     for result in results:
         for key in _keys(result):
             found.setdefault(key, Cause(*key)).results.append(result)
-    kinds = ("mistake", "shape", "message", "divergence")
+    kinds = ("rounding", "mistake", "state", "shape", "message", "divergence")
     return sorted(found.values(), key=lambda c: (-c.n_cases, kinds.index(c.kind)))
 
 
 def _keys(result):
     """(kind, text) of each cause that a result has."""
+    if result.rounding:
+        return [("rounding", result.rounding)]
     groups = [n for n in result.named.values() if n] or [tuple(result.mistakes)]
     keys = [("mistake", " or ".join(f"`{n}`" for n in names[:4])) for names in groups if names]
+    if result.state and not keys:
+        return [("state", TEXT)]
     if not keys:
         return [_unnamed(result, result.differing)]
     rest = by_operation(result.case, dict.fromkeys(result.differing))

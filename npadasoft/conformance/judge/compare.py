@@ -117,7 +117,7 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
         return Comparison(name, True, message=f"got shape {list(got.shape)}, want {list(shape)}")
     if "sets" in block:
         return _compare_sets(name, got, block["sets"])
-    want, bound = _stored(Key(block, block["data"]), dtype, n_terms)
+    want, bound = stored(block, dtype, n_terms)
     got = round_to(got.ravel()[block["at"]] if "at" in block else got, dtype)
     wrong, ratio = _judge(got, want, bound, dtype, any_non_finite)
     if not want.size:
@@ -130,9 +130,13 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
                       float(judged.max()) if judged.size else None, worst)
 
 
+def stored(block, dtype, n_terms):
+    """The numbers of a block and their bounds, computed once."""
+    return _stored(Key(block, block["data"]), dtype, n_terms)
+
+
 @lru_cache(maxsize=2**14)
 def _stored(key, dtype, n_terms):
-    """The numbers of a block and their bounds: a run of a few hundred mistakes needs them often."""
     block = key.objects[0]
     want = values(block)
     bound = bounds(block, want, dtype, n_terms)

@@ -24,15 +24,20 @@ def self_test(port, dtype, numbers):
     """
     sent = [float(v) for v in numbers]
     try:
-        wrong = wrong_echoes(dtype, sent, port.echo(dtype, sent))
+        found = port.echo(dtype, sent)
     except Fault as fault:
         port.restart()
         return Result(CASE, dtype, fault.verdict, message=f"echo: {fault.message}",
                       stderr=fault.stderr)
+    wrongs = [wrong_echoes(dtype, sent, part) for part in found]
+    wrong = next((w for w in wrongs if w), None)
     if not wrong:
         return Result(CASE, dtype)
-    return Result(CASE, dtype, "fail", notes=wrong[1:4], message=wrong[0] + "; mend this first: "
-                  "what follows may be wrong for no other reason")
+    where = ""
+    if len(found) == 2:
+        where = "read wrongly: " if wrongs[0] else "read rightly, and written wrongly: "
+    return Result(CASE, dtype, "fail", notes=wrong[1:4], message=where + wrong[0]
+                  + "; mend this first: what follows may be wrong for no other reason")
 
 
 def wrong_echoes(dtype, numbers, found):

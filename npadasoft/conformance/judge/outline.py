@@ -1,7 +1,7 @@
 """The report of a run: its causes, one line each; an example of each; how many of each verdict."""
 from npadasoft.conformance.judge.causes import causes, example
-from npadasoft.conformance.judge.report import conclusion, describe
-from npadasoft.conformance.judge.verdict import BAD
+from npadasoft.conformance.judge.report import conclusion, describe, given_up, last_line, reproduce
+from npadasoft.conformance.judge.verdict import BAD, NOT_ASKED
 
 LONGEST = 58            # lines of a report, with the two that are printed before the run
 SHOWN = 10              # causes in the summary
@@ -26,7 +26,10 @@ def outline(results, trace=(), command="", show_all=False, sentences=None):
     -------
     str
     """
-    found = causes([r for r in results if r.counts or not _goes_without_saying(r)])
+    lost = given_up(results)
+    found = causes(remarkable(results))
+    if lost and not show_all:
+        return "\n".join(_given_up(found, results, lost, command))
     last = conclusion(results, trace).splitlines()
     lines = _summary(found, results, sentences or {})
     if show_all:
@@ -34,6 +37,23 @@ def outline(results, trace=(), command="", show_all=False, sentences=None):
     else:
         parts = _examples(found, command, sentences, LONGEST - len(lines) - len(last))
     return "\n".join([*lines, *(line for part in parts for line in part), *last])
+
+
+def remarkable(results):
+    """The results that a person should look at."""
+    return [r for r in results if (r.counts or not _goes_without_saying(r))
+            and not (r.skipped or "").startswith(NOT_ASKED)]
+
+
+def _given_up(found, results, lost, command):
+    """A few lines: what is wrong is likely to be one thing, and the rest was not asked."""
+    asked = len(results) - len(lost)
+    one = example(found[0]) if found else lost[0]
+    lines = [f"The port was given up, {lost[0].skipped.partition(': ')[2]}: {asked} of "
+             f"{len(results)} cases were asked."]
+    lines += [f"{cause.n_cases:>5}  {cause.text}" for cause in found[:2]]
+    lines += [f"stderr: {one.stderr.splitlines()[-1]}"] if one.stderr else []
+    return [*lines, reproduce(one, command).strip(), last_line(results)]
 
 
 def _summary(found, results, sentences):
@@ -54,7 +74,7 @@ def _summary(found, results, sentences):
 
 
 def _about(cause, sentences):
-    name = cause.results[0].mistakes[0] if cause.kind == "mistake" else None
+    name = cause.text.split("`")[1].split(" (")[0] if cause.kind == "mistake" else None
     return f", {sentences[name]}" if name in sentences else ""
 
 

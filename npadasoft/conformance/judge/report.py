@@ -1,11 +1,15 @@
 """What a person reads of a run."""
+import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
 from npadasoft.conformance.judge.compare import ancestors, blocks
-from npadasoft.conformance.judge.verdict import BAD, VERDICTS, exit_status, worst_ratio
-from npadasoft.conformance.wire.messages import matches
+from npadasoft.conformance.judge.plan import op_of
+from npadasoft.conformance.judge.verdict import (BAD, NOT_ASKED, VERDICTS, exit_status,
+                                                 worst_ratio)
+from npadasoft.conformance.wire.messages import is_shifted, is_turned, matches
 
 TIERS = ("required", "quality", "excellence", "extensions")
 _SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",
@@ -34,7 +38,7 @@ def describe(result, command="", show_all=False, mistakes=None):
     lines = [headline(result)]
     if result.expected_fail and result.verdict in BAD:
         lines.append("  this failure was expected")
-    lines += [f"  {text}" for text in (result.message, result.skipped) if text]
+    lines += [f"  {text}" for text in (result.message, result.rounding, result.skipped) if text]
     lines += _divergence(result, show_all)
     lines += [line for law in result.broken_laws for line in _law(law)]
     lines += _named(result.mistakes, mistakes or {})
@@ -42,7 +46,7 @@ def describe(result, command="", show_all=False, mistakes=None):
     if result.stderr:
         lines.append("  stderr: " + result.stderr.replace("\n", "\n          "))
     if result.verdict in BAD:
-        lines.append(_reproduce(result, command))
+        lines.append(reproduce(result, command))
     return "\n".join(lines)
 
 
@@ -62,10 +66,10 @@ def _divergence(result, show_all):
                      + _why_origin(result, name))
         comparison = result.comparisons[name]
         if comparison.worst is None:
-            lines.append(f"      {comparison.message}")
+            lines.append(f"      {_as_shaped(name, comparison.message, result.info)}")
         else:
-            first, *more = element(comparison.worst, result.dtype)
-            context = _context(result.case, name, comparison.worst.index)
+            first, *more = element(_as_written(comparison.worst, result.info), result.dtype)
+            context = _context(result, name, comparison.worst.index)
             lines += [f"      {first}{context}", *(f"      {text}" for text in more)]
     later = [name for name in result.differing if name not in result.origins]
     hidden = 0 if show_all else max(len(result.origins) - 2, 0)
@@ -109,17 +113,44 @@ def number(value, dtype):
         return f"one of {list(value)}"
     if not np.isfinite(value) or value == int(value) and abs(value) < 1e6:
         return str(value) if not np.isfinite(value) else str(int(value))
-    narrow = dtype == "float32"
-    digits, shown = (9, float(np.float32(value))) if narrow else (17, value)
-    return f"{value:.{digits}g} ({shown.hex()})"
+    if dtype == "float32":
+        return f"{np.float32(value)!s} ({float(np.float32(value)).hex()})"
+    return f"{float(value)!r} ({float(value).hex()})"
 
 
-def _context(case, name, index):
+def _as_written(worst, info):
+    """An element as the port wrote it: its classes and its layout of weights."""
+    if info is None:
+        return worst
+    if is_shifted(worst.tensor) and info.index_base:
+        want = [w + info.index_base for w in worst.want] if isinstance(worst.want, list) \
+            else worst.want + info.index_base
+        return replace(worst, got=worst.got + info.index_base, want=want)
+    if len(worst.index) == 2 and is_turned(worst.tensor, info.layout):
+        return replace(worst, index=worst.index[::-1])
+    return worst
+
+
+def _as_shaped(name, message, info):
+    """A message on a shape, in the port's layout."""
+    if info is None or not is_turned(name, info.layout):
+        return message
+
+    def turned(found):
+        return f"[{', '.join(reversed(found[1].split(', ')))}]"
+    return re.sub(r"\[(\d+(?:, \d+)*)\]", turned, message) + " (in_out, as the port has it)"
+
+
+def _context(result, name, index):
     """The target of the row where a number is wrong, and the cutoffs to see it with."""
+    case = result.case
     target, row = case.get("inputs", {}).get("target"), row_of(case, name, index)
-    if target is None or row is None:
+    if target is None or row is None or op_of(name, case) not in ("forward", "backward"):
         return ""
-    return f"       target {target['data'][row]}, cutoffs {case['config']['cutoffs']}"
+    base = result.info.index_base if result.info else 0
+    counted = " (classes from 1, as the port has them)" if base else ""
+    cutoffs = case["config"]["cutoffs"]
+    return f"       target {target['data'][row] + base}, cutoffs {cutoffs}{counted}"
 
 
 def row_of(case, name, index):
@@ -143,21 +174,31 @@ def row_of(case, name, index):
 
 def _law(law):
     worst = law.worst
+    row = "" if law.tensor == "loss" else f"row {worst.index[0]}: "
     return [f"  broken law: {law.message}",
-            f"      row {worst.index[0]}: {worst.got:.17g} where {worst.want:.17g} is due, "
-            f"within {worst.bound:.3g}"]
+            f"      {row}{worst.got!r} where {worst.want!r} is due, within {worst.bound:.3g}"]
 
 
 def _named(names, sentences):
     lines = []
     for place, name in enumerate(names[:4]):
+        plain = name.split(" (")[0]
         lead = "  your answer is what this mistake gives:" if place == 0 else "      or this one:"
-        lines.append(f"{lead} `{name}`" + (f", {sentences[name]}" if name in sentences else ""))
+        lines.append(f"{lead} `{name}`" + (f", {sentences[plain]}" if plain in sentences else ""))
     return lines
 
 
-def _reproduce(result, command):
-    again = f"npadasoft conform --only {result.id} --dtype {result.dtype} {command}".rstrip()
+def reproduce(result, command):
+    """The line that shows the failure again."""
+    ids, dtypes = result.repeat or ((result.id,), (result.dtype,))
+    only = "".join(f" --only {id}" for id in ids)
+    if command.startswith("verify"):                    # there is no port to ask
+        again = f"npadasoft {command}{only}"
+    elif result.state and not result.repeat:
+        again = f"npadasoft conform {command} (no shorter run was found that shows it)"
+    else:
+        only += "".join(f" --dtype {dtype}" for dtype in dtypes)
+        again = f"npadasoft conform{only} {command}".rstrip()
     look = f"      look: npadasoft vectors show {result.id}" if result.case["config"] else ""
     return f"  reproduce: {again}{look}"
 
@@ -198,9 +239,9 @@ def conclusion(results, trace=()):
     lines += [f"not announced by the port: {op}, {n} times skipped" for op, n in lacking.items()]
     skipped = Counter(reason for reason, _ in dict.fromkeys(
         (r.skipped, r.id) for r in results if r.skipped and not r.lacking))
-    lines += [f"skipped by the port: {n} case{'s' * (n > 1)}, {reason}"
-              for reason, n in skipped.items()]
-    lines += _unseen_trace(results, trace)
+    lines += [f"{'' if reason.startswith(NOT_ASKED) else 'skipped by the port: '}"
+              f"{n} case{'s' * (n > 1)}, {reason}" for reason, n in skipped.items()]
+    lines += _unseen_trace(results, trace) if not given_up(results) else []
     notes = sum(len(r.notes) for r in results)
     lines += [f"{notes} note{'s' * (notes > 1)} (--all lists them)"] if notes else []
     surprises = sorted({r.id for r in results if r.expected_fail and r.counts})
@@ -210,7 +251,12 @@ def conclusion(results, trace=()):
     if begin:
         first = ", ".join(f"{name} ({n})" for name, n in begin.most_common(6))
         lines.append(f"divergences begin at: {first}{', ...' * (len(begin) > 6)}")
-    return "\n".join([*lines, _last_line(results)])
+    return "\n".join([*lines, last_line(results)])
+
+
+def given_up(results):
+    """The cases that were not asked, because the port had failed too often."""
+    return [r for r in results if (r.skipped or "").startswith(NOT_ASKED)]
 
 
 def _unseen_trace(results, trace):
@@ -228,7 +274,7 @@ def _blocks(case):
     return blocks(case) if case["result"] == "valid" else []
 
 
-def _last_line(results):
+def last_line(results):
     failed = _failed(results, "required")
     number_of = f", {len(failed)} required cases" if len(failed) > 8 else ""
     others = [f"{len(ids)} of tier {tier}" for tier in TIERS[1:] if (ids := _failed(results, tier))]

@@ -3,7 +3,9 @@ import time
 from dataclasses import replace
 
 from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
-from npadasoft.conformance.judge.verdict import BAD, Result, judge
+from npadasoft.conformance.judge.state import State
+from npadasoft.conformance.judge.verdict import BAD, NOT_ASKED, Result, judge
+from npadasoft.conformance.judge.writing import judge_writing
 from npadasoft.conformance.wire.messages import Answer
 from npadasoft.conformance.wire.process import Fault
 
@@ -46,6 +48,12 @@ class Session:
                 self._put_again(case, dtype)
         return self.results
 
+    def explain(self, dtypes):
+        """Find, of what failed, what is due to state and what to the writing of numbers."""
+        if not self._gone:
+            State(self.port, self.cases, self.results, dtypes).look()
+        judge_writing(self.results)
+
     def _against_expectation(self, result):
         pairs = {(result.id, None), (result.id, result.dtype)}
         result.expected_fail = bool(pairs & self.expected)
@@ -56,7 +64,7 @@ class Session:
     def _put(self, case, dtype):
         """Ask all that the case has to ask; the verdict."""
         if self._gone:
-            return Result(case, dtype, "crashed", message=f"not asked: {self._gone}")
+            return Result(case, dtype, "skipped", skipped=f"{NOT_ASKED}: {self._gone}")
         start = time.perf_counter()
         requests, lacking = requests_of(case, dtype, self.port.info)
         answers: dict[str, Answer] = {}
@@ -67,7 +75,7 @@ class Session:
                 return self._after(fault, request, case, dtype, start, answers)
             self._faults = 0
         result = judge(case, dtype, answers, lacking)
-        result.seconds = time.perf_counter() - start
+        result.info, result.seconds = self.port.info, time.perf_counter() - start
         return result
 
     def _put_again(self, case, dtype):
@@ -78,7 +86,8 @@ class Session:
             why = f" ({second.message})" if second.message else ""
             second.message = ("passed when it was asked first, but not when it was asked again "
                               f"after the others: state is left over from an earlier request{why}")
-            second.expected_fail = first.expected_fail
+            second.expected_fail, second.state = first.expected_fail, True
+            second.repeat = ((case["id"],), (dtype,))
             self.results[at] = second
 
     def _after(self, fault, request, case, dtype, start, answers):

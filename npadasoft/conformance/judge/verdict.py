@@ -14,9 +14,10 @@ import numpy as np
 from npadasoft.conformance.judge.compare import Comparison, blocks, compare, origins
 from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.plan import is_public, wanted
-from npadasoft.conformance.wire.messages import matches
+from npadasoft.conformance.wire.messages import PortInfo, matches
 
 VERDICTS = ("pass", "fail", "error", "crashed", "timeout", "skipped", "incomplete")
+NOT_ASKED = "not asked"         # the skip of a case behind which the port was given up
 BAD = ("fail", "error", "crashed", "timeout")
 
 
@@ -39,6 +40,10 @@ class Result:
     skipped: str | None = None
     notes: list = field(default_factory=list)
     expected_fail: bool = False
+    rounding: str | None = None         # the port writes too few digits, and that is all
+    state: bool = False                 # it passes in a fresh process
+    repeat: tuple = ()                  # ids and dtypes that show it, asked in a fresh process
+    info: PortInfo | None = None        # of the port, for its dialect
     seconds: float = 0.0
 
     @property

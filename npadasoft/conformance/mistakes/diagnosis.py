@@ -196,6 +196,11 @@ class Given:
             ((name, np.asarray(a, float), stored.get(name, _Block()))
              for name, a in (arrays or {}).items()), key=lambda entry: entry[1].size)
 
+    @property
+    def names(self):
+        """Names of what was answered."""
+        return self.arrays or {}
+
     def agrees(self, mine):
         """Whether another answer (name -> array, or None) is the same to rounding.
 

@@ -16,6 +16,10 @@ ROSINALITY = "https://github.com/rosinality/adaptive-softmax-pytorch"
 JOHNTRIMBLE = "https://github.com/johntrimble/adaptive-softmax-keras"
 YANGSAIYONG = "https://github.com/yangsaiyong/tf-adaptive-softmax-lstm-lm"
 AWD_LSTM = "https://github.com/salesforce/awd-lstm-lm"
+FLASHLIGHT = "https://github.com/flashlight/flashlight"
+TFMISS = "https://github.com/shkarupa-alex/tfmiss"
+MESH = "https://github.com/tensorflow/mesh"
+DYNET = "https://github.com/clab/dynet"
 ACCURACY = "https://arxiv.org/abs/1909.03469"
 
 SCORES = ("head_log_prob", "tail.*.log_prob")

@@ -381,6 +381,10 @@ class Planted(Port):
         self.layer_class = layer_class or self.layer_class
         self.memory = {}
 
+    def restart(self):
+        """Forget what was asked."""
+        self.memory = {}
+
     def build(self, config, params, dtype):
         return self.layer_class(config, params, self.memory)
 

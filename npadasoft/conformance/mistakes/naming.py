@@ -12,6 +12,7 @@ from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.mistakes.diagnosis import (candidates_of, contents, given, layers,
                                                       of_state, wrong_ops)
+from npadasoft.conformance.mistakes.narrow import name_narrow
 
 LOOKS = 2               # cases of one form on which every mistake is tried
 MOST_LOOKS = 16         # and in all: a run in which all fails must not take many times as long
@@ -26,19 +27,21 @@ def name_run(results):
     results : sequence of Result
         Of one run, each with what the port answered.
     """
-    failing = sorted((Failing(r) for r in results if r.answers and
+    failing = sorted((Failing(r) for r in results if r.answers and not r.rounding and
                       r.verdict in ("fail", "error", "crashed")),
                      key=lambda f: (f.result.verdict != "fail", f.size))
+    stateful, failing = ([f for f in failing if f.result.state is kind] for kind in (True, False))
     passing = [r for r in results if r.verdict in ("pass", "incomplete") and r.answers]
     held = _held(failing, passing)
     units = {(f, op): [n for n, layer in held.items() if f.is_given_by(layer, op)]
              for f in failing for op in f.wrong}
     chosen = _chosen(units, held)
+    chosen |= name_narrow([u for u in units if u not in chosen], passing)
     tried = 0
-    for f in failing:
+    for f in stateful + failing:
         r = f.result
         r.named = {op: tuple(chosen.get((f, op), ())) for op in f.wrong}
-        if f.wrong and not any(r.named.values()) and r.verdict == "fail" and tried < MOST_LOOKS:
+        if f.far and not any(r.named.values()) and r.verdict == "fail" and tried < MOST_LOOKS:
             names = tuple(of_state(r.case, r.dtype, f.found))
             r.named = dict.fromkeys(f.wrong, names)
             tried = 0 if names else tried + 1

@@ -90,7 +90,7 @@ class Port:
         return self.info
 
     def restart(self):
-        """Nothing: an exception does no harm."""
+        """Nothing: an exception does no harm, and every request builds a layer of its own."""
 
     def stop(self):
         """Nothing to end."""

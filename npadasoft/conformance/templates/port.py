@@ -216,9 +216,14 @@ def shape_of(message, name):
 
 
 def echo(message):
-    """The bits of the numbers as this port read them: a parser that rounds wrongly shows here."""
+    """The bits of the numbers as this port read them, and the numbers as it writes them.
+
+    A parser that rounds wrongly shows here, and a writer with too few digits.
+    """
     code = {"float64": ">d", "float32": ">f"}[message["dtype"]]
-    return {"bits": [struct.pack(code, read_number(v)).hex() for v in message["data"]]}
+    packed = [struct.pack(code, read_number(v)) for v in message["data"]]
+    return {"bits": [b.hex() for b in packed],
+            "data": [write_number(struct.unpack(code, b)[0]) for b in packed]}
 
 
 def answer(message):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from npadasoft.conformance.wire.strict_json import printable
+from npadasoft.conformance.wire.strict_json import printable, word_for
 
 PROTOCOL = 1
 DTYPES = ("float64", "float32", "float16", "bfloat16")
@@ -96,7 +96,7 @@ def to_port(request, info):
     config = dict(request.config)
     if config.get("ignore_index") is not None:
         config["ignore_index"] += base
-    inputs = {name: a + base if _shifted(name) else a for name, a in request.inputs.items()}
+    inputs = {name: a + base if is_shifted(name) else a for name, a in request.inputs.items()}
     params = {name: _turned(name, a, info.layout) for name, a in request.params.items()}
     return replace(request, config=config, inputs=inputs, params=params)
 
@@ -105,7 +105,7 @@ def from_port(answer, info):
     """The answer in the judge's dialect."""
     results = {}
     for name, array in answer.results.items():
-        if _shifted(name):
+        if is_shifted(name):
             array = array - info.index_base
         results[name] = _turned(name.removeprefix("grad."), array, info.layout)
     shapes = answer.shapes and {
@@ -114,8 +114,15 @@ def from_port(answer, info):
     return replace(answer, results=results, shapes=shapes)
 
 
-def _shifted(name):
+def is_shifted(name):
+    """Whether `index_base` counts in the tensor `name`."""
     return any(matches(pattern, name) for pattern in SHIFTED_TENSORS)
+
+
+def is_turned(name, layout):
+    """Whether the port has the weight `name`, or its gradient, as (in, out)."""
+    name = name.removeprefix("grad.")
+    return name.endswith(".weight") and _layout(name, layout) == "in_out"
 
 
 def _layout(name, layout):
@@ -231,6 +238,9 @@ def decode_number(value, name, i):
             return math.inf if value > 0 else -math.inf
     if isinstance(value, str) and value.strip().lower() in ("nan", "inf", "-inf", "+inf"):
         return float(value)
+    word = word_for(value) if isinstance(value, str) else None
+    if word:
+        raise BadMessage(f'{name}[{i}]: write the string "{word}" for {describe(value)}')
     raise BadMessage(f'{name}[{i}]: a number must stand here ("nan", "inf" and "-inf" are '
                      f"strings); found {describe(value)}")
 

@@ -18,6 +18,7 @@ from npadasoft.conformance.wire.strict_json import LONGEST_LINE, printable
 _CHUNK = 2**16
 _TAIL = 2**13           # bytes of stderr that are kept
 _POLL = 0.05            # s between looks whether the process still lives
+PATIENCE = 5.0          # s without an answer after which it is said what is waited for
 GRACE = 2.0             # s that it has to end by itself
 
 
@@ -67,8 +68,10 @@ class Process:
         """Process id, which is also the id of its group."""
         return self._popen.pid
 
-    def ask(self, line, timeout):
+    def ask(self, line, timeout, on_wait=None):
         """Write `line`, return the next line without its end.
+
+        `on_wait` is called once, when there is no answer after `PATIENCE` seconds.
 
         Raises
         ------
@@ -90,6 +93,8 @@ class Process:
                 self._settle()
                 raise self._fault("crashed", self._how_it_ended())
             left = deadline - time.monotonic()
+            if on_wait and timeout - left > PATIENCE:
+                on_wait = on_wait()
             if left <= 0:
                 so_far = f", after {scanned} bytes without a line end" if scanned else ""
                 raise self._fault("timeout", f"no answer within {timeout:g} s{so_far}")

@@ -7,6 +7,7 @@
     > {"cmd": "stop"}
 """
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from npadasoft.conformance.wire.strict_json import BadJson, excerpt, loads, prin
 
 SUITE = "1.0.0"
 TIMEOUT = 60.0          # s a request
+START = 20.0            # s to start, unless another time is asked for
+LONG_LINE = 2**16       # bytes: readers with a buffer of fixed size end here
+WAITING = ("Is stdout flushed after every line?  Does the reader wait for a second line, or for "
+           "the end of the input?")
 
 
 class Unusable(Exception):
@@ -26,14 +31,23 @@ class Unusable(Exception):
 
 
 def decode_echo(message):
-    """Bit patterns or numbers of an answer to `echo`, as the port prefers."""
-    bits, found = message.get("bits"), message.get("data")
+    """Bit patterns of an answer to `echo`, which show its reader, and numbers: its writer, too.
+
+    Returns
+    -------
+    list of lists
+        One or both: strings in hex; floats.
+    """
+    bits, data, found = message.get("bits"), message.get("data"), []
     if isinstance(bits, list) and all(isinstance(b, str) and len(b) <= 18 for b in bits):
-        return [printable(b.lower().removeprefix("0x")) for b in bits]
-    if not isinstance(found, list):
+        found.append([printable(b.lower().removeprefix("0x")) for b in bits])
+    if isinstance(data, list):
+        found.append([decode_number(v, "echo", i) for i, v in enumerate(data)])
+    if not found:
         raise BadMessage('an answer to echo holds "bits", a list of strings in hex, or "data", a '
-                         f"list of numbers; found the keys {printable(', '.join(message), 80)}")
-    return [decode_number(v, "echo", i) for i, v in enumerate(found)]
+                         "list of numbers, or both; found the keys "
+                         + printable(", ".join(message), 80))
+    return found
 
 
 class ProcessPort:
@@ -42,14 +56,15 @@ class ProcessPort:
     Parameters
     ----------
     argv : list of str
-    timeout : float
-        Seconds a request, `start` too.
+    timeout : float, optional
+        Seconds a request, and to start; by default `TIMEOUT` and `START`.
     """
 
     info: PortInfo
 
-    def __init__(self, argv, timeout=TIMEOUT):
-        self.argv, self.timeout = list(argv), timeout
+    def __init__(self, argv, timeout=None):
+        self.argv, self.timeout = list(argv), timeout or TIMEOUT
+        self.start_timeout = timeout or START
         self._process: Any = None
         self._asked: list[str] = []             # id of the case of every request, by seq
 
@@ -71,7 +86,8 @@ class ProcessPort:
         except (Fault, BadMessage) as error:
             said = getattr(error, "stderr", None)
             self.close()
-            raise Unusable(f"start: {error}" + (f"\n{said}" if said else "")) from None
+            text = getattr(error, "message", error)
+            raise Unusable(f"start: {text}" + (f"\n{said}" if said else "")) from None
         return self.info
 
     def restart(self):
@@ -109,12 +125,12 @@ class ProcessPort:
 
         Returns
         -------
-        list of str, or list of float
-            Bit patterns in hex, or numbers, as the port prefers.
+        list of lists
+            Bit patterns in hex, or numbers, or both, as the port prefers.
         """
         data = [n if np.isfinite(n) else str(n) for n in map(float, numbers)]
         message = self._numbered("IO", lambda seq: {"cmd": "echo", "seq": seq, "dtype": dtype,
-                                                    "data": data})
+                                                    "data": data, "want": ["bits", "data"]})
         try:
             return decode_echo(message)
         except BadMessage as error:
@@ -135,7 +151,8 @@ class ProcessPort:
     def _ask(self, message):
         if message["cmd"] != "start":           # what comes before it may come after it as well
             self._process.refuse_unasked()
-        line = self._process.ask(json.dumps(message, allow_nan=False).encode(), self.timeout)
+        line = self._exchange(json.dumps(message, allow_nan=False).encode(),
+                              message["cmd"] == "start")
         try:
             answer = loads(line)
             if not isinstance(answer, dict):
@@ -146,6 +163,22 @@ class ProcessPort:
             raise self._fault(f"{error}{no_answer(line)}") from None
         except BadMessage as error:
             raise self._fault(f"{error}: {excerpt(line)}") from None
+
+    def _exchange(self, line, starting):
+        """The answer to a line; a `Fault` says what may have kept the port from it."""
+        def on_wait():
+            print(f"start: the port was sent one line and has not answered.  {WAITING}",
+                  file=sys.stderr, flush=True)
+        try:
+            return self._process.ask(line, self.start_timeout if starting else self.timeout,
+                                     on_wait if starting else None)
+        except Fault as fault:
+            if starting and fault.verdict == "timeout":
+                fault.message += f".  {WAITING}"
+            elif len(line) > LONG_LINE and fault.verdict in ("crashed", "timeout"):
+                fault.message += (f" (the request is a line of {len(line)} bytes: can the port "
+                                  "read lines of that length?)")
+            raise
 
     def _fault(self, error):
         return Fault("error", f"protocol: {error}", self._process.stderr())

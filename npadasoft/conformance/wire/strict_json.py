@@ -14,6 +14,7 @@ LONGEST_LINE = 64 * 2**20       # bytes
 MOST_VALUES = 2**21
 MOST_CONTAINERS = 2**16
 DEEPEST = 64            # what is agreed upon needs five
+_WORD = re.compile(r"([-+]?)(nan|inf(inity)?)\b", re.IGNORECASE)   # as C, Octave and R print them
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.S)      # the last may have no end
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -46,6 +47,7 @@ def loads(line):
     except UnicodeDecodeError as error:
         raise BadJson(f"invalid UTF-8 at byte {error.start}: {excerpt(line)}") from None
     except json.JSONDecodeError as error:
+        _refuse_word(line.decode("utf-8")[error.pos:error.pos + 12])
         raise BadJson(f"no JSON ({error.msg} at character {error.pos}): {excerpt(line)}") from None
     except BadJson:
         raise
@@ -75,8 +77,29 @@ def _depth(line):
 
 
 def _refuse_constant(word):
-    text = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}[word]
-    raise BadJson(f'the bare word {word} is no JSON: write the string "{text}"')
+    raise BadJson(f'the bare word {word} is no JSON: write the string "{word_for(word)}"')
+
+
+def _refuse_word(text):
+    """Help with Inf, -nan, ... where JSON ends: -Inf is read up to its sign."""
+    found = _WORD.match(text)
+    if found:
+        _refuse_constant(found[0])
+
+
+def word_for(text):
+    """What stands for nan or an infinity in an answer, however `text` has it; None if it is none.
+
+    Examples
+    --------
+    >>> word_for("-NaN"), word_for("+INFINITY"), word_for("-Inf"), word_for("one")
+    ('nan', 'inf', '-inf', None)
+    """
+    found = _WORD.fullmatch(text.strip())
+    if not found:
+        return None
+    kind = found[2].lower()[:3]
+    return "nan" if kind == "nan" else "-inf" if found[1] == "-" else "inf"
 
 
 def _object(pairs):
@@ -90,7 +113,7 @@ def _object(pairs):
 
 def printable(text, longest=300):
     """`text` on one line, without control characters, cut to `longest`: safe in a terminal."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode()
+    shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode()
                     for c in text[:longest])
     return shown if len(text) <= longest else shown + " ..."
 

@@ -1,0 +1,67 @@
+"""A known mistake in few tensors alone, where all the others are right.
+
+One gradient laid out by columns is no `gradients-laid-out-by-columns`, which would change them all;
+a projection read by columns in forward is right in log_prob.  What has no name is held once more
+against every mistake, in the tensors alone that are wrong somewhere in the run.
+"""
+from npadasoft.conformance.judge.causes import general
+from npadasoft.conformance.judge.compare import compare
+from npadasoft.conformance.mistakes.diagnosis import candidates_of, layers
+
+MOST_TENSORS = 3        # a mistake in more of them is no narrow one
+LEAST = 2               # cases, that chance does not find a name
+LOOKS = 3               # cases on which every mistake is tried
+
+
+def name_narrow(units, passing):
+    """Names for what has none.
+
+    Parameters
+    ----------
+    units : sequence of (Failing, str)
+        Failing cases and operations without a name.
+    passing : sequence of Result
+        What passed, which a mistake must not fail in these tensors.
+
+    Returns
+    -------
+    dict
+        (Failing, operation) -> names, each with the tensors that it is found in.
+    """
+    wrong = {general(n) for f, op in units for n in f.result.differing if n in f.found[op].names}
+    if not wrong or len(wrong) > MOST_TENSORS or len({id(f) for f, _ in units}) < LEAST:
+        return {}
+    right = passing + [f.result for f, _ in units]
+    for f, op in sorted(units, key=lambda unit: unit[0].size)[:LOOKS]:
+        fitting = [(n, c) for n, c in layers() if " + " not in n and _explains(f, op, c, wrong)]
+        for n, layer_class in fitting:
+            if not any(_fails(layer_class, r, wrong) for r in right):
+                where = ", ".join(sorted(wrong))
+                text = f"{n} (in {where} alone)"
+                return {(g, o): (text,) for g, o in units if _explains(g, o, layer_class, wrong)}
+    return {}
+
+
+def _explains(failing, op, layer_class, wrong):
+    """Whether a mistake gives, of these tensors, what was answered to an operation."""
+    there = candidates_of(failing.result.case, failing.result.dtype)
+    if not there.touches(layer_class, op):
+        return False
+    mine = there.answer(layer_class, op)
+    if mine is None:
+        return False
+    mine = {n: a for n, a in mine.items() if general(n) in wrong}
+    return bool(failing.found[op].agrees(mine))
+
+
+def _fails(layer_class, result, wrong):
+    """Whether a mistake is wrong in one of these tensors where the port is right."""
+    there = candidates_of(result.case, result.dtype)
+    for op, answer in result.answers.items():
+        if op in there.requests and there.touches(layer_class, op) and not answer.skipped:
+            mine = there.answer(layer_class, op) or {}
+            mine = {n: a for n, a in mine.items() if general(n) in wrong and n in answer.results
+                    and n not in result.differing}
+            if mine and any(c.differs for c in compare(result.case, result.dtype, mine).values()):
+                return True
+    return False

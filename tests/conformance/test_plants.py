@@ -1,0 +1,241 @@
+"""Mistakes planted in a port, each told by its own name in the first line of the summary.
+
+The planted port is the layer itself, changed at its edges, or the plain Python port as a process.
+"""
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from npadasoft.conformance import command
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.causes import causes
+from npadasoft.conformance.judge.outline import outline, remarkable
+from npadasoft.conformance.judge.plan import in_order
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.mistakes import MISTAKES, name_run
+from npadasoft.conformance.mistakes.layer import Planted
+from npadasoft.conformance.ports.ours import Ours
+from npadasoft.conformance.wire.messages import PortInfo
+
+PLAIN = Path(__file__).parents[1] / "ports" / "plain_python.py"
+SOME = ("T03", "T04", "T09", "T17", "T22", "T23", "S01", "S03", "S27", "G02", "G04", "G11", "G21",
+        "G23", "P03", "P05", "E01", "E02", "A06", "A08", "F06", "F07", "N01", "N03", "N26", "X09")
+EVERY = vectors_io.load()
+CASES = vectors_io.select(EVERY, SOME)
+SENTENCES = {name: m.sentence for name, m in MISTAKES.items()}
+NO_TRACE = PortInfo("planted", dtypes=("float64",))
+
+
+def summary_of(port, cases=CASES, dtypes=("float64",)):
+    """The lines of causes in the report on a port, and its results."""
+    session = Session(port, cases)
+    results = session.run(dtypes)
+    session.explain(dtypes)
+    name_run(results)
+    assert len(outline(results, (), "-- ./port", False, SENTENCES).splitlines()) <= 58
+    return [c.text for c in causes(remarkable(results))], results
+
+
+NAMED = ["boundary", "columns-descending", "loss-is-a-sum", "gradient-of-a-sum",
+         "cotangent-of-loss-negated", "cotangents-not-added", "log-prob-without-clusters",
+         "column-receives-the-first", "tail-overwrites-the-input-gradient",
+         "output-grouped-by-cluster", "predict-is-a-column", "classes-counted-from-one", "no-shift",
+         "takes-a-target-of-n-classes", "padding-counts-in-the-mean", "batch-of-one-squeezed",
+         "arrays-read-by-columns", "arrays-written-by-columns", "weights-of-single-precision"]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_mistake_is_named_by_the_first_line_and_no_other_name_is_given(name):
+    lines, results = summary_of(Planted(MISTAKES[name].layer_class))
+    assert lines[0] == f"`{name}`", lines
+    assert {n for r in results for n in r.mistakes} == {name}
+
+
+class Edge(Ours):
+    """The layer, with one change to what comes in or goes out."""
+
+    info = NO_TRACE
+
+
+def changed(**methods):
+    """A port of which some answers are changed: forward=lambda found, layer, *arguments: ..."""
+    def method(name, change):
+        def changed_method(self, *arguments):
+            return change(getattr(Ours, name)(self, *arguments), *arguments)
+        return changed_method
+    return type("Changed", (Edge,), {n: method(n, c) for n, c in methods.items()})()
+
+
+def test_one_gradient_that_is_transposed_is_told_as_one():
+    def turn(found, *_):
+        g = found["grad.head.weight"]
+        return found | {"grad.head.weight": g.T.reshape(g.shape)}
+    lines, results = summary_of(changed(backward=turn, log_prob_backward=turn))
+    assert lines == ["`gradients-laid-out-by-columns (in grad.head.weight alone)`"]
+
+
+def test_a_row_that_is_squeezed_in_one_answer_is_told_so():
+    lines, _ = summary_of(changed(
+        forward=lambda found, *_: found | {"output": np.squeeze(found["output"])}))
+    assert lines == ["output: shape [] for [1]"]
+
+
+@pytest.mark.parametrize("change, line", [
+    ({"forward": lambda found, *_: found | {"loss": np.reshape(found["loss"], (1, 1))}},
+     "loss: shape [1, 1] for []"),
+    ({"backward": lambda found, *_: {n: a for n, a in found.items()
+                                     if "tail" not in n or np.any(a)}},
+     "not answered: grad.tail.*.0.weight, grad.tail.*.1.weight (a tail without a target has "
+     "gradients: zeros, or null)"),
+], ids=["loss-of-shape-1-1", "unused-tails-left-out"])
+def test_what_has_no_name_is_located_by_the_first_line(change, line):
+    lines, results = summary_of(changed(**change))
+    assert lines[0] == line and not any(r.mistakes for r in results if r.verdict == "fail")
+
+
+@pytest.mark.parametrize("text, words", [
+    ("%.15g", "written with 15 digits"), ("%.8g", "written with 8 digits"),
+    ("%f", "written with 6 decimals")])
+def test_a_writer_that_rounds_is_told_how(text, words):
+    def write(found, *_):
+        if isinstance(found, dict):
+            return {n: write(a) for n, a in found.items()}
+        return np.array([float(text % v) for v in np.ravel(found)]).reshape(np.shape(found))
+    lines, results = summary_of(changed(forward=write, backward=write, log_prob=write,
+                                        log_prob_backward=write))
+    assert lines == [f"your numbers are {words}: float64 needs 17 significant digits"]
+    assert not any(r.mistakes for r in results)
+
+
+def low(a):
+    """Numbers that are read one ulp too small, as they come out of some parsers."""
+    short = np.array([len(repr(v)) < 12 for v in a.ravel().tolist()], bool).reshape(a.shape)
+    return np.where(short, a, np.nextafter(a, 0))
+
+
+def test_numbers_read_one_ulp_low_get_no_false_name():
+    class Low(Edge):
+        def cast(self, array, dtype):
+            return low(super().cast(array, dtype))
+    lines, results = summary_of(Low(), vectors_io.select(CASES, ["G21", "G23", "T03", "N26"]))
+    assert not any(r.mistakes for r in results)
+
+
+def test_the_mean_of_no_rows_may_be_zero_in_every_case_or_in_none():
+    def zero(found, layer, input, target, want):
+        return found | {"loss": np.nan_to_num(found["loss"])}
+    lines, results = summary_of(changed(forward=zero))
+    assert all("loss-is-a-sum" not in r.mistakes for r in results)
+
+
+# ------------------------------------------------------------------ state
+
+class First(Planted):
+    """Keeps the first value that it meets in one place."""
+
+    def __init__(self, place):
+        super().__init__()
+        self.place = place
+
+    def keep(self, group, name, value):
+        if f"{group}.{name}" != self.place:
+            return value
+        there = self.memory.get(name, value)
+        same = np.shape(there) == np.shape(value)
+        self.memory[name] = there if same else value
+        return self.memory[name]
+
+    def run(self, request):
+        groups = {g: {n: self.keep(g, n, v) for n, v in getattr(request, g).items()}
+                  for g in ("config", "params", "inputs", "cotangents")}
+        return super().run(replace(request, **groups))
+
+
+PLACES = ["params.head.weight", "params.head.bias", "params.tail.0.0.weight",
+          "params.tail.0.1.weight", "params.tail.1.0.weight", "params.tail.1.1.weight",
+          "config.n_classes", "config.cutoffs", "config.in_features", "config.div_value",
+          "config.head_bias", "config.ignore_index", "config.reduction", "inputs.input",
+          "inputs.target", "inputs.k", "cotangents.output", "cotangents.loss",
+          "cotangents.log_prob"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_kept_from_an_earlier_request_in_one_place_shows(place):
+    port, optional = First(place), place in ("config.ignore_index", "config.reduction", "inputs.k")
+    cases = (c for c in in_order(EVERY) if optional or c["tier"] == "required")
+    assert any(r.verdict in ("fail", "error") for case in cases
+               for r in Session(port, [case]).run(["float64"])), place
+
+
+def test_state_is_told_and_the_line_that_reproduces_it_does():
+    port = First("params.tail.0.1.weight")
+    lines, results = summary_of(port)
+    assert lines[0].startswith("state is left over from an earlier request"), lines
+    told = next(r for r in results if r.state and r.repeat)
+    ids, dtypes = told.repeat
+    again = Session(First(port.place), vectors_io.select(CASES, ids)).run(dtypes)
+    assert any(r.id == told.id and r.verdict in ("fail", "error") for r in again)
+
+
+# ------------------------------------------------------------------ processes
+
+def process(tmp_path, capfd, *edits, options=("--only", "T03", "--only", "T04", "--only", "IO")):
+    """(status, stdout, stderr) of the judge on the plain Python port with some lines changed."""
+    text = PLAIN.read_text()
+    for before, after in edits:
+        assert before in text
+        text = text.replace(before, after)
+    path = tmp_path / "port.py"
+    path.write_text(text)
+    status = command.conform([*options, "--dtype", "float64", "--", sys.executable, str(path)])
+    return (status, *capfd.readouterr())
+
+
+WRITES = "return value if math.isfinite(value) else str(value)"
+LINE = "print(json.dumps(reply, allow_nan=False), flush=True)"
+
+
+@pytest.mark.parametrize("word, due", [("NaN", "nan"), ("Inf", "inf"), ("-nan", "nan"),
+                                       ("-Inf", "-inf"), ("inf", "inf"), ("+INFINITY", "inf")])
+def test_a_bare_word_for_a_number_is_told_what_to_write(tmp_path, capfd, word, due):
+    edit = f"print(json.dumps(reply).replace('-1.', '{word}, -1.', 1), flush=True)"
+    status, out, _ = process(tmp_path, capfd, (LINE, edit), options=("--only", "T03"))
+    assert status == 1 and f'the bare word {word} is no JSON: write the string "{due}"' in out
+
+
+def test_a_greeting_is_told_where_it_belongs(tmp_path, capfd):
+    status, _, err = process(tmp_path, capfd, ("    for line in sys.stdin:",
+                                               "    print('GNU Octave', flush=True)\n"
+                                               "    for line in sys.stdin:"))
+    assert status == 2 and "stdout is for answers: write the rest to stderr" in err
+
+
+def test_a_port_that_is_given_up_is_told_so_in_a_few_lines(tmp_path, capfd):
+    status, out, _ = process(tmp_path, capfd, ('{"seq": message.get("seq"), ', "{"), options=())
+    lines = out.strip().splitlines()
+    assert status == 1 and len(lines) <= 8 and "wrong seq: got null" in out
+    assert "The port was given up, 10 faults in a row" in out and "CRASHED" not in out
+
+
+def test_echo_judges_the_writer_too(tmp_path, capfd):
+    status, out, _ = process(tmp_path, capfd, (
+        WRITES, "return str(value) if not math.isfinite(value) else float('%.15g' % value) "
+                "if abs(value) < 1e300 else value"))
+    assert status == 1 and "read rightly, and written wrongly" in out
+    assert "your numbers are written with 15 digits" in out
+
+
+def test_a_long_request_that_ends_a_port_is_told_its_length(tmp_path, capfd):
+    status, out, _ = process(tmp_path, capfd, (
+        "message = json.loads(line)", "len(line) < 65536 or sys.exit(0); message = json.loads(line)"
+    ), options=("--only", "N23"))
+    assert status == 1 and "the request is a line of " in out and "lines of that length" in out
+
+
+def test_a_port_that_does_not_flush_is_told_what_is_waited_for(tmp_path, capfd):
+    status, _, err = process(tmp_path, capfd, (LINE, "pass"),
+                             options=("--timeout", "6"))
+    assert status == 2 and err.count("Is stdout flushed after every line?") == 2
