@@ -1,6 +1,7 @@
 """The commands: conform, verify, vectors, port-template, ports."""
 import argparse
 import importlib
+import re
 import shlex
 from importlib import resources
 
@@ -8,6 +9,7 @@ from npadasoft.conformance import offline
 from npadasoft.conformance import ports as ready
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import echo, machine, report
+from npadasoft.conformance.judge.difference import difference
 from npadasoft.conformance.judge.outline import outline
 from npadasoft.conformance.judge.session import GIVE_UP, Session
 from npadasoft.conformance.judge.verdict import exit_status
@@ -35,6 +37,10 @@ def conform(argv):
         some were skipped or incomplete.  2: the port could not be started, or the call is wrong.
     """
     arguments, command = _conform_parser().parse_with_command(argv)
+    if arguments.diff:
+        text, broke = difference(*arguments.diff)
+        print(text)
+        return int(broke)
     cases = _cases(arguments)
     expected = read_expected(arguments.expect_fail)
     port, shown = _port(arguments, command)
@@ -81,7 +87,10 @@ def _conform_parser():
         description="Judge a port of the layer. Without one, judge the layer itself and the suite.")
     parser.add_argument("--port", metavar="NAME",
                         help="a ready port (npadasoft ports), or module:Class, a class of yours")
-    parser.add_argument("--expect-fail", metavar="FILE", help="known failures: lines `ID [DTYPE]`")
+    parser.add_argument("--expect-fail", metavar="FILE",
+                        help="known failures: lines `ID [DTYPE] [LINK]`")
+    parser.add_argument("--diff", nargs=2, metavar=("OLD.json", "NEW.json"),
+                        help="ask nothing: what was fixed and what broke between two reports")
     parser.add_argument("--timeout", type=seconds, metavar="S",
                         help=f"seconds a request (default {TIMEOUT:g}), and to start ({START:g})")
     parser.add_argument("--give-up", type=positive, default=GIVE_UP, metavar="N",
@@ -93,7 +102,9 @@ def _conform_parser():
 
 def _add_output(parser):
     parser.add_argument("--report", type=writable, action="append", default=[], metavar="FILE",
-                        help="JSON, or JUnit if it ends in .xml")
+                        help="JSON; JUnit if it ends in .xml, a page if in .html")
+    parser.add_argument("--badge", type=writable, metavar="FILE.svg",
+                        help="a picture of one line: how many required cases pass")
     parser.add_argument("--all", action="store_true",
                         help="list every case, every tensor that differs, every note")
     parser.add_argument("--quiet", action="store_true", help="print the conclusion alone")
@@ -112,15 +123,23 @@ def _cases(arguments):
 
 
 def read_expected(path):
-    """The pairs (id, dtype or None) in a file of expected failures; # starts a comment."""
+    """(id, dtype or None, link or None) of each line of a file of expected failures.
+
+    A # at the start of a line or behind a space starts a comment.
+    """
     if path is None:
         return []
     with open(path, encoding="utf-8") as file:
-        lines = [line.split("#")[0].split() for line in file]
-    for line in lines:
-        if len(line) > 2 or len(line) == 2 and line[1] not in DTYPES:
-            raise ValueError(f"{path}: a line is `ID` or `ID DTYPE`, but found {' '.join(line)!r}")
-    return [(line[0], line[1] if len(line) > 1 else None) for line in lines if line]
+        lines = [re.split(r"(?:^|\s)#", line)[0].split() for line in file]
+    found = []
+    for words in filter(None, lines):
+        link = words.pop() if words[-1].startswith(("http://", "https://")) else None
+        if not words or len(words) > 2 or len(words) == 2 and words[1] not in DTYPES:
+            text = " ".join([*words, *([link] if link else [])])
+            raise ValueError(f"{path}: a line is `ID` or `ID DTYPE`, and perhaps a link, but found "
+                             f"{text!r}")
+        found.append((words[0], words[1] if len(words) > 1 else None, link))
+    return found
 
 
 def _port(arguments, command):
@@ -170,7 +189,10 @@ def _conclude(results, info, shown, arguments, command):
     print(report.conclusion(results, info.trace) if arguments.quiet else
           outline(results, info.trace, shown, arguments.all, sentences))
     for path in arguments.report:
-        machine.write(path, results, info, command, SUITE)
+        machine.write(path, results, info, command, SUITE, shown, sentences)
+    if arguments.badge:
+        with open(arguments.badge, "w", encoding="utf-8") as file:
+            file.write(machine.badge(results))
     return exit_status(results)
 
 

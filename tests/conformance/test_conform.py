@@ -319,7 +319,7 @@ def test_the_exit_status_follows_the_required_tier():
 def test_an_expected_failure_counts_as_none_and_an_unexpected_pass_as_one(tmp_path):
     listed = tmp_path / "expected.txt"
     listed.write_text("# known\nT03\nT02 float32   # only there\n")
-    assert command.read_expected(str(listed)) == [("T03", None), ("T02", "float32")]
+    assert command.read_expected(str(listed)) == [("T03", None, None), ("T02", "float32", None)]
     status, out, _ = call(
         command.conform, "--port", "ours", "--only", "T0*", "--expect-fail", str(listed)
     )

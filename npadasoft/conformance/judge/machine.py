@@ -1,14 +1,34 @@
-"""The report for machines: JSON and JUnit."""
+"""The report for machines, JSON and JUnit, as a page, and as a badge."""
 import json
 import xml.etree.ElementTree as ElementTree
 
 from npadasoft._version import __version__
+from npadasoft.conformance.judge.page import page
 from npadasoft.conformance.judge.report import describe, summary
 from npadasoft.conformance.judge.verdict import as_json, exit_status, worst_ratio
 
 
-def write(path, results, info, command, suite):
-    """Write the report to `path`: JUnit if it ends in .xml, else JSON."""
+BADGE = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img">
+<title>{text}</title><rect width="{width}" height="20" rx="3" fill="{colour}"/>
+<text x="8" y="14" fill="#fff" font-family="sans-serif" font-size="11">{text}</text></svg>
+"""
+COLOURS = {0: "#2e7d32", 1: "#b71c1c", 3: "#8a6d00"}
+
+
+def badge(results):
+    """A picture of one line: how many of the required cases passed."""
+    required = [r for r in results if r.tier == "required"]
+    text = (f"adaptive softmax: {sum(r.verdict == 'pass' for r in required)} of {len(required)} "
+            "required cases pass")
+    return BADGE.format(text=text, width=16 + 6 * len(text), colour=COLOURS[exit_status(results)])
+
+
+def write(path, results, info, command, suite, shown="", sentences=None):
+    """Write the report to `path`: JUnit if it ends in .xml, a page in .html, else JSON."""
+    if str(path).endswith((".html", ".htm")):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(page(results, info, suite, shown, sentences))
+        return
     if str(path).endswith(".xml"):
         as_junit(results, info).write(path, encoding="utf-8", xml_declaration=True)
         return

@@ -37,7 +37,8 @@ def describe(result, command="", show_all=False, mistakes=None):
     """
     lines = [headline(result)]
     if result.expected_fail and result.verdict in BAD:
-        lines.append("  this failure was expected")
+        why = f": {result.expected_why}" if result.expected_why else ""
+        lines.append(f"  this failure was expected{why}")
     lines += [f"  {text}" for text in (result.message, result.rounding, result.skipped) if text]
     lines += _divergence(result, show_all)
     lines += [line for law in result.broken_laws for line in _law(law)]

@@ -20,14 +20,15 @@ class Session:
     port : object
         With `info`, `run(request)` and `restart()`; already started.
     cases : sequence of mappings
-    expected_failures : collection of (id, dtype or None)
+    expected_failures : collection of (id, dtype or None) or (id, dtype or None, link or None)
     give_up : int
         Faults in a row after which the remaining cases are not put any more.
     """
 
     def __init__(self, port, cases, *, expected_failures=(), give_up=GIVE_UP):
         self.port, self.cases = port, list(cases)
-        self.expected, self.give_up = set(expected_failures), give_up
+        self.expected, self.give_up = {(id, dtype): why for id, dtype, why in (
+            (*line, None)[:3] for line in expected_failures)}, give_up
         self.results: list[Result] = []
         self._faults = 0                # in a row
         self._gone = ""                 # why nothing is asked any more
@@ -55,8 +56,9 @@ class Session:
         judge_writing(self.results)
 
     def _against_expectation(self, result):
-        pairs = {(result.id, None), (result.id, result.dtype)}
-        result.expected_fail = bool(pairs & self.expected)
+        pairs = [(result.id, result.dtype), (result.id, None)]
+        result.expected_fail = any(pair in self.expected for pair in pairs)
+        result.expected_why = next(filter(None, map(self.expected.get, pairs)), None)
         if result.expected_fail and result.verdict not in BAD:
             result.message = "expected to fail, but did not: take it off the list"
         return result

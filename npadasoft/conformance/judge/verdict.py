@@ -40,6 +40,7 @@ class Result:
     skipped: str | None = None
     notes: list = field(default_factory=list)
     expected_fail: bool = False
+    expected_why: str | None = None     # where that failure is discussed
     rounding: str | None = None         # the port writes too few digits, and that is all
     state: bool = False                 # it passes in a fresh process
     repeat: tuple = ()                  # ids and dtypes that show it, asked in a fresh process
@@ -215,7 +216,8 @@ def as_json(result):
             "origins": result.origins, "differs": result.differing, "mistakes": result.mistakes,
             "worst": worst and _plain(asdict(worst)), "message": result.message or law,
             "stderr": result.stderr, "skipped": result.skipped, "notes": result.notes,
-            "expected_fail": result.expected_fail, "seconds": round(result.seconds, 4)}
+            "expected_fail": result.expected_fail, "expected_why": result.expected_why,
+            "seconds": round(result.seconds, 4)}
 
 
 def _plain(fields):

@@ -1,0 +1,140 @@
+"""The report as a page: one file that opens from disk, prints, and runs nothing.
+
+What a port said stands in it as text, never as markup; there is no script, no address that is
+fetched, and a policy that would let none in.
+"""
+from html import escape
+
+import numpy as np
+
+from npadasoft.conformance.judge.causes import causes
+from npadasoft.conformance.judge.compare import blocks, stored, terms
+from npadasoft.conformance.judge.outline import remarkable
+from npadasoft.conformance.judge.report import conclusion, describe, summary
+from npadasoft.conformance.judge.verdict import exit_status
+
+MOST_CASES = 60         # in full; the summary counts them all
+ROWS, COLUMNS = 24, 12  # of a tensor
+# white to black over yellow, orange and red: each darker than the one before, in grey as well
+SHADES = ("#ffffff", "#fff3c4", "#fdd068", "#f5953a", "#cf4a2a", "#8b1a2b", "#3d0c24")
+STYLE = """body{font:15px/1.45 sans-serif;margin:2em auto;max-width:75em;padding:0 1em;color:#111}
+pre{white-space:pre-wrap;background:#f5f5f5;padding:.6em}table{border-collapse:collapse}
+td,th{border:1px solid #999;padding:.15em .5em;text-align:right}th{background:#eee}
+td.text{text-align:left}.pair{display:flex;flex-wrap:wrap;gap:2em}.dark{color:#fff}caption{text-align:left}
+section{break-inside:avoid;border-top:1px solid #999;margin-top:1.5em}
+@media print{body{margin:0;max-width:none}}"""
+HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width"><title>{title}</title><style>{style}</style>
+</head><body>"""
+
+
+def page(results, info, suite, command="", sentences=None):
+    """The page as text.
+
+    Parameters
+    ----------
+    results : list of Result
+    info : PortInfo
+    suite : str
+        Version of the vectors.
+    command : str
+        The end of the command line that judges this port.
+    sentences : mapping, optional
+        Name of a known mistake -> what it does.
+
+    Returns
+    -------
+    str
+    """
+    title = f"{info.name} {info.version}, judged by npadasoft, suite {suite}"
+    failing = remarkable(results)
+    parts = [HEAD.format(title=escape(title), style=STYLE), f"<h1>{escape(title)}</h1>",
+             f"<pre>{escape(conclusion(results, info.trace))}</pre>", _tiers(results),
+             _causes(causes(failing), sentences or {})]
+    parts += [_case(r, command, sentences) for r in failing[:MOST_CASES]]
+    if len(failing) > MOST_CASES:
+        parts.append(f"<p>{len(failing) - MOST_CASES} more are in the report in JSON.</p>")
+    return "\n".join([*parts, "</body></html>\n"])
+
+
+def _tiers(results):
+    rows = [f"<tr><th>{tier}</th><td>{dtype}</td><td>"
+            f"{', '.join(f'{n} {v}' for v, n in counts.items())}</td></tr>"
+            for tier, row in summary(results).items() for dtype, counts in row.items()]
+    return f"<table><caption>status {exit_status(results)}</caption>{''.join(rows)}</table>"
+
+
+def _causes(found, sentences):
+    if not found:
+        return "<p>Nothing fails.</p>"
+    rows = []
+    for cause in found:
+        name = cause.text.strip("`").split("`")[0].split(" (")[0]
+        about = f", {sentences[name]}" if cause.kind == "mistake" and name in sentences else ""
+        links = " ".join(f'<a href="#{_anchor(r)}">{escape(r.id)}</a>' for r in cause.results[:12])
+        rows.append(f'<tr><td>{cause.n_cases}</td><td class="text">{escape(cause.text + about)}'
+                    f"</td><td>{links}</td></tr>")
+    return ("<h2>Why</h2><table><tr><th>cases</th><th>cause</th><th>some of them</th></tr>"
+            f"{''.join(rows)}</table>")
+
+
+def _anchor(result):
+    return f"{result.id}-{result.dtype}"
+
+
+def _case(result, command, sentences):
+    """One case: what the terminal shows, and the first tensor that is wrong as a heat map."""
+    text = describe(result, command, False, sentences)
+    parts = [f'<section id="{_anchor(result)}"><h3>{escape(result.id)}, {escape(result.dtype)}'
+             f"</h3><pre>{escape(text)}</pre>"]
+    for name in result.origins[:1]:
+        parts.append(_heat(result, name))
+    return "".join(parts) + "</section>"
+
+
+def _heat(result, name):
+    block: dict = next((b[name] for b in blocks(result.case) if name in b), {})
+    got = next((a.results[name] for a in result.answers.values() if name in a.results), None)
+    if got is None or "data" not in block or "at" in block \
+            or list(got.shape) != list(block["shape"]):
+        return ""
+    want, bound = stored(block, result.dtype, terms(result.case))
+    width = want.shape[-1] if want.ndim > 1 else 1
+    got, want, bound = (np.broadcast_to(a, want.shape).reshape(-1, max(width, 1))
+                        for a in (got, want, bound))
+    with np.errstate(all="ignore"):
+        ratio = np.where(got == want, 0.0, np.abs(got - want) / bound)
+    ratio = np.where(np.isnan(got) & np.isnan(want), 0.0, np.nan_to_num(ratio, nan=np.inf))
+    tables = [_table(title, a, got, want, ratio) for title, a in (("got", got), ("want", want))]
+    cut = " (its first rows and columns)" if got.shape[0] > ROWS or got.shape[1] > COLUMNS else ""
+    return (f"<p>First divergence: <b>{escape(name)}</b>{cut}. The darker, the farther off; "
+            f'hover for the numbers.</p><div class="pair">{"".join(tables)}</div>')
+
+
+def _table(title, shown, got, want, ratio):
+    rows = []
+    for n in range(min(ROWS, len(shown))):
+        cells = []
+        for k in range(min(COLUMNS, shown.shape[1])):
+            level = shade(float(ratio[n, k]))
+            hover = f"[{n}, {k}] got {got[n, k]!s}, want {want[n, k]!s}, " \
+                    f"{ratio[n, k]:.3g} of the bound"
+            dark = ' class="dark"' if level >= 4 else ""
+            cells.append(f'<td{dark} style="background:{SHADES[level]}" title="{escape(hover)}">'
+                         f"{shown[n, k]:.6g}</td>")
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<table><caption>{title}</caption>{''.join(rows)}</table>"
+
+
+def shade(ratio):
+    """Which of SHADES an error of so many bounds has: the first is within, the last beyond all.
+
+    Examples
+    --------
+    >>> [shade(r) for r in (0.0, 1.0, 1.5, 100.0, 1e12, float("inf"))]
+    [0, 0, 1, 2, 5, 6]
+    """
+    if ratio <= 1:
+        return 0
+    return 6 if not np.isfinite(ratio) else min(1 + int(np.log10(ratio) // 2), 5)

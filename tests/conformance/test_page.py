@@ -1,0 +1,127 @@
+"""The report as a page, as a badge, and two reports held against each other."""
+import json
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from npadasoft.conformance import command
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.machine import badge
+from npadasoft.conformance.judge.page import SHADES, page
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.ports.ours import Ours
+from npadasoft.conformance.wire.messages import PortInfo
+
+CASES = vectors_io.select(vectors_io.load(), ["T03", "T04", "S08"])
+EVIL = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+
+
+class Evil(Ours):
+    """Wrong, and every text that it may choose is markup."""
+
+    info = PortInfo(EVIL, EVIL, EVIL, trace=("head_logits",))
+
+    def forward(self, *args):
+        found = super().forward(*args)
+        return found | {"head_logits": found["head_logits"] + np.arange(3)[0] + 0.5}
+
+    def predict(self, *args):
+        raise ValueError(EVIL)
+
+
+class Wrong(Evil):
+    """The same, with numbers to show."""
+
+    def predict(self, *args):
+        return Ours.predict(self, *args)
+
+
+def results_of(port):
+    session = Session(port, CASES)
+    return session.run(["float64"])
+
+
+class Tags(HTMLParser):
+    """Which tags and attributes a page has."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.links, self.ids = set(), set(), [], set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+        self.links += [v for name, v in attributes if name in ("href", "src")]
+        self.ids |= {v for name, v in attributes if name == "id"}
+
+
+def test_a_page_holds_nothing_that_a_port_could_inject_and_its_links_lead_somewhere():
+    text = page(results_of(Evil()), Evil.info, "1.0.0", f"-- {EVIL}")
+    found = Tags(text)
+    assert "&lt;script&gt;" in text and not found.tags & {"script", "img", "iframe", "link"}
+    assert not any(name.startswith("on") for name in found.attributes)
+    assert found.links and all(v[0] == "#" and v[1:] in found.ids for v in found.links)
+
+
+def test_a_page_shows_got_and_want_side_by_side_with_the_numbers_behind_them():
+    text = page(results_of(Wrong()), Evil.info, "1.0.0")
+    assert "<caption>got</caption>" in text and "<caption>want</caption>" in text
+    assert "First divergence: <b>head_logits</b>" in text and "of the bound" in text
+
+
+def test_the_shades_grow_darker_in_grey_too():
+    def grey(colour):
+        r, g, b = (int(colour[k:k + 2], 16) for k in (1, 3, 5))
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b
+    greys = [grey(colour) for colour in SHADES]
+    assert all(a - b > 10 for a, b in zip(greys, greys[1:]))
+
+
+def test_chromium_shows_the_page_and_says_nothing(tmp_path):
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("chromium is not installed")
+    path, picture = tmp_path / "report.html", tmp_path / "report.png"
+    path.write_text(page(results_of(Evil()) + results_of(Wrong()), Evil.info, "1.0.0"))
+    done = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu",
+                           "--enable-logging", f"--user-data-dir={tmp_path / 'profile'}",
+                           "--window-size=1200,1600", f"--screenshot={picture}", path.as_uri()],
+                          capture_output=True, text=True, timeout=200)
+    assert picture.stat().st_size > 10_000, done.stderr
+    assert "CONSOLE" not in done.stderr
+
+
+def test_a_badge_is_a_picture_that_says_how_many_pass():
+    root = ElementTree.fromstring(badge(results_of(Ours())))
+    assert "3 of 3 required cases pass" in "".join(root.itertext())
+
+
+def test_two_reports_say_what_was_fixed_and_what_broke(tmp_path, capsys):
+    def write(name, **verdicts):
+        cases = [{"id": id, "dtype": "float64", "verdict": v} for id, v in verdicts.items()]
+        (tmp_path / name).write_text(json.dumps({"cases": cases}))
+        return str(tmp_path / name)
+    old = write("old.json", T01="pass", T02="fail", T03="fail", T04="pass")
+    new = write("new.json", T01="pass", T02="pass", T03="fail", T04="error", T05="pass")
+    assert command.conform(["--diff", old, new]) == 1
+    out = capsys.readouterr().out
+    assert "fixed: 1\n    T02 float64 (fail -> pass)" in out
+    assert "broken: 1\n    T04 float64 (pass -> error)" in out and "new: 1" in out
+    assert "unchanged: 2" in out
+    assert command.conform(["--diff", old, old]) == 0
+    (tmp_path / "none.json").write_text("[]")
+    assert command.conform(["--diff", old, str(tmp_path / "none.json")]) == 2
+
+
+def test_an_expected_failure_may_carry_a_link(tmp_path, capsys):
+    listed = tmp_path / "expected.txt"
+    listed.write_text("T03 float64 https://example.org/1#2   # known\n")
+    assert command.read_expected(str(listed)) == [("T03", "float64", "https://example.org/1#2")]
+    session = Session(Evil(), CASES, expected_failures=command.read_expected(str(listed)))
+    result = next(r for r in session.run(["float64"]) if r.id == "T03")
+    assert result.expected_fail and result.expected_why == "https://example.org/1#2"
