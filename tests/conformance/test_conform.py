@@ -78,7 +78,7 @@ def test_a_port_in_this_process_is_found_by_module_and_class(tmp_path, monkeypat
 @pytest.mark.parametrize(
     "argv, words",
     [
-        (["--port", "tensorflow"], "no ready port (ours"),
+        (["--port", "mathcad"], "no ready port (ours"),
         (["--port", "no_such_module:Port"], "No module named"),
         (["--port", "json:Port"], "has no attribute"),
         (["--port", "json:loads"], "json:loads cannot be made, TypeError: loads() missing 1"),
