@@ -8,6 +8,7 @@
     trial.py          that, in a process of its own with a time limit
     command.py        `npadasoft exercises`
 """
-from npadasoft.exercises import calculus, places
+from npadasoft.exercises import answers, calculus, layer, places
 
-EXERCISES = (*places.FIRST, *calculus.EXERCISES, *places.SECOND)
+EXERCISES = (*places.FIRST, *calculus.EXERCISES, *places.SECOND, *layer.EXERCISES,
+             *answers.EXERCISES)

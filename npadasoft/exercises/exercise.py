@@ -13,6 +13,7 @@ class Case(NamedTuple):
     names: tuple[str, ...]          # of the parts of the answer
     want: Any                       # one part, or a tuple of several: arrays, lists, dicts of them
     bound: Any = 0.0                # what rounding may do: a tree like `want`, or one number for it
+    memory: int | None = None       # bytes that a call may take beside its answer
 
 
 class Mistake(NamedTuple):

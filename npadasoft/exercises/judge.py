@@ -5,6 +5,7 @@ second answer is the first.
 """
 import copy
 import traceback
+import tracemalloc
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +54,7 @@ def answer(function, case):
     arguments = copy.deepcopy(case.arguments)
     try:
         with np.errstate(all="ignore"):
-            first = copy.deepcopy(function(**arguments))
+            first = copy.deepcopy(_measured(function, arguments, case.memory))
             changed = _changed(case.arguments, arguments)
             if changed:
                 return first, Wrong(f"writes to its argument {changed}: work on a copy")
@@ -66,6 +67,23 @@ def answer(function, case):
         return first, Wrong("answers otherwise when it is called again with the same arguments: "
                             "something is kept between calls, or random")
     return first, None
+
+
+def _measured(function, arguments, memory):
+    """What a function answers; a MemoryError if it takes more than `memory` beside that."""
+    if memory is None:
+        return function(**arguments)
+    tracemalloc.start()
+    try:
+        found = function(**arguments)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    peak -= sum(np.asarray(leaf).nbytes for _, leaf in leaves(found, ""))
+    if peak > memory:
+        raise MemoryError(f"took {peak // 1024} kB beside its answer, where {memory // 1024} kB "
+                          "are allowed")
+    return found
 
 
 def _changed(before, after):

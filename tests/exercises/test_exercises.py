@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import npadasoft
-from npadasoft import cli
-from npadasoft.exercises import EXERCISES, command, trial
+from npadasoft import cli, reference
+from npadasoft.exercises import EXERCISES, answers, command, layer, places, trial
 from npadasoft.exercises.exercise import compare, leaves
 from npadasoft.exercises.judge import judge
 
@@ -26,6 +26,41 @@ def log_softmax(z):
 @pytest.mark.parametrize("name", NAMES)
 def test_ours_is_right(name):
     assert judge(BY_NAME[name], BY_NAME[name].ours) == []
+
+
+def best_first(x, k, weights, cutoffs):
+    """topk as a reader may write it."""
+    head = np.array(reference.log_softmax(list(weights["head.weight"] @ x)))
+    s = cutoffs[0]
+    found = [(-head[j], j) for j in range(s)]
+    for i in np.argsort(-head[s:]):
+        found = sorted(found)[:k]
+        if len(found) == k and head[s + i] < -found[-1][0]:
+            break
+        tail = reference.log_softmax(reference.tail_logits(list(x), weights, i))
+        found += [(-head[s + i] - b, cutoffs[i] + j) for j, b in enumerate(tail)]
+    found = sorted(found)[:k]
+    return [-value for value, _ in found], [j for _, j in found]
+
+
+OTHERS = {
+    "e01_locate": places._locate(),
+    "e04_log_softmax": lambda z: [reference.log_softmax(list(row)) for row in z],
+    "e08_route": places._route(),
+    "e09_forward": layer._forward()["forward"],
+    "e10_backward": layer._backward()["backward"],
+    "e11_log_prob": layer._log_prob()["log_prob"],
+    "e12_log_prob_backward": layer._transpose(pull=None)["log_prob_backward"],
+    "e13_predict": lambda x, weights, cutoffs: [reference.predict(list(row), weights, cutoffs)
+                                                for row in x],
+    "e14_topk": best_first,
+    "e15_step": answers._blocks()["step"]}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_right_answer_is_right_too(name):
+    (function,) = BY_NAME[name].ours
+    assert judge(BY_NAME[name], {function: OTHERS[name]}) == []
 
 
 @pytest.mark.parametrize("name, mistake", [(exercise.name, mistake) for exercise in EXERCISES
@@ -80,8 +115,10 @@ def test_a_stub_has_empty_functions_that_take_what_ours_do(name):
                  if isinstance(node, ast.FunctionDef)}
     assert functions.keys() == BY_NAME[name].ours.keys()
     for key, node in functions.items():
-        ours = [*inspect.signature(BY_NAME[name].ours[key]).parameters]
-        assert [arg.arg for arg in node.args.args] == ours
+        ours = inspect.signature(BY_NAME[name].ours[key]).parameters
+        taken = [arg.arg for arg in node.args.args]
+        assert taken == [*ours][:len(taken)]
+        assert all(ours[more].default is None for more in [*ours][len(taken):])
         assert len(node.body) == 2 and ast.unparse(node.body[1]) == "..."
     assert max(map(len, command.stub(BY_NAME[name]).splitlines())) <= 100
 
@@ -90,6 +127,9 @@ def test_a_stub_has_empty_functions_that_take_what_ours_do(name):
 def test_a_stub_imports_the_exercises_that_it_uses_and_nothing_else_but_numpy(name):
     nodes = ast.walk(ast.parse(command.stub(BY_NAME[name])))
     uses = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    assert all(alias.name in BY_NAME[node.module].ours for node in ast.walk(
+        ast.parse(command.stub(BY_NAME[name]))) if isinstance(node, ast.ImportFrom)
+        for alias in node.names)
     assert tuple(uses) == BY_NAME[name].uses
     assert all(NAMES.index(other) < NAMES.index(name) for other in uses)
 
@@ -142,6 +182,18 @@ def test_a_state_that_is_kept_between_calls_is_told():
         memory = {}
         return lambda log_p, index: memory.setdefault("first", pick(log_p, index))
     assert told(remembers(), remembers()).startswith("pick: is right in a first call, and wrong")
+
+
+def test_memory_beyond_what_is_allowed_is_told():
+    exercise = BY_NAME["e15_step"]
+    line = judge(exercise, exercise.mistakes["all-at-once"].functions)[0]
+    assert line.startswith("step: raises MemoryError: took ") and "256 kB are allowed" in line
+
+
+def test_a_tail_that_need_not_be_opened_is_told():
+    exercise = BY_NAME["e14_topk"]
+    line = judge(exercise, exercise.mistakes["opens-all"].functions)[0]
+    assert line.startswith("topk: raises npadasoft.exercises.answers.TailOpened: ")
 
 
 # ------------------------------------------------------------------ in a folder
@@ -209,6 +261,16 @@ def test_a_loop_that_catches_everything_is_ended_from_outside(folder, monkeypatc
 def test_a_file_that_cannot_be_loaded_is_told(folder, text, words):
     (folder / "e05_pick.py").write_text(text)
     assert trial.run(folder, 5)["lines"][0].startswith(words)
+
+
+def test_an_exercise_uses_the_readers_own_earlier_ones_or_ours(folder, capsys):
+    (folder / "e13_predict.py").write_text(
+        command.stub(BY_NAME["e13_predict"]).replace(
+            "    ...", "    return log_prob(x, weights, cutoffs).argmax(-1)"))
+    assert cli.main(["exercises", "check", str(folder), "13"]) == 1
+    assert "it uses e11_log_prob.py, which is not right yet" in capsys.readouterr().out
+    assert cli.main(["exercises", "check", str(folder), "13", "--with-ours"]) == 0
+    assert capsys.readouterr().out == "13 predict               right\n"
 
 
 # ------------------------------------------------------------------ hints, solutions, watching

@@ -38,7 +38,7 @@ ALLOWED = {
     "training": {"training", "planning", "interop"} | FACE,
     "gradcheck": {"gradcheck"},
     "exercises": {"exercises", "reference", "adaptive", "cutoffs", "functional", "fused", "search",
-                  "gradcheck"} | FACE,
+                  "parameters", "gradcheck"} | FACE,
     "conformance.golden": {"reference", "conformance.golden"},         # what is right
     "conformance.wire": {"conformance.wire"},                          # how a port is spoken to
     "conformance.judge": {"_version", "conformance.judge", "conformance.wire"},
