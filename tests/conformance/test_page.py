@@ -1,12 +1,11 @@
 """The report as a page, as a badge, and two reports held against each other."""
 import json
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
-import pytest
+from witnesses import tools
 
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
@@ -83,12 +82,10 @@ def test_the_shades_grow_darker_in_grey_too():
 
 
 def test_chromium_shows_the_page_and_says_nothing(tmp_path):
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("chromium is not installed")
+    tools("a page in a browser")
     path, picture = tmp_path / "report.html", tmp_path / "report.png"
     path.write_text(page(results_of(Evil()) + results_of(Wrong()), Evil.info, "1.0.0"))
-    done = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu",
+    done = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu",
                            "--enable-logging", f"--user-data-dir={tmp_path / 'profile'}",
                            "--window-size=1200,1600", f"--screenshot={picture}", path.as_uri()],
                           capture_output=True, text=True, timeout=200)

@@ -51,6 +51,7 @@ TOOLS = {
     "r": [(["Rscript", "--version"], "", "r-base-core"),
           (["Rscript", "-e", "library(jsonlite)"], "", "r-cran-jsonlite")],
     "go": [(["go", "version"], "", "golang-go")],
+    "a page in a browser": [(["chromium", "--version"], "", "chromium")],
     "g++": [(["g++", "--version"], "", "g++")],
     "cpp": [(["g++", "--version"], "", "g++"),
             (["g++", "-E", "-x", "c++", "-"], "#include <nlohmann/json.hpp>\n",
