@@ -20,7 +20,7 @@ from npadasoft.console import Parser, many, one_line, positive, progress, writab
 
 __all__ = ["conform", "verify", "vectors", "port_template", "ports"]
 TEMPLATES = {"python": "port.py", "javascript": "port.js", "r": "port.R", "cpp": "port.cpp",
-             "go": "port.go"}
+             "go": "port.go", "octave": "port.m"}
 JUDGED = ("float64", "float32")         # unless asked for: stored bounds are made for these two
 
 
@@ -227,16 +227,23 @@ def port_template(argv):
     """Print a port that already speaks the protocol, the mathematics left to fill in."""
     parser = Parser(prog="npadasoft port-template", description=port_template.__doc__)
     languages = ", ".join(sorted(TEMPLATES))
-    parser.add_argument("language", metavar="LANGUAGE", help=f"of {languages}")
-    language = parser.parse_args(argv).language
+    parser.add_argument("language", metavar="LANGUAGE", nargs="?", help=f"of {languages}")
+    parser.add_argument("--protocol", action="store_true",
+                        help="print the protocol, for a port in another language")
+    arguments = parser.parse_args(argv)
+    language, room = arguments.language, resources.files("npadasoft.conformance")
+    if arguments.protocol == bool(language):
+        parser.error(f"one LANGUAGE of {languages}, or --protocol")
+    if arguments.protocol:
+        page = (room / "README.md").read_text("utf-8")
+        print("## The protocol" + page.partition("\n## The protocol")[2].partition("\n## ")[0])
+        return 0
     if language.lower() not in TEMPLATES:
-        page = resources.files("npadasoft.conformance") / "README.md"
         parser.error(f"there is no template in {language}, there are those in {languages}.  A port "
                      "is any program that reads and writes lines of JSON: translate one of them, "
-                     f"{page} has the protocol on a page")
+                     "npadasoft port-template --protocol prints the protocol")
     name = TEMPLATES[language.lower()]
-    path = resources.files("npadasoft.conformance") / "templates" / name
-    print(path.read_text("utf-8"), end="")
+    print((room / "templates" / name).read_text("utf-8"), end="")
     return 0
 
 

@@ -628,6 +628,7 @@ INTERPRETERS = {
     "r": ["Rscript"],
     "cpp": [],
     "go": [],
+    "octave": ["octave-cli", "-qf"],
 }
 
 
@@ -637,6 +638,8 @@ def template(language, folder):
     assert status == 0
     path = folder / command.TEMPLATES[language]
     path.write_text(text)
+    if language == "octave":            # a function file, found by its name
+        return [*INTERPRETERS[language], "-p", str(folder), "--eval", path.stem]
     if INTERPRETERS[language]:
         return [*INTERPRETERS[language], str(path)]
     build = {"cpp": ["g++", "-std=c++17", "-O0"], "go": ["go", "build"]}[language]

@@ -1,4 +1,4 @@
-"""The ports in R, JavaScript, C++ and Go: written from the templates, judged over every case."""
+"""The ports in five languages: written from the templates, judged over every case."""
 
 import io
 import json
@@ -21,14 +21,17 @@ SOURCES = {
     "javascript": PORTS / "plain_javascript.js",
     "cpp": PORTS / "plain_cpp.cpp",
     "go": PORTS / "plain_go.go",
+    "octave": PORTS / "plain_octave.m",
 }
 RUNNERS = {"r": "Rscript", "javascript": "node"}
 DTYPES = {language: ["float64", "float32"] for language in SOURCES} | {"r": ["float64"]}
-BEYOND = ("go",)                        # these have topk, ignore_index and reduction, too
+BEYOND = ("go", "octave")              # these have topk, ignore_index and reduction, too
 
 
 def command_of(language, source, folder, optimise="-O2"):
     """How the port is started; C++ and Go are compiled first."""
+    if language == "octave":            # a function file, found by its name
+        return ["octave-cli", "-qf", "-p", str(source.parent), "--eval", source.stem]
     if language in RUNNERS:
         return [RUNNERS[language], str(source)]
     program = folder / "port"
@@ -134,6 +137,7 @@ SUM = {                                 # the loss is a sum, and should be a mea
     "javascript": ("loss: round(-sum(output) / output.length)", "loss: -sum(output)"),
     "cpp": ("loss.data[0] /= Number(target.size());", ""),
     "go": ("loss.data[0] /= T(counting)", "_ = counting"),
+    "octave": (" / numel(pass.rows);", ";"),
 }
 
 

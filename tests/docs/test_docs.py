@@ -22,6 +22,8 @@ from witnesses import witness
 
 import npadasoft
 from npadasoft import adaptive, cli
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge import plan
 from npadasoft.conformance.mistakes import MISTAKES
 from npadasoft.conformance.wire import messages
 
@@ -149,17 +151,71 @@ def test_every_file_that_a_page_names_exists(name):
         assert list(HOUSE.glob(path)), path
 
 
-def test_a_port_answers_as_the_page_of_the_protocol_says():
+def spoken():
+    """(who, message) of each line on the page of the protocol: > is the judge, < the port."""
     page = PAGES["npadasoft/conformance/README.md"]
     text, = (block[2] for block in blocks(page) if block[0] == "## The protocol on one page")
-    spoken = [(said[0], json.loads(said[1:]))
-              for said in re.split(r"^(?=[<>] )", text, flags=re.M)[1:]]
-    asked = "".join(json.dumps(message) + "\n" for who, message in spoken if who == ">")
+    return [(said[0], json.loads(said[1:]))
+            for said in re.split(r"^(?=[<>] )", text, flags=re.M)[1:]]
+
+
+def test_a_port_answers_as_the_page_of_the_protocol_says():
+    asked = "".join(json.dumps(message) + "\n" for who, message in spoken() if who == ">")
     answers = subprocess.run([sys.executable, PORT], input=asked, text=True, capture_output=True,
                              timeout=60, check=True).stdout.splitlines()
-    expected = [message for who, message in spoken if who == "<"]
-    assert [who for who, _ in spoken] == [">", "<"] * len(expected) + [">"]
-    assert [{"seq": None, **message} for message in expected] == list(map(json.loads, answers))
+    expected = [message for who, message in spoken() if who == "<"]
+    assert [who for who, _ in spoken()] == [">", "<"] * len(expected) + [">"]
+    for message, line in zip(expected, answers, strict=True):
+        answer = {**json.loads(line)}
+        results = answer.get("results", {})
+        if "results" in message:            # a port may answer more of `want` than the page shows
+            answer["results"] = {name: results[name] for name in message["results"]}
+        assert {"seq": None, **message} == answer
+
+
+def test_the_page_of_the_protocol_shows_every_message_of_the_schema_and_they_fit_it():
+    validator = witness("jsonschema").Draft202012Validator
+    schema = json.loads((HOUSE / "npadasoft/conformance/schemas/message.schema.json").read_text())
+
+    def fits(message, part):
+        return validator({**part, "$defs": schema["$defs"]}).is_valid(message)
+    unseen = []
+    for who, kind, forms in (">", "request", "oneOf"), ("<", "answer", "anyOf"):
+        said = [message for side, message in spoken() if side == who]
+        assert all(fits(message, {"$ref": f"#/$defs/{kind}"}) for message in said)
+        unseen += [form["required"] for form in schema["$defs"][kind][forms]
+                   if not any(fits(message, form) for message in said)]
+    assert unseen == []
+    asked = {message["op"] for _, message in spoken() if "op" in message}
+    assert asked == {*messages.OPS} - {"shapes"}
+
+
+def test_the_page_of_the_protocol_says_what_trace_belongs_to_an_operation_and_how_long_lines_get():
+    page = PAGES["npadasoft/conformance/README.md"]
+    said = re.search(r"To `forward` belong(.*?); to `backward`(.*?); to the others none", page,
+                     re.S)
+    found, longest = {"forward": set(), "backward": set()}, 0
+    info = messages.PortInfo("all", trace=("*", "*.*", "*.*.*", "*.*.*.*"))
+    for case in vectors_io.load():
+        for request in plan.requests_of(case, "float64", info)[0]:
+            longest = max(longest, len(json.dumps(messages.encode_request(request, 1))))
+            for name in request.want:
+                if not plan.is_public(name):
+                    found[request.op].add(re.sub(r"\.\d+\.", ".*.", name))
+    for group, op in zip(said.groups(), found):
+        explained = re.sub(r"\(.*?\)", "", group, flags=re.S)
+        assert set(re.findall(r"`([\w.*]+)`", explained)) == found[op]
+    assert f"The longest request has {longest / 1000:.0f} kB" in page
+
+
+def test_the_page_of_the_protocol_names_every_kind_of_error_and_is_what_the_command_prints():
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert cli.main(["port-template", "--protocol"]) == 0
+    printed = out.getvalue()
+    assert printed in PAGES["npadasoft/conformance/README.md"]
+    assert printed.startswith("## The protocol on one page\n") and printed.count("\n## ") == 0
+    for word in (*messages.ERROR_KINDS, *messages.OPS, "port-template --protocol"):
+        assert word in printed
 
 
 def test_the_report_in_readme_is_one_that_notebook_7_printed():

@@ -50,6 +50,7 @@ TOOLS = {
     "javascript": [(["node", "--version"], "", "nodejs")],
     "r": [(["Rscript", "--version"], "", "r-base-core"),
           (["Rscript", "-e", "library(jsonlite)"], "", "r-cran-jsonlite")],
+    "octave": [(["octave-cli", "--version"], "", "octave")],
     "go": [(["go", "version"], "", "golang-go")],
     "a page in a browser": [(["chromium", "--version"], "", "chromium")],
     "g++": [(["g++", "--version"], "", "g++")],

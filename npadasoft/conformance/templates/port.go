@@ -310,7 +310,8 @@ func run[T Number](message request) (object, error) {
 	return object{"results": results}, err
 }
 
-// The bits of the numbers as this port read them: a parser that rounds wrongly shows here.
+// The bits of the numbers as this port read them, and the numbers written again: a reader or a writer that rounds
+// wrongly shows here.
 func echo(message request) object {
 	bits := make([]string, len(message.Data))
 	for i, v := range message.Data {
@@ -320,7 +321,7 @@ func echo(message request) object {
 			bits[i] = fmt.Sprintf("%016x", math.Float64bits(float64(v)))
 		}
 	}
-	return object{"bits": bits}
+	return object{"bits": bits, "data": message.Data}
 }
 
 func answer(message request) (object, error) {
