@@ -62,7 +62,9 @@ def run(seed, wild):
                                                 for _, t in facts.values()):
         return
     rng = np.random.default_rng([seed, 7])
-    for mistake in [None] + [planted(rng, program) for _ in range(3)]:
+    with np.errstate(all="ignore"):
+        mistakes = [None] + [planted(rng, program) for _ in range(3)]
+    for mistake in mistakes:
         grads = program.gradient if mistake is None else mistaken(program, mistake)
         with np.errstate(all="ignore"):
             own = grads(program.params)
