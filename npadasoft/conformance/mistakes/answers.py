@@ -18,7 +18,7 @@ class log_prob_is_a_probability(Layer):
         return np.exp(super().log_prob(x))
 
 
-@known("log_prob lacks the clusters' terms: every tail sums to 1", "log_prob", link=FAIRSEQ)
+@known("log_prob lacks the tails' terms: every tail sums to 1", "log_prob", link=FAIRSEQ)
 class log_prob_without_clusters(Layer):
     def log_prob(self, x):
         f = self.everywhere(x)
@@ -43,7 +43,7 @@ class log_prob_of_single_precision(Layer):
 # ------------------------------------------------------------------ predict
 
 
-@known("predict takes the best column of the head, and the best class of that cluster", *BEST,
+@known("predict takes the best column of the head, and the best class of that tail", *BEST,
        link=HF + "/issues/4461")
 class greedy(Layer):
     def best(self, f):
@@ -65,7 +65,7 @@ class predict_from_the_shortlist(Layer):
         return f.a[:, :self.s].argmax(-1)
 
 
-@known("predict compares classes of the best cluster and of the shortlist, no others", *BEST)
+@known("predict compares classes of the best tail and of the shortlist, no others", *BEST)
 class predict_from_the_best_cluster(Layer):
     def best(self, f):
         every = self.all_classes(f)
@@ -75,7 +75,7 @@ class predict_from_the_best_cluster(Layer):
         return every.argmax(-1)
 
 
-@known("predict compares tails without their clusters' terms", *BEST)
+@known("predict compares tails without their tails' terms", *BEST)
 class predict_without_clusters(Layer):
     def best(self, f):
         return np.concatenate([self.shortlist(f), *f.b], axis=1).argmax(-1)
@@ -87,7 +87,7 @@ class predict_from_scores(Layer):
         return np.concatenate([f.z[:, :self.s], *f.t], axis=1).argmax(-1)
 
 
-@known("predict counts within the cluster", *BEST)
+@known("predict counts within the tail", *BEST)
 class predict_within_the_cluster(Layer):
     def best(self, f):
         found = super().best(f)
@@ -119,7 +119,7 @@ class predict_without_the_last_class(Layer):
         return self.all_classes(f)[:, :-1].argmax(-1)
 
 
-@known("the k best are sought in the head alone, with one class of each cluster", *BEST)
+@known("the k best are sought in the head alone, with one class of each tail", *BEST)
 class topk_of_the_head(Layer):
     def ranked(self, f):
         every = self.all_classes(f)
@@ -248,7 +248,7 @@ class ignored_rows_weigh_zero(Layer):
         return super().compute(x, y)
 
 
-@known("rows of other clusters count with weight 0 in a tail: 0 · nan", *GRADIENTS, *EVERY)
+@known("rows of other tails count with weight 0 in a tail: 0 · nan", *GRADIENTS, *EVERY)
 class other_rows_weigh_zero_in_a_tail(Layer):
     def pull_back(self, f, dz, dt):
         found = super().pull_back(f, dz, dt)

@@ -117,14 +117,14 @@ class diagonal_of_the_softmax(Layer):
         return super().pick_backward(log_p, index, q) * p * (1 - p)
 
 
-@known("a tail's scores receive their gradient times the probability of the cluster", *TAIL)
+@known("a tail's scores receive their gradient times the probability of the tail", *TAIL)
 class tail_gradient_times_cluster(Layer):
     def tail_logit_gradient(self, f, q, i):
         a = f.a[np.searchsorted(f.kept, f.rows[i]), self.column_of(i)]
         return super().tail_logit_gradient(f, q * 1, i) * np.exp(a)[:, None]
 
 
-@known("rows of a tail do not teach the head their cluster", *HEAD)
+@known("rows of a tail do not teach the head their tail", *HEAD)
 class head_learns_from_the_shortlist_alone(Layer):
     def head_logit_gradient(self, f, q):
         return super().head_logit_gradient(f, q) * (f.cluster == 0)[:, None]
@@ -136,13 +136,13 @@ class head_learns_from_the_tails_alone(Layer):
         return super().head_logit_gradient(f, q) * (f.cluster > 0)[:, None]
 
 
-@known("rows of a tail raise the first class of the head instead of their cluster", *HEAD)
+@known("rows of a tail raise the first class of the head instead of their tail", *HEAD)
 class head_gradient_at_the_first_column(Layer):
     def head_logit_gradient(self, f, q):
         return self.pick_backward(f.a, np.where(f.cluster == 0, f.column, 0), q[f.kept])
 
 
-@known("the clusters' columns receive no gradient", *HEAD)
+@known("the tails' columns receive no gradient", *HEAD)
 class no_gradient_for_clusters(Layer):
     def head_logit_gradient(self, f, q):
         dz = super().head_logit_gradient(f, q)
@@ -218,7 +218,7 @@ class no_bias_gradient(Layer):
         return 0 * super().bias_gradient(dz)
 
 
-@known("the bias of the clusters' columns has no gradient", "grad.head.bias")
+@known("the bias of the tails' columns has no gradient", "grad.head.bias")
 class no_bias_gradient_for_clusters(Layer):
     def bias_gradient(self, dz):
         found = super().bias_gradient(dz)
@@ -261,7 +261,7 @@ class unused_tail_is_nan(Layer):
         return super().weight_gradient(dy, x) + (0 if len(dy) else np.nan)
 
 
-@known("the tail of the last cluster is left out of the gradients", U, P, "grad.input")
+@known("the tail of the last tail is left out of the gradients", U, P, "grad.input")
 class last_tail_forgotten(Layer):
     def tail_to_input(self, ds, i):
         return super().tail_to_input(ds, i) * (i < self.J - 1)
@@ -328,19 +328,19 @@ class projection_transposed_on_the_way_back(Layer):
 # ------------------------------------------------------------------ of all log-probabilities
 
 
-@known("a cluster's column receives the mean of its classes' cotangents", *GRADIENTS)
+@known("a tail's column receives the mean of its classes' cotangents", *GRADIENTS)
 class column_receives_a_mean(Layer):
     def column_cotangent(self, g):
         return g.mean(-1)
 
 
-@known("a cluster's column receives nothing from log_prob", *GRADIENTS)
+@known("a tail's column receives nothing from log_prob", *GRADIENTS)
 class column_receives_nothing(Layer):
     def column_cotangent(self, g):
         return 0 * g.sum(-1)
 
 
-@known("a cluster's column receives its first class's cotangent alone", *GRADIENTS)
+@known("a tail's column receives its first class's cotangent alone", *GRADIENTS)
 class column_receives_the_first(Layer):
     def column_cotangent(self, g):
         return g[:, 0]

@@ -85,7 +85,7 @@ class hidden_size_by_multiples(Layer):
         return int(D // (div_value * (i + 1)))
 
 
-@known("the head has one column for all clusters")
+@known("the head has one column for all tails")
 class one_column_for_all_clusters(Layer):
     @classmethod
     def shapes(cls, config):
@@ -104,12 +104,12 @@ def accepting(change):
     return classmethod(check)
 
 
-@known("n_classes as the last cutoff is taken, with a cluster of no class", link=LUA)
+@known("n_classes as the last cutoff is taken, with a tail of no class", link=LUA)
 class takes_n_classes_as_a_cutoff(Layer):
     check = accepting(lambda cuts, n: (cuts[:-1] if cuts[-1:] == [n] else cuts, n))
 
 
-@known("empty cutoffs are taken: a layer without clusters", link=PYTORCH + "106698")
+@known("empty cutoffs are taken: a layer without tails", link=PYTORCH + "106698")
 class takes_no_cutoffs(Layer):
     check = accepting(lambda cuts, n: (cuts or [1], n))
 
@@ -119,7 +119,7 @@ class sorts_cutoffs(Layer):
     check = accepting(lambda cuts, n: (sorted(cuts), n))
 
 
-@known("a repeated cutoff is taken: a cluster of no class")
+@known("a repeated cutoff is taken: a tail of no class")
 class takes_repeated_cutoffs(Layer):
     check = accepting(lambda cuts, n: (list(dict.fromkeys(cuts)), n))
 

@@ -20,7 +20,7 @@ class no_head_bias(Layer):
         return x @ self.head_weight().T
 
 
-@known("the head's bias goes to the classes alone, not to the clusters", "head_logits", *ALL,
+@known("the head's bias goes to the classes alone, not to the tails", "head_logits", *ALL,
        link=T_XL)
 class bias_on_classes_alone(Layer):
     def head_logits(self, x):
@@ -196,14 +196,14 @@ class sums_of_single_precision(Layer):
         return t - np.log(np.exp(t).astype(np.float32).sum(-1, keepdims=True)).astype(z.dtype)
 
 
-@known("the shortlist is one softmax and the clusters are another", *HEAD)
+@known("the shortlist is one softmax and the tails are another", *HEAD)
 class clusters_beside_the_softmax(Layer):
     def head_log_softmax(self, z):
         return np.concatenate([self.log_softmax(z[:, :self.s]), self.log_softmax(z[:, self.s:])],
                               axis=1)
 
 
-@known("the clusters' columns are left out of the head's softmax", *HEAD)
+@known("the tails' columns are left out of the head's softmax", *HEAD)
 class clusters_left_out_of_the_sum(Layer):
     def head_log_softmax(self, z):
         if not z.size:
@@ -235,19 +235,19 @@ class one_softmax_over_all_tails(Layer):
 # ------------------------------------------------------------------ the sum of head and tail
 
 
-@known("the cluster's log-probability is left out for classes of a tail", *JOINED)
+@known("the tail's log-probability is left out for classes of a tail", *JOINED)
 class no_cluster_term(Layer):
     def join(self, head, tail):
         return 0 * head + tail
 
 
-@known("the place within the cluster is left out: a class costs what its cluster costs", *JOINED)
+@known("the place within the tail is left out: a class costs what its tail costs", *JOINED)
 class no_tail_term(Layer):
     def join(self, head, tail):
         return head + 0 * tail
 
 
-@known("log-probabilities of cluster and class are multiplied", *JOINED)
+@known("log-probabilities of tail and class are multiplied", *JOINED)
 class logarithms_multiplied(Layer):
     def join(self, head, tail):
         return head * tail
@@ -259,13 +259,13 @@ class tail_subtracted(Layer):
         return head - tail
 
 
-@known("the cluster's term is counted twice", *JOINED)
+@known("the tail's term is counted twice", *JOINED)
 class cluster_term_twice(Layer):
     def join(self, head, tail):
         return 2 * head + tail
 
 
-@known("log-probabilities of cluster and class are averaged", *JOINED)
+@known("log-probabilities of tail and class are averaged", *JOINED)
 class terms_averaged(Layer):
     def join(self, head, tail):
         return (head + tail) / 2
@@ -337,7 +337,7 @@ class tail_losses_averaged_apart(Layer):
         return 0 - head.mean() - sum(t.mean() for t in tails)
 
 
-@known("the loss is the mean of the clusters' means", "loss")
+@known("the loss is the mean of the tails' means", "loss")
 class loss_averaged_over_clusters(Layer):
     def reduce(self, output, f):
         if self.config.get("reduction", "mean") != "mean":

@@ -180,7 +180,7 @@ class Layer:
         return pick(log_p, index)
 
     def join(self, head, tail):
-        """log p of a class, from the cluster's and that within the cluster."""
+        """log p of a class, from the tail's and that within the tail."""
         return head + tail
 
     def output(self, f):

@@ -1,4 +1,4 @@
-"""Rows sent to the wrong cluster, column or place."""
+"""Rows sent to the wrong tail, column or place."""
 import numpy as np
 
 from npadasoft.conformance.mistakes.known import FAIRSEQ, GLUON, HF, T_XL, Layer, known
@@ -7,7 +7,7 @@ PLACES = ("cluster", "head_column", "tail.*.relative_target")
 ALL = ("log_prob", "predict", "grad.*", "grad.head.*", "grad.tail.*.*.weight")
 
 
-@known("a target equal to a cutoff belongs to the cluster before it", "cluster", *PLACES,
+@known("a target equal to a cutoff belongs to the tail before it", "cluster", *PLACES,
        link="https://docs.pytorch.org/docs/stable/generated/"
             "torch.nn.AdaptiveLogSoftmaxWithLoss.html")
 class boundary(Layer):
@@ -18,33 +18,33 @@ class boundary(Layer):
         return np.minimum(super().place(y, i), self.edges[i + 1] - self.edges[i] - 1)
 
 
-@known("clusters stand in descending order of the head's columns", "head_column", *ALL,
+@known("tails stand in descending order of the head's columns", "head_column", *ALL,
        "grad.head_logits", link=T_XL)
 class columns_descending(Layer):
     def column_of(self, i):
         return self.s + self.J - 1 - i
 
 
-@known("a cluster's column is one too far to the left", "head_column", *ALL, link=FAIRSEQ)
+@known("a tail's column is one too far to the left", "head_column", *ALL, link=FAIRSEQ)
 class column_off_by_one(Layer):
     def column_of(self, i):
         return self.s + i - 1
 
 
-@known("a cluster's column is one too far to the right, the last one's the first of all",
+@known("a tail's column is one too far to the right, the last one's the first of all",
        "head_column", *ALL)
 class column_one_too_far(Layer):
     def column_of(self, i):
         return (self.s + i + 1) % (self.s + self.J)
 
 
-@known("all clusters share the first cluster's column", "head_column", *ALL)
+@known("all tails share the first tail's column", "head_column", *ALL)
 class one_column_for_every_cluster(Layer):
     def column_of(self, i):
         return self.s
 
 
-@known("the head's columns begin with the clusters", "head_column", *ALL)
+@known("the head's columns begin with the tails", "head_column", *ALL)
 class clusters_come_first(Layer):
     def column_of(self, i):
         return i
@@ -66,7 +66,7 @@ class log_prob_counts_columns_from_the_end(Layer):
         return self.s + self.J - 1 - i
 
 
-@known("a target in a tail is not made relative to its cluster, and clamped",
+@known("a target in a tail is not made relative to its tail, and clamped",
        "tail.*.relative_target")
 class place_not_relative(Layer):
     def place(self, y, i):
@@ -129,7 +129,7 @@ class targets_of_one_byte(Layer):
         return super().check_targets(y).astype(np.uint8).astype(np.int64)
 
 
-@known("the clusters' weights are exchanged: the first tail uses the last one's",
+@known("the tails' weights are exchanged: the first tail uses the last one's",
        "tail.*.hidden", "tail.*.logits", *ALL, "grad.tail.*.hidden")
 class tails_exchanged(Layer):
     def read(self, params):
@@ -138,7 +138,7 @@ class tails_exchanged(Layer):
                          for i in range(self.J) for k in (0, 1)}
 
 
-@known("results come back grouped by cluster, not in the order of the batch", "output", "loss",
+@known("results come back grouped by tail, not in the order of the batch", "output", "loss",
        link=T_XL)
 class output_grouped_by_cluster(Layer):
     def output(self, f):
@@ -147,7 +147,7 @@ class output_grouped_by_cluster(Layer):
                                np.zeros(f.n - len(f.kept), found.dtype)])
 
 
-@known("the gradient of the input comes back grouped by cluster", "grad.input", link=HF)
+@known("the gradient of the input comes back grouped by tail", "grad.input", link=HF)
 class input_gradient_grouped_by_cluster(Layer):
     def input_rows(self, dx, f):
         if hasattr(f, "cluster") and len(f.kept) == f.n:

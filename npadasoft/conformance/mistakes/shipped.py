@@ -119,7 +119,7 @@ class rows_of_a_full_tail_dropped(Layer):
         return found
 
 
-@known("log_prob adds a cluster's probability, not its logarithm, and is normalised once more",
+@known("log_prob adds a tail's probability, not its logarithm, and is normalised once more",
        "log_prob", *BEST, link=DYNET + "/blob/master/dynet/cfsm-builder.cc")
 class cluster_probability_added(Layer):
     def all_classes(self, f):

@@ -77,7 +77,7 @@ class refuses_a_div_value_below_one(Layer):
         return params
 
 
-@known("a last cluster of one class is refused: the cutoffs' bound is one too low")
+@known("a last tail of one class is refused: the cutoffs' bound is one too low")
 class refuses_a_last_cluster_of_one_class(Layer):
     @classmethod
     def check(cls, config):
@@ -90,7 +90,7 @@ class refuses_a_last_cluster_of_one_class(Layer):
         return params
 
 
-@known("the head has a column too many: n_classes closes a cluster and is counted as one")
+@known("the head has a column too many: n_classes closes a tail and is counted as one")
 class head_with_a_column_too_many(Layer):
     @classmethod
     def shapes(cls, config):
@@ -210,7 +210,7 @@ class tail_of_one_class_squeezed(Layer):
         return self.log_softmax(z.T).T if z.shape[1] == 1 else self.log_softmax(z)
 
 
-@known("a tail without hidden units is left out: its classes do not share the cluster",
+@known("a tail without hidden units is left out: its classes do not share the tail",
        "tail.*.log_prob", "log_prob", "predict", "topk.log_prob", "topk.index", *GRADIENTS)
 class tail_without_hidden_units_left_out(Layer):
     def tail_log_softmax(self, z, x, i):
@@ -389,7 +389,7 @@ class backward_without_shift(Layer):
         return self.anew(f.t[i], f.place[i], q[f.rows[i]])
 
 
-@known("a cluster's column receives its classes' cotangents times their probabilities",
+@known("a tail's column receives its classes' cotangents times their probabilities",
        *GRADIENTS)
 class column_receives_what_is_expected(Layer):
     def log_prob_backward(self, x, grad):
@@ -425,7 +425,7 @@ class no_head_bias_in_evaluation(Layer):
         return x @ self.head_weight().T if self.bare else super().head_logits(x)
 
 
-@known("predict takes the first cluster's column for the class of the same number", *BEST)
+@known("predict takes the first tail's column for the class of the same number", *BEST)
 class predict_takes_the_first_cluster_for_a_class(Layer):
     def best(self, f):
         top = f.z.argmax(-1)
@@ -501,7 +501,7 @@ class weights_cached_for_evaluation(Layer):
         return super().everywhere(x)
 
 
-@known("the cluster of each row is that of the first batch of this shape", "cluster",
+@known("the tail of each row is that of the first batch of this shape", "cluster",
        state=True)
 class routing_cached_by_shape(Layer):
     def cluster(self, y):

@@ -79,7 +79,7 @@ def _cutoffs():
     return [
         _unbuildable("E10", "no cutoffs: there is no tail", "cutoffs", config(4, 9, [])),
         _unbuildable("E11", "decreasing cutoffs", "cutoffs", config(4, 9, [6, 3])),
-        _unbuildable("E12", "a repeated cutoff: a cluster without classes", "cutoffs",
+        _unbuildable("E12", "a repeated cutoff: a tail without classes", "cutoffs",
                      config(4, 9, [3, 3, 6])),
         _unbuildable("E13", "a cutoff of 0: no shortlist", "cutoffs", config(4, 9, [0, 3])),
         _unbuildable("E14", "n_classes among the cutoffs, as some other projects want it",

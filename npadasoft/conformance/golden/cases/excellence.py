@@ -23,7 +23,7 @@ def recipes():
              [[1, 0]]),
         case("X05", "gaps of 12 and 37 beside each other: a loss that is the mean of both", PAIR,
              [0, 1], [[12, 0, -1], [1, 38, 0]], [[0, 1, 2], [1, 0, 0]]),
-        case("X06", "confident in the tail: cluster column and class both near 1", PAIR, [3, 2],
+        case("X06", "confident in the tail: tail column and class both near 1", PAIR, [3, 2],
              [[0, -4, 40], [1, 0, 33]], [[0, 41, 1], [60, 0, 1]]),
         case("X07", "a loss of 5.8e-22, from ten columns that are all far below",
              config(1, 12, [9], 1.0), [3], [[0, -1, 0, 51, 1, -2, 0, 0, 1, 0]], [[0, 1, 2]],

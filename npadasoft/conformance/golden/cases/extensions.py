@@ -33,7 +33,7 @@ def _ignored():
               [4, -100, 9, 1, -100], ignore_index=-100),
         _case("A06", "an ignored index that is a legal class, in a tail", ["IgnoreIndex"],
               [4, 7, 9, 1, 7], ignore_index=7),
-        _case("A07", "an ignored index of 1, and tail classes that are second in their clusters, "
+        _case("A07", "an ignored index of 1, and tail classes that are second in their tails, "
               "which count", ["IgnoreIndex"], [4, 1, 7, 1, 0], ignore_index=1),
         _case("A22", "an ignored index of 0: it is no absent one", ["IgnoreIndex"],
               [4, 0, 9, 0, 2], ignore_index=0),

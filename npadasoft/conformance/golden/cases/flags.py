@@ -26,30 +26,30 @@ _flag("HiddenSize", "FLOOR_DIVISION",
 _flag("ZeroHidden", "EDGE_CASE", "A hidden size of 0 makes a tail uniform.",
       "A crash, or a hidden size of 1 that nobody asked for.", _ISSUE + "114334")
 _flag("HeadBias", "MISSING_TERM",
-      "One bias in the head, for classes and clusters alike; none in the tails.",
+      "One bias in the head, for classes and tails alike; none in the tails.",
       "Scores without their bias, or a bias on the classes alone.", _ISSUE + "37155")
 _flag("Configuration", "MISSING_CHECK", "A configuration that makes no layer.",
-      "A layer that cannot be used, or a cluster without classes.", _TORCH, _ISSUE + "106698")
+      "A layer that cannot be used, or a tail without classes.", _TORCH, _ISSUE + "106698")
 
 # ------------------------------------------------------------------ routing
 
-_flag("Routing", "ROUTING", "Rows are spread over several clusters, in mixed order.",
-      "Rows meet the wrong cluster, or results come back grouped by cluster.", _PAPER,
+_flag("Routing", "ROUTING", "Rows are spread over several tails, in mixed order.",
+      "Rows meet the wrong tail, or results come back grouped by tail.", _PAPER,
       "https://github.com/kimiyoung/transformer-xl")
-_flag("ColumnOrder", "ORDER", "Several clusters, each with its own column of the head.",
+_flag("ColumnOrder", "ORDER", "Several tails, each with its own column of the head.",
       "Clusters in descending order, as Transformer-XL has them, pass with one tail only.",
       "https://github.com/kimiyoung/transformer-xl")
 _flag("Boundary", "OFF_BY_ONE", "Targets at and beside the cutoffs: one equal to a cutoff belongs "
-      "to the next cluster.", "Neighbouring classes are exchanged.", _TORCH)
+      "to the next tail.", "Neighbouring classes are exchanged.", _TORCH)
 _flag("EqualClusters", "ORDER", "Clusters of the same size and hidden size: their weights can be "
-      "exchanged unseen.", "Two clusters are swapped, and no shape complains.")
+      "exchanged unseen.", "Two tails are swapped, and no shape complains.")
 _flag("Square", "LAYOUT", "Square weights, and batches as large as they are.",
       "A matrix is used transposed, and no shape complains.",
       _PADDLE + "en/api/paddle/nn/AdaptiveLogSoftmaxWithLoss_en.html")
-_flag("UnusedCluster", "EDGE_CASE", "No row has its target in some cluster.",
+_flag("UnusedCluster", "EDGE_CASE", "No row has its target in some tail.",
       "Gradients of another shape, none at all, or what an earlier call left there.",
       "https://github.com/soskek/efficient_softmax/issues/1")
-_flag("SingleRow", "BROADCASTING", "One row, or one row in a cluster.",
+_flag("SingleRow", "BROADCASTING", "One row, or one row in a tail.",
       "A dimension of one is dropped or stretched.",
       "https://github.com/PaddlePaddle/Paddle/pull/73554")
 _flag("State", "STATE", "Several requests of one shape follow each other.",
@@ -96,8 +96,8 @@ _flag("EmptyBatch", "EDGE_CASE", "No rows at all.", "A crash, or gradients of na
 
 # ------------------------------------------------------------------ results
 
-_flag("Predict", "ARGMAX", "The most probable class, over the shortlist and all clusters.",
-      "A greedy choice: the best cluster's best class, though another class is more probable.",
+_flag("Predict", "ARGMAX", "The most probable class, over the shortlist and all tails.",
+      "A greedy choice: the best tail's best class, though another class is more probable.",
       "https://github.com/huggingface/transformers/issues/4461")
 _flag("Ties", "TIES", "Two classes are equally probable, or nearly.",
       "Another class than the lowest, or none.")
@@ -109,7 +109,7 @@ _flag("Cotangent", "GRADIENT", "What arrives at output and loss differs from row
 _flag("Accumulation", "GRADIENT", "Many rows share a class, or an input.",
       "Only the last row's gradient is kept, or rows are counted twice.")
 _flag("LogProbBackward", "GRADIENT", "Gradients of all log-probabilities.",
-      "Only the target's cluster is differentiated.")
+      "Only the target's tail is differentiated.")
 
 # ------------------------------------------------------------------ beyond torch
 
@@ -122,4 +122,4 @@ _flag("Reduction", "REDUCTION", "The loss is a sum, or is not reduced.",
       "Off by the number of rows.", _ISSUE + "89053",
       "https://github.com/huggingface/transformers/pull/16140")
 _flag("TopK", "ARGMAX", "The k most probable classes.",
-      "A class of a cluster that was not looked at is missing.")
+      "A class of a tail that was not looked at is missing.")

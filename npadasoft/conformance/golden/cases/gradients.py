@@ -102,7 +102,7 @@ def _log_prob():
              filled(2, {(0, 1): -1.5})),
         case("G26", "cotangents that sum to 0 within a tail: nothing reaches its column of the "
              "head", 2, filled(2, {(0, 3): 1.0, (0, 5): -1.0, (1, 6): 2.0, (1, 10): -2.0})),
-        case("G27", "cotangents that sum to 0 over the row, not within the clusters", 2,
+        case("G27", "cotangents that sum to 0 over the row, not within the tails", 2,
              filled(2, {(0, 0): 1.0, (0, 4): -3.0, (0, 9): 2.0, (1, 2): -1.0, (1, 7): 1.0})),
         case("G29", "square weights and equal tails", 4, layer=config(4, 10, [2, 6], 1.0)),
     ]

@@ -1,9 +1,9 @@
-"""The most probable class: never the best class of the best cluster without a look at the others.
+"""The most probable class: never the best class of the best tail without a look at the others.
 """
 from npadasoft.conformance.golden.cases.scores import both, given, scaled
 from npadasoft.conformance.golden.recipe import build, config
 
-ROWS4 = config(4, 10, [3, 7], 1.0)              # head: classes 0, 1, 2, clusters [3, 7), [7, 10)
+ROWS4 = config(4, 10, [3, 7], 1.0)              # head: classes 0, 1, 2, tails [3, 7), [7, 10)
 BOTH = ("log_prob", "predict")
 
 
@@ -38,11 +38,11 @@ def _winners():
                 [[0, 4, 0, 0, 0], [0, 0, 0, 5, 1], [0, 1, 0, 0, 5], [3, 0, 0, 1, 2]],
                 [[0, 1, 0, 0], [0, 0, 5, 0], [1, 0, 0, 0], [0, 0, 0, 1]],
                 [[0, 0, 1], [0, 1, 0], [0, 5, 0], [1, 0, 0]]),
-        _scored("P04", "the cluster's column is the largest of the head, yet the best class is in "
+        _scored("P04", "the tail's column is the largest of the head, yet the best class is in "
                 "the shortlist", ["ExactGemm"], ROWS4,
                 [[1, 0, 0, 1.5, 0], [0, 2, 0, 0, 2.5], [0, 0, 1, 2, 0], [0, 3, 2, 3.25, 1]], FLAT,
                 [[0, 0, 0]] * 4),
-        _scored("P05", "the best class is in the second best cluster: peaked there, flat in the "
+        _scored("P05", "the best class is in the second best tail: peaked there, flat in the "
                 "best", ["ExactGemm"], ROWS4,
                 [[0, 0, 0, 4, 3.5], [0, 1, 0, 3.5, 4], [0, 0, 0, 5, 4.5], [0, 0, 1, 4.5, 5]],
                 [[0, 0, 0, 0], [8, 0, 0, 0], [0, 0.5, 0, 0], [0, 0, 0, 9]],
@@ -67,7 +67,7 @@ def _ties():
         _scored("P08", "two classes of a tail are equally probable, the first and the last",
                 ["Ties", "ExactGemm"], pair, [[0, 0, 0, 6, 0], [0, 0, 1, 0, 6]],
                 [[3, 1, 3], [0, 0, 0]], [[0, 1], [2, 2]]),
-        _scored("P10", "the best two differ by 1/64 and lie in different clusters",
+        _scored("P10", "the best two differ by 1/64 and lie in different tails",
                 ["Ties", "ExactGemm"], pair, [[0, 0, 0, 4, 4.015625], [0, 1, 0, 4.015625, 4]],
                 [[9, 0, 0], [0, 9, 0]], [[9, -20], [-20, 9]]),
         _scored("P11", "the best two differ by 2^-22: float64 must tell them apart, float32 need "
@@ -82,8 +82,8 @@ def _ties():
 def _drawn():
     return [
         _spread("P13", "twenty-four rows of a drawn layer with larger scores: shortlist and every "
-                "cluster win", config(6, 15, [3, 6, 10], 1.0, True), 24),
-        _spread("P15", "twelve rows of a drawn layer with flat tails: a cluster's column often "
+                "tail win", config(6, 15, [3, 6, 10], 1.0, True), 24),
+        _spread("P15", "twelve rows of a drawn layer with flat tails: a tail's column often "
                 "wins, its best class seldom does", config(5, 16, [4, 8, 12], 1.0), 12,
                 both(*[scaled(f"tail.{i}.1.weight", 1 / 8) for i in range(3)])),
     ]

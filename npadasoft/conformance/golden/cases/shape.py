@@ -18,11 +18,11 @@ def _small():
     return [
         build("S01", "the smallest legal layer: one feature, two classes, one of them in a tail "
               "of one", ["Minimal"], config(1, 2, [1], 1.0), [1, 0], ops=ALL),
-        build("S03", "a shortlist of one class and two tails: the head has more clusters than "
+        build("S03", "a shortlist of one class and two tails: the head has more tails than "
               "classes", ["Minimal", "Routing"], config(6, 8, [1, 4], 2.0, True), [0, 1, 3, 4, 7],
               cotangents=TWO, ops=ALL),
         build("S04", "the last cutoff is n_classes - 1: a tail of one class, whose probability is "
-              "the cluster's", ["Minimal"], config(4, 7, [3, 6], 2.0), [6, 3, 0, 6], cotangents=TWO,
+              "the tail's", ["Minimal"], config(4, 7, [3, 6], 2.0), [6, 3, 0, 6], cotangents=TWO,
               ops=ALL),
         build("S07", "hidden size 1 in the second tail: 4 // 4 is 1", ["HiddenSize"],
               config(4, 11, [3, 7], 2.0), [4, 10, 7, 2, 9], cotangents=TWO, ops=ALL),
@@ -67,7 +67,7 @@ def _unequal():
               ["Routing", "ColumnOrder", "HiddenSize"],
               config(9, 19, [2, 5, 9, 12, 17], 1.4, True), [18, 3, 0, 10, 16, 6, 8, 13],
               cotangents=TWO, ops=ALL),
-        build("S21", "a bias in the head that outweighs the products, on classes and clusters",
+        build("S21", "a bias in the head that outweighs the products, on classes and tails",
               ["HeadBias"], config(4, 9, [3, 6], 2.0, True), [2, 3, 8, 0, 5, 6], cotangents=TWO,
               ops=ALL, change=_heavy_bias),
         build("S23", "one row, eighty classes", ["SingleRow"], config(4, 80, [20, 50], 2.0), [63],
@@ -75,7 +75,7 @@ def _unequal():
         build("S29", "three hundred classes: places and classes that one byte does not hold",
               ["Boundary"], config(2, 300, [20, 40], 1.0), [299, 21, 168, 5, 295],
               ops=("forward", "log_prob", "predict")),
-        build("S24", "cutoffs 1, 2, 3, ...: every cluster is one class, and the layer the plain "
+        build("S24", "cutoffs 1, 2, 3, ...: every tail is one class, and the layer the plain "
               "softmax", ["Minimal", "ColumnOrder"], config(5, 6, [1, 2, 3, 4, 5], 2.0, True),
               [0, 5, 2, 3], cotangents=TWO, ops=ALL, tier="quality"),
     ]
@@ -94,7 +94,7 @@ def _deceptive():
         build("S26", "everything is 4: rows, features, columns, hidden units, classes of each tail",
               ["Square", "EqualClusters"], config(4, 10, [2, 6], 1.0), [9, 1, 2, 5], cotangents=TWO,
               ops=ALL),
-        build("S27", "three tails of equal size: exchanged clusters fit",
+        build("S27", "three tails of equal size: exchanged tails fit",
               ["EqualClusters", "ColumnOrder"], config(3, 11, [2, 5, 8], 1.0, True),
               [2, 5, 8, 10, 7, 4, 0], cotangents=TWO, ops=ALL),
     ]

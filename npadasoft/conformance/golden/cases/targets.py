@@ -30,11 +30,11 @@ def _orders():
     targets = [8, 1, 4, 11, 5, 0, 7, 3, 10]
     order = [4, 8, 0, 6, 2, 7, 1, 5, 3]
     return [
-        build("T09", "unsorted targets of all clusters", ["Routing"], LAYER, targets,
+        build("T09", "unsorted targets of all tails", ["Routing"], LAYER, targets,
               cotangents=TWO, ops=ALL),
         permuted("T10", "the rows of T09 in another order: the same numbers in another order",
                  build("T09", "", ["Routing"], LAYER, targets, cotangents=TWO, ops=ALL), order),
-        build("T12", "targets in descending order: results in the order of clusters are reversed",
+        build("T12", "targets in descending order: results in the order of tails are reversed",
               ["Routing"], LAYER, [11, 9, 7, 6, 4, 3, 1, 0], cotangents=TWO),
         build("T14", "one class in several rows, others between: gradients add up",
               ["Accumulation"], LAYER, [6, 2, 6, 9, 6, 2, 9], cotangents=TWO),
@@ -62,7 +62,7 @@ def _same_rows(params, inputs):
 
 def _batches():
     return [
-        build("T16", "one row per cluster", ["SingleRow", "Routing"], LAYER, [9, 1, 3, 6],
+        build("T16", "one row per tail", ["SingleRow", "Routing"], LAYER, [9, 1, 3, 6],
               cotangents=TWO, ops=ALL),
         build("T17", "a batch of one, in the shortlist", ["SingleRow"], LAYER, [2], cotangents=TWO,
               ops=ALL),
@@ -78,7 +78,7 @@ def _batches():
 def _state():
     layer = config(5, 10, [3, 6], 2.0, True)
     return [
-        build("T22", "the first of four requests of one shape: all clusters", ["State"], layer,
+        build("T22", "the first of four requests of one shape: all tails", ["State"], layer,
               [0, 4, 8, 7], cotangents=TWO, ops=ALL),
         build("T23", "the second: other weights and rows, the first tail alone",
               ["State", "UnusedCluster"], layer, [5, 4, 3, 5], cotangents=TWO, ops=ALL),
