@@ -176,8 +176,9 @@ def row_of(case, name, index):
 def _law(law):
     worst = law.worst
     row = "" if law.tensor == "loss" else f"row {worst.index[0]}: "
+    got, want = (repr(v).removesuffix(".0") for v in (worst.got, worst.want))
     return [f"  broken law: {law.message}",
-            f"      {row}{worst.got!r} where {worst.want!r} is due, within {worst.bound:.3g}"]
+            f"      {row}{got} where {want} is due, within {worst.bound:.3g}"]
 
 
 def _named(names, sentences):
