@@ -81,5 +81,4 @@ def _keeping_logits(layer_class):
 
 def named(gradients):
     """`Gradients` under the names that the judge uses."""
-    return {"grad.input": gradients.input,
-            **{f"grad.{path}": array for path, array in gradients.parameters.items()}}
+    return {f"grad.{path}": array for path, array in gradients.by_path().items()}
