@@ -14,8 +14,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:     # before NumPy is imported: it reads
         os.environ.setdefault(_name, "1")
 
 # devices, and frameworks that CI has not: anywhere, or on the Python that it runs on now
-ELSEWHERE = {"cupy", "dpnp", "jax", "mxnet", "paddle",
-             *os.environ.get("NPADASOFT_ABSENT", "").split()}
+ELSEWHERE = {"autograd", "cupy", "dpnp", "dynet", "jax", "mlx", "mxnet", "openvino", "paddle",
+             "tensorflow", "tinygrad", *os.environ.get("NPADASOFT_ABSENT", "").split()}
 
 if os.environ.get("CI") == "true":
     _skip = pytest.importorskip
