@@ -28,12 +28,14 @@ def bfloat16(bits):
     >>> float(bfloat16(np.array([0x3F80], np.uint16))[0])
     1.0
     """
-    return (bits.astype(np.uint32) << 16).view(np.float32)
+    # the dtype is said: before NumPy 2 a shifted scalar is an int64
+    return np.left_shift(bits.astype(np.uint32), 16, dtype=np.uint32).view(np.float32)
 
 
 def float8_e5m2(bits):
     """Its bits are the upper half of float16's."""
-    return (bits.astype(np.uint16) << 8).view(np.float16).astype(np.float32)
+    return np.left_shift(bits.astype(np.uint16), 8, dtype=np.uint16).view(np.float16).astype(
+        np.float32)
 
 
 def complex32(bits):

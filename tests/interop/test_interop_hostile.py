@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import struct
+import sys
 import time
 import tracemalloc
 import warnings
@@ -17,6 +18,7 @@ from npadasoft import interop
 from npadasoft.interop import WeightFileError, pickle_subset, safetensors_file, zip_member
 
 DATA = Path(__file__).parents[1] / "data"
+SECONDS = 1 if sys.gettrace() is None else 10       # a second, but for what measures coverage
 
 
 def refused(path, message, *, megabytes=8, **options):
@@ -32,7 +34,7 @@ def refused(path, message, *, megabytes=8, **options):
     start = time.process_time()
     with pytest.raises(WeightFileError):
         interop.read(path, **options)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < SECONDS
 
 
 def written(tmp_path, data):
@@ -349,7 +351,7 @@ def test_labels_and_memos_without_end_are_refused_fast_and_small(tmp_path, name)
             str(function(path))
         except WeightFileError as error:
             assert len(str(error)) < 1500
-        assert time.process_time() - start < 1
+        assert time.process_time() - start < SECONDS
 
 
 def test_many_marks_and_tuples_are_refused_by_their_number(tmp_path):
