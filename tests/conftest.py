@@ -5,6 +5,7 @@ In CI a missing witness fails: what is one skip elsewhere, for want of a package
 import gc
 import importlib
 import os
+import warnings
 
 import pytest
 
@@ -24,7 +25,9 @@ if os.environ.get("CI") == "true":
         """The module `name`; its absence is an error."""
         if name.split(".")[0] in ELSEWHERE:
             return _skip(name, *args, **kwargs)
-        return importlib.import_module(name)
+        with warnings.catch_warnings():         # as pytest's own does
+            warnings.simplefilter("ignore")
+            return importlib.import_module(name)
 
     pytest.importorskip = importorskip
 
