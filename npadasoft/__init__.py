@@ -8,7 +8,8 @@ The files, in reading order:
     adaptive.py      the layer: forward, backward, log_prob and its backward
     fused.py         the training path: loss and gradients in blocks
     search.py        predict, topk, sample
-    adaptive_input.py   the embedding cut by the same cutoffs, and weights tied to the softmax's
+    adaptive_input.py   the embedding cut by the same cutoffs
+    tying.py         one array in the softmax and in the input
     tangents.py      forward mode and second order: jvp, hvp, gnvp
     parameters.py    weights, gradients and directions are one typed tree
     arrays.py        which library owns these arrays (NumPy or CuPy)

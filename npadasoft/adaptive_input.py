@@ -15,9 +15,8 @@ that read band b:
     dP_b = scale · E_b[r]ᵀ g        dE_b[r] = scale · Σ g P_bᵀ      over all that read class r
 
 E_{i+1} and P_{i+1} have the shapes of the softmax's `tail.{i}.1.weight` and `tail.{i}.0.weight`,
-and E_0 that of the first c_0 rows of `head.weight`: they may be the same arrays (`shared`), and
-then their gradients add up (`tied`).  [Baevski and Auli 2019, arXiv 1809.10853; Press and Wolf
-2017, arXiv 1608.05859, on tying; Dai et al. 2019, arXiv 1901.02860, with projections tied or not]
+and E_0 that of the first c_0 rows of `head.weight`: they may be the same arrays (`tying`).
+[Baevski and Auli 2019, arXiv 1809.10853]
 
 How the arrays of others map on these (i from 0; all of them cut as here):
 
@@ -32,8 +31,8 @@ the one projection, if any, in each band.  `npadasoft.interop.inputs` does it.  
 row of its padding_idx at 0 in every band; its padding is a class of band 0, and reads that row.
 """
 import copy
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,44 +40,7 @@ from npadasoft import checks
 from npadasoft.arrays import (Array, array_namespace, as_array, is_floating, is_host, result_type,
                               rounded, working_type)
 from npadasoft.cutoffs import Cutoffs, divisor, integer, route
-from npadasoft.parameters import Cluster, Linear, Parameters
-
-
-@dataclass(frozen=True, eq=False)
-class Band:
-    """The vectors of one band, and what makes them as long as the model's."""
-
-    embedding: Array                    # (O, H)
-    projection: Array | None = None     # (H, D), None where H is D already
-
-
-class Bands(NamedTuple):
-    """The tree of an input's arrays: weights, gradients, directions."""
-
-    bands: tuple[Band, ...]
-
-    def items(self):
-        """Yield (path, array): `bands.{i}.embedding`, and `bands.{i}.projection` where it is."""
-        for i, band in enumerate(self.bands):
-            yield f"bands.{i}.embedding", band.embedding
-            if band.projection is not None:
-                yield f"bands.{i}.projection", band.projection
-
-    def map(self, function, *others):
-        """A new tree of function(leaf, leaf of each other tree, ...)."""
-        trees = [dict(tree.items()) for tree in (self, *others)]
-        for tree in trees[1:]:
-            if tree.keys() != trees[0].keys():
-                raise ValueError(f"trees differ: {list(trees[0])} and {list(tree)}")
-        return Bands.from_items({path: function(*(tree[path] for tree in trees))
-                                 for path in trees[0]})
-
-    @classmethod
-    def from_items(cls, arrays):
-        """The tree whose leaves are in the mapping `arrays`, by path; the inverse of `items`."""
-        n = sum(path.endswith(".embedding") for path in arrays)
-        return cls(tuple(Band(arrays[f"bands.{i}.embedding"], arrays.get(f"bands.{i}.projection"))
-                         for i in range(n)))
+from npadasoft.parameters import Band, Bands
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,78 +282,6 @@ def segment_sum(values, places, n):
     first = xp.searchsorted(places, classes, side="left")                   # (n,)
     first = xp.where(first < size, first, 0)
     return xp.where((places[first] == classes)[:, None], values[first], 0)
-
-
-def shared(input, parameters, *, embeddings=True, projections=True):
-    """An input that holds arrays of the softmax's tree `parameters`: tied weights.
-
-    Parameters
-    ----------
-    input : AdaptiveInput
-        Of the same cutoffs and features as the layer.
-    parameters : Parameters
-        Of the layer.
-    embeddings : bool
-        E_0 is the first rows of `head.weight` (a view: the columns of the tails stay apart),
-        E_{i+1} is `tail.{i}.1.weight`.
-    projections : bool
-        P_{i+1} is `tail.{i}.0.weight`.
-
-    Returns
-    -------
-    AdaptiveInput
-
-    Raises
-    ------
-    ValueError
-        If sizes do not fit.
-    """
-    bands = list(input.parameters.bands)
-    if embeddings:
-        bands[0] = replace(bands[0], embedding=parameters.head.weight[:input.cutoffs[0]])
-    for i, tail in enumerate(parameters.tail):
-        if embeddings:
-            bands[i + 1] = replace(bands[i + 1], embedding=tail.output.weight)
-        if projections:
-            bands[i + 1] = replace(bands[i + 1], projection=tail.projection.weight)
-    return input.with_parameters(Bands(tuple(bands)))
-
-
-def tied(softmax, input, *, embeddings=True, projections=True):
-    """Gradients of a softmax and an input that share arrays, added up where they do.
-
-    Parameters
-    ----------
-    softmax : Parameters
-        Gradients of the layer.
-    input : Bands
-        Gradients of the input.
-    embeddings, projections : bool
-        What is shared, as for `shared`.
-
-    Returns
-    -------
-    Parameters, Bands
-        New trees; of what is shared both hold the same sum, so that one step of each keeps the
-        arrays equal.
-    """
-    xp = array_namespace(softmax.head.weight)
-    s, bands, tails = input.bands[0].embedding.shape[0], list(input.bands), []
-    head = softmax.head
-    if embeddings:
-        words = head.weight[:s] + bands[0].embedding
-        head = Linear(xp.concatenate([words, head.weight[s:]], axis=0), head.bias)
-        bands[0] = replace(bands[0], embedding=words)
-    for i, tail in enumerate(softmax.tail):
-        vectors, projection = tail.output.weight, tail.projection.weight
-        if embeddings:
-            vectors = vectors + bands[i + 1].embedding
-            bands[i + 1] = replace(bands[i + 1], embedding=vectors)
-        if projections:
-            projection = projection + bands[i + 1].projection
-            bands[i + 1] = replace(bands[i + 1], projection=projection)
-        tails.append(Cluster(Linear(projection), Linear(vectors, tail.output.bias)))
-    return Parameters(head, tuple(tails)), Bands(tuple(bands))
 
 
 def _sizes(first, div_value, n_tails):

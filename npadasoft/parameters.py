@@ -1,11 +1,11 @@
-"""Weights, gradients and directions are one typed tree: `Parameters`.
+"""Weights, gradients and directions are one typed tree: `Parameters`, of an input `Bands`.
 
     D in_features   K columns of the head   H a tail's hidden size   O its number of classes
 
-The paths of its leaves are the keys of PyTorch's `state_dict`.
+The paths of the layer's leaves are the keys of PyTorch's `state_dict`.
 """
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Array = Any
 
@@ -71,12 +71,7 @@ class Parameters:
         ValueError
             If a tree has other leaves.
         """
-        trees = [dict(tree.items()) for tree in (self, *others)]
-        for tree in trees[1:]:
-            if tree.keys() != trees[0].keys():
-                raise ValueError(f"trees differ: {list(trees[0])} and {list(tree)}")
-        return Parameters.from_items(
-            {path: function(*(tree[path] for tree in trees)) for path in trees[0]})
+        return _mapped(function, self, *others)
 
     @classmethod
     def from_items(cls, arrays):
@@ -87,6 +82,48 @@ class Parameters:
                     Linear(arrays[f"tail.{i}.1.weight"], arrays.get(f"tail.{i}.1.bias")))
             for i in range(n_clusters))
         return cls(Linear(arrays["head.weight"], arrays.get("head.bias")), tail)
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """The vectors of one band of an adaptive input, and what makes them as long as the model's."""
+
+    embedding: Array                    # (O, H)
+    projection: Array | None = None     # (H, D), None where H is D already
+
+
+class Bands(NamedTuple):
+    """The tree of an adaptive input's arrays."""
+
+    bands: tuple[Band, ...]
+
+    def items(self):
+        """Yield (path, array): `bands.{b}.embedding`, and `bands.{b}.projection` where it is."""
+        for b, band in enumerate(self.bands):
+            yield f"bands.{b}.embedding", band.embedding
+            if band.projection is not None:
+                yield f"bands.{b}.projection", band.projection
+
+    def map(self, function, *others):
+        """As that of `Parameters`."""
+        return _mapped(function, self, *others)
+
+    @classmethod
+    def from_items(cls, arrays):
+        """As that of `Parameters`."""
+        n = sum(path.endswith(".embedding") for path in arrays)
+        return cls(tuple(Band(arrays[f"bands.{b}.embedding"], arrays.get(f"bands.{b}.projection"))
+                         for b in range(n)))
+
+
+def _mapped(function, tree, *others):
+    """The tree of function(leaf, leaf of each other tree, ...)."""
+    leaves = [dict(each.items()) for each in (tree, *others)]
+    for each in leaves[1:]:
+        if each.keys() != leaves[0].keys():
+            raise ValueError(f"trees differ: {list(leaves[0])} and {list(each)}")
+    return type(tree).from_items({path: function(*(each[path] for each in leaves))
+                                  for path in leaves[0]})
 
 
 def _size(leaf):

@@ -1,4 +1,4 @@
-"""Weights of other projects' adaptive inputs, as the `Bands` of `npadasoft.adaptive_input`.
+"""Weights of other projects' adaptive inputs, as the `Bands` of an `AdaptiveInput`.
 
     D features of the model   H length of a band's vectors   O its classes
 
@@ -6,8 +6,8 @@ No number changes.  Transformer-XL and Hugging Face's copy of it multiply by √
 """
 import numpy as np
 
-from npadasoft.adaptive_input import Band, Bands
 from npadasoft.interop.layouts import count, nothing_left
+from npadasoft.parameters import Band, Bands
 
 
 def from_fairseq_input(weights):

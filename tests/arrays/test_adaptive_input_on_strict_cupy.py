@@ -5,7 +5,9 @@ import strict_cupy as cp
 from strict_cupy.layer import down, up
 
 from npadasoft import AdaptiveLogSoftmaxWithLoss, arrays
-from npadasoft.adaptive_input import AdaptiveInput, Bands, shared, tied
+from npadasoft.adaptive_input import AdaptiveInput
+from npadasoft.parameters import Bands
+from npadasoft.tying import shared, tied
 
 
 @pytest.fixture(autouse=True, scope="module")

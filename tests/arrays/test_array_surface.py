@@ -18,7 +18,7 @@ from npadasoft import AdaptiveLogSoftmaxWithLoss, arrays
 
 PACKAGE = Path(npadasoft.__file__).parent
 GENERIC = ("adaptive", "checks", "cutoffs", "functional", "fused", "parameters", "search",
-           "state", "tangents", "adaptive_input")
+           "state", "tangents", "adaptive_input", "tying")
 MORE_HOST = {"arrays": {"array", "asarray"}, "cutoffs": {"ndim"}}   # conversion; reading cutoffs
 SURFACE = json.loads(record_cupy_surface.SURFACE.read_text())
 

@@ -8,7 +8,9 @@ from hypothesis import given, settings, strategies as st
 
 import witnesses
 from npadasoft import AdaptiveLogSoftmaxWithLoss, reference
-from npadasoft.adaptive_input import AdaptiveInput, Band, Bands, segment_sum, shared, tied
+from npadasoft.adaptive_input import AdaptiveInput, segment_sum
+from npadasoft.parameters import Band, Bands
+from npadasoft.tying import shared, tied
 
 U = 2.0**-53
 
