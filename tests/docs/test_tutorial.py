@@ -19,12 +19,13 @@ CALL = "npadasoft conform -- node port.js"
 def with_(text, **lines):
     """The text of a port with other constants."""
     for name, value in lines.items():
-        text, count = re.subn(rf"^const {name} = .*$", f"const {name} = {value};", text, flags=re.M)
+        line = f"const {name} = {value};"
+        text, count = re.subn(rf"^const {name} = [^;]*;", line, text, flags=re.M)
         assert count == 1, name
     return text
 
 
-NAMED = {"NAME": "'my port', VERSION = '0.1'"}
+NAMED = {"NAME": "'my port', VERSION = '0.1'", "TRACE": "['cluster']"}
 FORWARD = with_(WHOLE, OPS="['shapes', 'forward']", DTYPES="['float64']", **NAMED)
 STAGES = [(TEMPLATE, 3), (FORWARD.replace("c <= y", "c < y"), 1), (with_(WHOLE, **NAMED), 0)]
 

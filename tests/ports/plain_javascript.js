@@ -26,7 +26,9 @@
 const NAME = 'plain-javascript', VERSION = '1';
 const DTYPES = ['float64', 'float32'];          // JavaScript's number, and Math.fround of every step
 const OPS = ['shapes', 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'];
-const TRACE = ['cluster'];      // intermediate tensors that are shown
+const TRACE = ['cluster', 'head_column', 'head_logits', 'head_log_prob',        // intermediate tensors that are shown
+  'tail.*.relative_target', 'tail.*.hidden', 'tail.*.logits', 'tail.*.log_prob',
+  'grad.head_logits', 'grad.tail.*.logits', 'grad.tail.*.hidden'];
 
 // An error answer; kind is target, shape, cutoffs, config, dtype, unsupported or other.
 class Refused extends Error {
@@ -46,15 +48,31 @@ class Skip extends Error {}
 // throw new Refused('shape', ...).
 function forward(config, params, input, target, want) {
   check(config, input, target);
-  const clusters = target.map((y) => clusterOf(y, config.cutoffs));
-  const output = input.map((x, n) => {
-    const A = logSoftmax(linear(params['head.weight'], x, params['head.bias']));
-    const s = config.cutoffs[0], cluster = clusters[n];
-    if (cluster === 0) return A[target[n]];
-    const B = tail(params, cluster - 1, x).logP;
-    return round(A[s + cluster - 1] + B[target[n] - config.cutoffs[cluster - 1]]);
+  const rows = input.map((x, n) => scored(config, params, x, target[n]));
+  const output = rows.map((row) => row.output);
+  return {output, loss: round(-sum(output) / output.length), ...trace(config, rows)};
+}
+
+// One row on its way to its target: the cluster, the head, and the tail if the target lives in one.
+function scored(config, params, x, y) {
+  const cluster = clusterOf(y, config.cutoffs), i = cluster - 1, h = head(params, x);
+  if (cluster === 0) return {cluster, column: y, head: h, output: h.logP[y]};
+  const column = config.cutoffs[0] + i, place = y - config.cutoffs[i], own = tail(params, i, x);
+  return {cluster, column, place, head: h, tail: own, output: round(h.logP[column] + own.logP[place])};
+}
+
+// What lies between: of the head for every row, of a tail for the rows whose target lives there.
+function trace(config, rows) {
+  const found = {cluster: rows.map((row) => row.cluster), head_column: rows.map((row) => row.column),
+                 head_logits: rows.map((row) => row.head.logits), head_log_prob: rows.map((row) => row.head.logP)};
+  config.cutoffs.forEach((_, i) => {
+    const own = rows.filter((row) => row.cluster === i + 1);
+    found[`tail.${i}.relative_target`] = own.map((row) => row.place);
+    found[`tail.${i}.hidden`] = own.map((row) => row.tail.hidden);
+    found[`tail.${i}.logits`] = own.map((row) => row.tail.logits);
+    found[`tail.${i}.log_prob`] = own.map((row) => row.tail.logP);
   });
-  return {output, loss: round(-sum(output) / output.length), cluster: clusters};
+  return found;
 }
 
 function check(config, input, target) {
@@ -87,9 +105,14 @@ function logSoftmax(z) {
   return shifted.map((t) => round(t - log1p(rest)));
 }
 
+function head(params, x) {
+  const logits = linear(params['head.weight'], x, params['head.bias']);
+  return {logits, logP: logSoftmax(logits)};
+}
+
 function tail(params, i, x) {
-  const hidden = linear(params[`tail.${i}.0.weight`], x);
-  return {hidden, logP: logSoftmax(linear(params[`tail.${i}.1.weight`], hidden))};
+  const hidden = linear(params[`tail.${i}.0.weight`], x), logits = linear(params[`tail.${i}.1.weight`], hidden);
+  return {hidden, logits, logP: logSoftmax(logits)};
 }
 
 // {'grad.input': ..., 'grad.head.weight': ..., ...}, shaped as what they are the gradient of.
@@ -100,14 +123,9 @@ function backward(config, params, input, target, cotangents, want) {
   const grads = zerosLike(params, input);
   input.forEach((x, n) => {
     const q = round((cotangents.output ? cotangents.output[n] : 0) - round((cotangents.loss || 0) / input.length));
-    const cluster = clusterOf(target[n], config.cutoffs), s = config.cutoffs[0];
-    const A = logSoftmax(linear(params['head.weight'], x, params['head.bias']));
-    pullHead(grads, params, n, x, pickedBackward(A, cluster === 0 ? target[n] : s + cluster - 1, q));
-    if (cluster > 0) {
-      const {hidden, logP} = tail(params, cluster - 1, x);
-      const dz = pickedBackward(logP, target[n] - config.cutoffs[cluster - 1], q);
-      pullTail(grads, params, cluster - 1, n, x, hidden, dz);
-    }
+    const row = scored(config, params, x, target[n]), i = row.cluster - 1;
+    pullHead(grads, params, n, x, pickedBackward(row.head.logP, row.column, q));
+    if (row.tail) pullTail(grads, params, i, n, x, row.tail.hidden, pickedBackward(row.tail.logP, row.place, q));
   });
   return grads;
 }
@@ -119,6 +137,10 @@ function zerosLike(params, input) {
   const zeros = (v) => (Array.isArray(v) ? v.map(zeros) : 0);
   const grads = {'grad.input': zeros(input)};
   for (const [name, weight] of Object.entries(params)) grads[`grad.${name}`] = zeros(weight);
+  grads['grad.head_logits'] = [];                                       // a row is put in when it is computed
+  for (let i = 0; params[`tail.${i}.0.weight`]; i++) {
+    for (const part of ['logits', 'hidden']) grads[`grad.tail.${i}.${part}`] = [];
+  }
   return grads;
 }
 
@@ -130,6 +152,7 @@ const addTo = (total, part) => part.forEach((v, j) => { total[j] = round(total[j
 const transposed = (weight, dy, size) => Array.from({length: size}, (_, j) => dot(dy, weight.map((row) => row[j])));
 
 function pullHead(grads, params, n, x, dz) {
+  grads['grad.head_logits'].push(dz);
   addOuter(grads['grad.head.weight'], dz, x);
   if (params['head.bias']) addTo(grads['grad.head.bias'], dz);
   addTo(grads['grad.input'][n], transposed(params['head.weight'], dz, x.length));
@@ -138,6 +161,8 @@ function pullHead(grads, params, n, x, dz) {
 function pullTail(grads, params, i, n, x, hidden, dz) {
   addOuter(grads[`grad.tail.${i}.1.weight`], dz, hidden);
   const dhidden = transposed(params[`tail.${i}.1.weight`], dz, hidden.length);
+  grads[`grad.tail.${i}.logits`].push(dz);
+  grads[`grad.tail.${i}.hidden`].push(dhidden);
   addOuter(grads[`grad.tail.${i}.0.weight`], dhidden, x);
   addTo(grads['grad.input'][n], transposed(params[`tail.${i}.0.weight`], dhidden, x.length));
 }
@@ -146,7 +171,7 @@ function pullTail(grads, params, i, n, x, hidden, dz) {
 function logProb(config, params, input) {
   checkRows(config, input);
   return input.map((x) => {
-    const A = logSoftmax(linear(params['head.weight'], x, params['head.bias'])), s = config.cutoffs[0];
+    const A = head(params, x).logP, s = config.cutoffs[0];
     return [...A.slice(0, s), ...config.cutoffs.flatMap((_, i) => tail(params, i, x).logP.map((b) => round(A[s + i] + b)))];
   });
 }
@@ -162,7 +187,7 @@ function logProbBackward(config, params, input, cotangent, want) {
   };
   input.forEach((x, n) => {
     const parts = config.cutoffs.map((c, i) => cotangent[n].slice(c, edges[i + 1]));
-    const A = logSoftmax(linear(params['head.weight'], x, params['head.bias']));
+    const A = head(params, x).logP;
     pullHead(grads, params, n, x, softmaxBackward(A, [...cotangent[n].slice(0, edges[0]), ...parts.map(sum)]));
     parts.forEach((part, i) => {
       const {hidden, logP} = tail(params, i, x);
