@@ -13,6 +13,7 @@ import npadasoft
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.golden.cases import FEATURES, SUITE, catalogue, flags
 from npadasoft.conformance.golden.expected import case_of
+from npadasoft.conformance.wire import protocol
 from oracles import ORDERS, STYLES, answers, worst_ratio
 
 HERE = Path(npadasoft.__file__).parent / "conformance"
@@ -193,7 +194,32 @@ def test_the_manifest_has_the_hash_of_every_file():
     found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest()
              for p in (HERE / "vectors").glob("*.json") if p.name != "MANIFEST.json"}
     assert {name: about["sha256"] for name, about in manifest["files"].items()} == found
-    assert manifest["suite"] == SUITE and manifest["license"] == "CC0-1.0"
+    assert manifest["suite"] == SUITE == protocol.SUITE and manifest["license"] == "CC0-1.0"
+
+
+def released():
+    """Version -> id -> what its numbers hash to, of every version that came out."""
+    return json.loads((Path(__file__).parents[1] / "support" / "released_vectors.json").read_text())
+
+
+def mark(case):
+    """A hash of all numbers of a case: what is asked, and what is right."""
+    numbers = {k: v for k, v in case.items() if k not in ("flags", "comment")}
+    return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def test_no_number_of_a_released_case_changes_and_no_id_is_used_again():
+    before = {id: (mark, version) for version, ids in released().items()
+              for id, mark in ids.items()}
+    assert {id: (mark(BY_ID[id]), BY_ID[id]["since"]) for id in before} == before
+    assert released().keys() <= {case["since"] for case in CASES}
+
+
+def test_a_new_case_says_since_when_and_the_version_is_the_newest_of_them():
+    order = [tuple(map(int, case["since"].split("."))) for case in CASES]
+    assert max(order) <= tuple(map(int, SUITE.split(".")))
+    new = {case["id"] for case in CASES} - {id for ids in released().values() for id in ids}
+    assert {BY_ID[id]["since"] for id in new} <= {SUITE}
 
 
 def test_all_vectors_together_are_below_three_megabytes():

@@ -1,6 +1,6 @@
 """The protocol, version 1: a port that is a process, spoken to in lines of JSON.
 
-    > {"cmd": "start", "protocol": 1, "suite": "1.0.0"}
+    > {"cmd": "start", "protocol": 1, "suite": "1.1.0"}
     < {"protocol": 1, "implementation": {...}, "dtypes": [...], "ops": [...], "trace": [...], ...}
     > {"cmd": "echo" | "run" | "shapes", "seq": n, ...}
     < {"seq": n, ...}
@@ -18,7 +18,7 @@ from npadasoft.conformance.wire.messages import (PROTOCOL, BadMessage, PortInfo,
 from npadasoft.conformance.wire.process import Fault, Process, no_answer
 from npadasoft.conformance.wire.strict_json import BadJson, excerpt, loads, printable
 
-SUITE = "1.0.0"
+SUITE = "1.1.0"
 TIMEOUT = 60.0          # s a request
 START = 20.0            # s to start, unless another time is asked for
 LONG_LINE = 2**16       # bytes: readers with a buffer of fixed size end here
