@@ -4,6 +4,7 @@ import pytest
 from planted_layers import als
 from test_gradcheck_adaptive import (coverage, drawn_agreement, failed, numeric_sides, planted)
 from test_gradcheck_probes import FUNCTIONS, off
+from torch_rule import torch_accepts
 
 from npadasoft import gradcheck
 from npadasoft.gradcheck.problem import quiet
@@ -25,21 +26,8 @@ def jax_rule(f, g, x, seed):
 
 def torch_rule(f, g, x, seed):
     """torch.autograd.gradcheck(fast_mode=True) of a function with a hand-written backward."""
-    torch = pytest.importorskip("torch")
-
-    class Function(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return torch.tensor(float(f(x.detach().numpy())), dtype=torch.float64)
-
-        @staticmethod
-        def backward(ctx, upstream):
-            return upstream * torch.from_numpy(g(ctx.saved_tensors[0].detach().numpy()))
-
-    torch.manual_seed(seed)
-    return torch.autograd.gradcheck(Function.apply, torch.tensor(x, requires_grad=True),
-                                    fast_mode=True, raise_exception=False)
+    pytest.importorskip("torch")
+    return torch_accepts(f, g, x, seed, fast=True)
 
 
 def ours(f, g, x, seed):

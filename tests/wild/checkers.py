@@ -1,25 +1,29 @@
 """Who accepts a wrong gradient?  Gradient checkers at their defaults, on twelve gradients.
 
-    python tests/wild/checkers.py [NAME ...]
+    python tests/wild/checkers.py                   each in a fresh environment, which is removed
+    python tests/wild/checkers.py --here [NAME ...] with the packages of this Python
 
 Four gradients are right, eight are wrong; each is a NumPy function and a gradient by hand, made
-known to each framework by its own means of a custom derivative.  What is not installed is named.
-Tools that answer a number instead of a verdict are read by the rule that stands in `RULES`.
+known to each framework by its own means of a custom derivative.  Tools that answer numbers instead
+of a verdict are read by the rule that stands in `RULES`.
 """
-import importlib
+import argparse
+import subprocess
 import sys
+import tempfile
 import warnings
 from datetime import date
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent.parent), str(HERE.parent / "support")]
 SEEDS = 3
 RULES = {"scipy check_grad": "accepts if the number is below 1e-5",
          "scipy.differentiate": "np.allclose", "statsmodels": "np.allclose",
-         "numdifftools": "np.allclose"}
+         "numdifftools": "np.allclose", "tensorflow": "np.allclose"}
 
 
 # ---------------------------------------------------------------- twelve gradients
@@ -92,25 +96,14 @@ def npadasoft(f, g, x, seed):
     return gradcheck.check(f, x, g, seed=seed).verdict == "PASS"
 
 
-def torch_slow(f, g, x, seed, fast=False):
-    import torch
-
-    class Function(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return torch.tensor(float(f(x.detach().numpy())), dtype=torch.float64)
-
-        @staticmethod
-        def backward(ctx, upstream):
-            return upstream * torch.from_numpy(g(ctx.saved_tensors[0].detach().numpy()))
-    torch.manual_seed(seed)
-    return torch.autograd.gradcheck(Function.apply, torch.tensor(x, requires_grad=True),
-                                    fast_mode=fast, raise_exception=False)
+def torch_slow(f, g, x, seed):
+    from torch_rule import torch_accepts
+    return torch_accepts(f, g, x, seed, fast=False)
 
 
 def torch_fast(f, g, x, seed):
-    return torch_slow(f, g, x, seed, True)
+    from torch_rule import torch_accepts
+    return torch_accepts(f, g, x, seed, fast=True)
 
 
 def jax(f, g, x, seed):
@@ -138,9 +131,9 @@ def autograd(f, g, x, seed):
 
 
 def chainer(f, g, x, seed):
-    np.random.seed(seed)
     import chainer as ch
     from chainer import gradient_check
+    np.random.seed(seed)
 
     class Function(ch.FunctionNode):
         def forward(self, inputs):
@@ -182,6 +175,75 @@ def pytensor(f, g, x, seed):
             return [cotangents[0] * Slope()(inputs[0])]
     return passes(pytensor.gradient.verify_grad, Function(), [x],
                   rng=np.random.default_rng(seed))
+
+
+def tensorflow(f, g, x, seed):
+    import tensorflow as tf
+
+    def call(of):
+        return lambda x: tf.numpy_function(lambda x: np.asarray(of(x), float), [x], tf.float64)
+
+    @tf.custom_gradient
+    def function(x):
+        slope = tf.reshape(call(g)(x), x.shape)
+        return tf.reshape(call(f)(x), ()), lambda upstream: upstream * slope
+    (by_hand,), (numeric,) = tf.test.compute_gradient(function, [x])
+    return np.allclose(by_hand, numeric)
+
+
+def mxnet_operator(f, g):
+    """Registers f with its gradient g as the operator "by_hand"."""
+    import mxnet as mx
+
+    class Operator(mx.operator.CustomOp):
+        def forward(self, is_train, req, ins, outs, aux):
+            value = np.full(1, f(ins[0].asnumpy()))
+            self.assign(outs[0], req[0], mx.nd.array(value, dtype=ins[0].dtype))
+
+        def backward(self, req, upstream, ins, outs, found, aux):
+            slope = g(ins[0].asnumpy()) * upstream[0].asnumpy()
+            self.assign(found[0], req[0], mx.nd.array(slope, dtype=ins[0].dtype))
+
+    class Property(mx.operator.CustomOpProp):
+        def infer_shape(self, shapes):
+            return shapes, [(1,)], []
+
+        def create_operator(self, *_):
+            return Operator()
+    mx.operator.register("by_hand")(Property)
+    return mx.sym.Custom(mx.sym.Variable("x"), op_type="by_hand")
+
+
+def mxnet(f, g, x, seed, **options):
+    from mxnet.test_utils import check_numeric_gradient
+    np.random.seed(seed)
+    return passes(check_numeric_gradient, mxnet_operator(f, g), {"x": x}, **options)
+
+
+def mxnet_float64(f, g, x, seed):
+    return mxnet(f, g, x, seed, dtype=np.float64)
+
+
+def openmdao(f, g, x, seed):
+    import openmdao.api as om
+    from openmdao.utils.assert_utils import assert_check_partials
+
+    class Component(om.ExplicitComponent):
+        def setup(self):
+            self.add_input("x", x)
+            self.add_output("y", 0.0)
+            self.declare_partials("y", "x")
+
+        def compute(self, inputs, outputs):
+            outputs["y"] = f(inputs["x"])
+
+        def compute_partials(self, inputs, partials):
+            partials["y", "x"] = g(inputs["x"])[None]
+    problem = om.Problem(reports=False)
+    problem.model.add_subsystem("c", Component())
+    problem.setup()
+    problem.run_model()
+    return passes(assert_check_partials, problem.check_partials(out_stream=None))
 
 
 def derivcheck(f, g, x, seed):
@@ -233,17 +295,26 @@ def passes(check, *args, **options):
     return True
 
 
+# name: the checker and what pip installs for it
 CHECKERS = {
-    "npadasoft": (npadasoft, "numpy", "npadasoft"), "torch slow": (torch_slow, "torch", "torch"),
-    "torch fast": (torch_fast, "torch", "torch"), "jax check_grads": (jax, "jax", "jax"),
-    "autograd check_grads": (autograd, "autograd", "autograd"),
-    "chainer check_backward": (chainer, "chainer", "chainer"),
-    "pytensor verify_grad": (pytensor, "pytensor", "pytensor"),
-    "derivcheck": (derivcheck, "derivcheck", "derivcheck"), "fiddy": (fiddy, "fiddy", "fiddy"),
-    "scipy check_grad": (scipy_check_grad, "scipy", "scipy"),
-    "scipy.differentiate": (scipy_differentiate, "scipy", "scipy"),
-    "statsmodels": (statsmodels, "statsmodels", "statsmodels"),
-    "numdifftools": (numdifftools, "numdifftools", "numdifftools")}
+    "npadasoft": (npadasoft, "numpy==2.4.6"),
+    "torch slow": (torch_slow, "torch==2.13.0 numpy==2.4.6"),
+    "torch fast": (torch_fast, "torch==2.13.0 numpy==2.4.6"),
+    "jax check_grads": (jax, "jax==0.10.2 numpy==2.4.6"),
+    "autograd check_grads": (autograd, "autograd==1.9.1 numpy==2.4.6"),
+    "chainer check_backward": (chainer, "chainer==7.8.1 numpy==1.23.5"),
+    "pytensor verify_grad": (pytensor, "pytensor==3.3.8 numpy==2.4.6"),
+    "tensorflow": (tensorflow, "tensorflow-cpu==2.21.0"),
+    "mxnet": (mxnet, "mxnet==1.9.1 numpy==1.23.5"),
+    "mxnet float64": (mxnet_float64, "mxnet==1.9.1 numpy==1.23.5"),
+    "openmdao": (openmdao, "openmdao==3.45.0 numpy==2.4.6"),
+    "derivcheck": (derivcheck, "derivcheck==1.1.5 numpy==2.4.6"),
+    "fiddy": (fiddy, "fiddy==0.0.4 numpy==2.4.6"),
+    "scipy check_grad": (scipy_check_grad, "scipy==1.17.1 numpy==2.4.6"),
+    "scipy.differentiate": (scipy_differentiate, "scipy==1.17.1 numpy==2.4.6"),
+    "statsmodels": (statsmodels, "statsmodels==0.15.0 numpy==2.4.6"),
+    "numdifftools": (numdifftools, "numdifftools==0.9.42 numpy==2.4.6"),
+}
 
 
 def cell(checker, name):
@@ -259,35 +330,46 @@ def cell(checker, name):
     return "ok" if not wrong else word if wrong == SEEDS else f"{word} {wrong}/{SEEDS}"
 
 
-def old_names():
-    """What chainer 7 expects of NumPy, put back."""
-    for name, kind in (("float", float), ("int", int), ("bool", bool), ("object", object)):
-        if name not in vars(np):
-            setattr(np, name, kind)
+def row(name):
+    """The line of one checker, with the packages of this Python."""
+    checker, pins = CHECKERS[name]
+    package = pins.split("==")[0]
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        cells = [cell(checker, one) for one in gradients(0)]
+    which = "" if name == "npadasoft" else f"{package} {version(package)} "
+    return f"{name:23}" + "".join(f"{one:>12}" for one in cells) \
+        + f"  {which}numpy {np.__version__}"
 
 
-def main(argv):
-    names = list(gradients(0))
-    print(f"{date.today()}  Python {sys.version.split()[0]}  NumPy {np.__version__}; "
-          f"1,000 elements, {SEEDS} seeds; the first four gradients are right")
-    print(f"{'':22}" + "".join(f"{n:>13}" for n in names), flush=True)
-    old_names()
-    for name, (checker, module, package) in CHECKERS.items():
-        if argv and not any(part in name for part in argv):
-            continue
+def fresh(name):
+    """The same in a new virtual environment with what the checker needs, which is removed."""
+    from run import environment
+    with tempfile.TemporaryDirectory(prefix="checkers-") as folder:
+        python = environment(folder, CHECKERS[name][1].split())
+        done = subprocess.run([python, __file__, "--here", "--bare", name], check=True,
+                              capture_output=True, text=True)
+        return done.stdout.rstrip("\n").split("\n")[-1]
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help=", ".join(CHECKERS))
+    parser.add_argument("--here", action="store_true", help="make no environment")
+    parser.add_argument("--bare", action="store_true", help="rows alone")
+    ask = parser.parse_args(argv)
+    if not ask.bare:
+        print(f"{date.today()}  Python {sys.version.split()[0]}; 1,000 elements, {SEEDS} seeds; "
+              "the first four gradients are right")
+        print(f"{'':23}" + "".join(f"{n:>12}" for n in gradients(0)), flush=True)
+    for name in ask.names or CHECKERS:
         try:
-            importlib.import_module(module)
-            which = "" if package == "npadasoft" else f" {version(package)}"
-        except (ImportError, PackageNotFoundError, AttributeError) as error:
-            print(f"{name:22} not installed: {error}", flush=True)
-            continue
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            row = [cell(checker, one) for one in names]
-        print(f"{name:22}" + "".join(f"{one:>13}" for one in row) + which, flush=True)
-    for name, rule in RULES.items():
-        print(f"{name}: {rule}")
+            print((row if ask.here else fresh)(name), flush=True)
+        except (subprocess.CalledProcessError, ImportError) as error:
+            print(f"{name:23} not run: {error}", flush=True)
+    if not ask.bare:
+        print(*(f"{name}: {rule}" for name, rule in RULES.items()), sep="\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -8,6 +8,7 @@ Status 1 if a FAIL has no explanation in the glue file, if plain differences do 
 if a mistake named there is not found any more.
 """
 import argparse
+import ast
 import fnmatch
 import importlib.util
 import io
@@ -35,7 +36,7 @@ from case import KINDS  # noqa: E402
 
 from npadasoft import gradcheck  # noqa: E402
 
-LIMIT = 30              # seconds for one check
+LIMIT = 30              # seconds of processor time for one check
 SUMMARY = ("PASS", "VACUOUS", *KINDS, "unexplained", "INCONCLUSIVE", "KINK", "NONFINITE",
            "NONDETERMINISTIC", "raised", "late")
 
@@ -46,6 +47,14 @@ def glue(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def pins(name):
+    """What packages/NAME.py pins, read without the packages that it imports."""
+    for node in ast.parse((HERE / f"packages/{name}.py").read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == "PINS":
+            return node.value.value.split()
+    raise RuntimeError(f"packages/{name}.py: no PINS")
 
 
 def why(module, name):
@@ -67,9 +76,9 @@ def _late(*_):
 def examine(module, case):
     """What became of one case: a dict with its outcome, one of `SUMMARY`."""
     row = {"name": case.name}
-    if hasattr(signal, "SIGALRM"):
-        signal.signal(signal.SIGALRM, _late)
-        signal.alarm(LIMIT)
+    if hasattr(signal, "SIGPROF"):
+        signal.signal(signal.SIGPROF, _late)
+        signal.setitimer(signal.ITIMER_PROF, LIMIT)
     try:
         report = gradcheck.check(case.f, case.params, case.grads, **case.options)
         row |= {"outcome": report.verdict, "elements": sum(t.checked for t in report.tensors)}
@@ -82,8 +91,8 @@ def examine(module, case):
     except Exception as error:
         row |= {"outcome": "raised", "text": f"{type(error).__name__}: {error}"[:200]}
     finally:
-        if hasattr(signal, "SIGALRM"):
-            signal.alarm(0)
+        if hasattr(signal, "SIGPROF"):
+            signal.setitimer(signal.ITIMER_PROF, 0)
     return row
 
 
@@ -116,19 +125,26 @@ def here(name):
             except Exception as error:      # of the glue, or of the package while cases are made
                 rows.append({"name": "checks()", "outcome": "raised", "stopped": True,
                              "text": f"{type(error).__name__}: {error}"[:200]})
-    pins = [pin.split("==")[0] for pin in module.PINS.split()]
-    return {"name": name, "versions": {pin: version(pin) for pin in pins}, "rows": rows,
+    due = dict(pin.split("==") for pin in module.PINS.split())
+    return {"name": name, "due": due, "versions": {pin: version(pin) for pin in due},
+            "mistakes": [pattern for pattern, (kind, _) in getattr(module, "WHY", {}).items()
+                         if kind == "mistake"], "rows": rows,
             "seconds": time.perf_counter() - start, "date": str(date.today()),
             "doc": module.__doc__.split("\n")[0]}
+
+
+def environment(folder, packages):
+    """The Python of a new virtual environment with `packages`, by the pip of this one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "--python", f"{folder}/bin/python", "install",
+                    "-q", "--no-compile", *packages], check=True, stdout=sys.stderr)
+    return f"{folder}/bin/python"
 
 
 def fresh(name):
     """The same in a new virtual environment with the pinned packages, which is removed after."""
     with tempfile.TemporaryDirectory(prefix=f"wild-{name}-") as folder:
-        python = f"{folder}/bin/python"
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *glue(name).PINS.split()],
-                       check=True, stdout=sys.stderr)
+        python = environment(folder, pins(name))
         done = subprocess.run([python, __file__, "--here", name, "--json", folder],
                               stdout=subprocess.DEVNULL)
         if not os.path.exists(f"{folder}/{name}.json"):
@@ -138,12 +154,10 @@ def fresh(name):
 
 def faults(answer):
     """What makes the row no good: one line each."""
-    module, rows = glue(answer["name"]), answer["rows"]
-    for pin in module.PINS.split():
-        name, due = pin.split("==")
-        if answer["versions"].get(name) != due:
-            yield f"{answer['name']}: {name} {answer['versions'].get(name)} where {due} is pinned"
-    for row in rows:
+    for name, due in answer["due"].items():
+        if answer["versions"][name] != due:
+            yield f"{answer['name']}: {name} {answer['versions'][name]} where {due} is pinned"
+    for row in answer["rows"]:
         if row.get("stopped"):
             yield f"{answer['name']}: the glue stopped: {row['text']}"
         elif row["outcome"] == "unexplained":
@@ -157,9 +171,9 @@ def faults(answer):
                   f"not that {row['analytic']} is wrong"
         elif row.get("right", "PASS") != "PASS":
             yield f"{row['name']}: the right gradient is {row['right']}"
-    for pattern, (kind, _) in getattr(module, "WHY", {}).items():
-        seen = [row for row in rows if fnmatch.fnmatchcase(row["name"], pattern)]
-        if kind == "mistake" and not any(row["outcome"] == kind for row in seen):
+    for pattern in answer["mistakes"]:
+        if not any(fnmatch.fnmatchcase(row["name"], pattern) and row["outcome"] == "mistake"
+                   for row in answer["rows"]):
             yield f"{pattern}: named as a mistake, and not found any more"
 
 

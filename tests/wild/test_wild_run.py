@@ -56,6 +56,12 @@ def test_a_correction_that_is_wrong_itself_makes_the_row_no_good(monkeypatch):
     assert "the right gradient is FAIL" in faults[0]
 
 
+def test_pins_are_read_without_the_packages_that_they_name():
+    names = [path.stem for path in (run.HERE / "packages").glob("*.py")]
+    assert names and all("==" in pin for name in names for pin in run.pins(name))
+    assert run.pins("cma")[0] == "cma==4.5.0"
+
+
 def test_a_package_that_raises_ends_its_own_check_alone(monkeypatch):
     def broken(x):
         raise ZeroDivisionError("in the package")
