@@ -13,6 +13,7 @@ class Kind(NamedTuple):
 
 
 LFS = b"version https://git-lfs"
+_NNABLA = "save it as .h5 with nnabla.save_parameters"
 _STARTS = [     # (bytes, what, the way on)
     (LFS, "a Git LFS pointer, a note of where the weights are", "run git lfs pull, and read the "
      "file that takes its place"),
@@ -31,7 +32,8 @@ _STARTS = [     # (bytes, what, the way on)
      "with its npy4th; layouts.from_lua takes them"),
     (b"\x04\0\0\0\1\0\0\0\3\0\0\0V 1", "an object of Lua's Torch (.t7)", "load it there, and save "
      "the arrays with its npy4th; layouts.from_lua takes them"),
-    (b"\xa2\x06", "a protobuf of NNabla, it seems", "save it as .h5 with nnabla.save_parameters"),
+    (b"\xa2\x06", "a protobuf of NNabla, it seems", _NNABLA),          # a network first
+    (b"\xc2\x0c", "a protobuf of NNabla, it seems", _NNABLA),          # a parameter
 ]
 _OLD_TORCH = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"      # its magic number, pickled
 

@@ -15,6 +15,9 @@ from npadasoft.interop.zip_member import opened as zip_opened
 
 _MAX_INDEX = 2**24
 _HEAD = 512
+_HDF5_INSIDE = {        # an archive by what it holds: the weights, and what stands beside them
+    "a .keras archive": ("model.weights.h5", "config.json"),
+    "an .nnp archive of NNabla": ("parameter.h5", "nnp_version.txt")}
 
 
 @contextmanager
@@ -90,19 +93,27 @@ def _scan(file, size, head, entry, stack):
 
 
 def _zip(archive, size, entry, stack):
-    """What stands in a zip archive: an .npz, a .pt, or Keras's .keras."""
+    """What stands in a zip archive: an .npz, a .pt, Keras's .keras or NNabla's .nnp."""
     names = archive.namelist()
-    if "model.weights.h5" in names and "config.json" in names:
-        info = archive.getinfo("model.weights.h5")
-        if info.file_size > MULTIPLE * size + FREE:
-            raise WeightFileError(f"the weights inflate to {info.file_size} bytes: unzip the file, "
-                                  "and name its model.weights.h5")
-        found = stack.enter_context(hdf5_file.opened(io.BytesIO(member(archive, info))))
-        return Found("a .keras archive", found.items)
+    for kind, (weights, beside) in _HDF5_INSIDE.items():
+        if weights in names and beside in names:
+            return Found(kind, _inside(archive, weights, size, stack))
+    if "nnp_version.txt" in names:
+        raise WeightFileError("this is an .nnp archive of NNabla without a parameter.h5: load it "
+                              "there, and save it as .h5 with nnabla.save_parameters")
     if entry is None and any(name.endswith(".npy") for name in names) and not any(
             name.endswith("data.pkl") for name in names):
         return npz_file.scan(archive)
     return torch_zip.scan(archive, size, entry)
+
+
+def _inside(archive, name, size, stack):
+    """What stands in the HDF5 file of this name in an archive."""
+    info = archive.getinfo(name)
+    if info.file_size > MULTIPLE * size + FREE:
+        raise WeightFileError(f"the weights inflate to {info.file_size} bytes: unzip the file, "
+                              f"and name its {name}")
+    return stack.enter_context(hdf5_file.opened(io.BytesIO(member(archive, info)))).items
 
 
 def _end(file, size):

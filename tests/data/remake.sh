@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make the files of other frameworks in this folder anew, each in a venv with the versions they came from: ./remake.sh [NAME...]
-# Python 3.11.  The files of PyTorch, fairseq, Transformer-XL, gluon-nlp, Paddle's .npz and libtorch: the write_*.py beside it say how.
+# Python 3.11, for nnabla python3.10; tinygrad compiles by clang.  The files of PyTorch, fairseq, Transformer-XL, gluon-nlp, Paddle's .npz and libtorch: the write_*.py beside it say how.
 set -euo pipefail
 cd "$(dirname "$0")"
 declare -A needs=(
@@ -11,16 +11,18 @@ declare -A needs=(
   [mlx]="mlx[cpu]==0.32.4 numpy==2.4.6"
   [paddle]="paddlepaddle==3.3.1"
   [mxnet]="numpy==1.23.5 mxnet==1.9.1"
+  [nnabla]="numpy==1.26.4 nnabla==1.39.0"
+  [tinygrad]="numpy==2.4.6 tinygrad==0.14.0"
   [safetensors]="safetensors==0.8.0 torch==2.13.0 numpy==2.4.6"
 )
 folder=$(mktemp -d)
 for name in "${@:-${!needs[@]}}"; do
   for one in $name; do
-    python3 -m venv "$folder/$one"
+    $([ "$one" = nnabla ] && echo python3.10 || echo python3) -m venv "$folder/$one"
     [ "$one" != chainer ] || "$folder/$one/bin/pip" install -q 'setuptools<60' wheel
     # shellcheck disable=SC2086
     "$folder/$one/bin/pip" install -q $([ "$one" = chainer ] && echo --no-build-isolation) ${needs[$one]}
-    "$folder/$one/bin/python" write_others.py "$one"
+    CACHEDB=$folder/tinygrad.db "$folder/$one/bin/python" write_others.py "$one"
     echo "$one: written"
   done
 done

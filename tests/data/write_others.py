@@ -105,6 +105,37 @@ def mlx():
     mx.savez(str(HERE / "mlx.npz"), **arrays)
 
 
+def tinygrad():
+    from tinygrad import Tensor
+    from tinygrad.nn.state import safe_save
+    arrays = weights() | {"half": weights()["head.bias"].astype("f2")}
+    safe_save({name: Tensor(array) for name, array in arrays.items()},
+              str(HERE / "tinygrad.safetensors"))
+
+
+def nnabla():
+    import nnabla as nn
+    import nnabla.parametric_functions as pf
+    from nnabla.utils.save import save
+    w, x = weights(), nn.Variable((2, 4))
+
+    def affine(x, name, n_out, **options):
+        with nn.parameter_scope(name.replace(".", "/")):
+            return pf.affine(x, n_out, **options)
+    outputs = {"head": affine(x, "head", 4)}
+    for i, (hidden, out) in enumerate([(2, 3), (1, 4)]):
+        h = affine(x, f"tail.{i}.0", hidden, with_bias=False)
+        outputs[f"tail{i}"] = affine(h, f"tail.{i}.1", out, with_bias=False)
+    for path, parameter in nn.get_parameters().items():
+        name, last = path.replace("/", ".").split(".affine.")
+        parameter.d = w[name + ".weight"].T if last == "W" else w[name + ".bias"]
+    for kind in "h5", "protobuf":
+        nn.save_parameters(str(HERE / f"nnabla.{kind}"))
+    save(str(HERE / "nnabla.nnp"), {
+        "networks": [{"name": "n", "batch_size": 2, "outputs": outputs, "names": {"x": x}}],
+        "executors": [{"name": "r", "network": "n", "data": ["x"], "output": list(outputs)}]})
+
+
 def paddle():
     import paddle as pd
     w = weights()

@@ -4,6 +4,7 @@ The files of tests/data come from the scripts beside them; `remake.sh` there mak
 """
 import importlib.util
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,8 @@ def keras_names(start=""):
 
 
 PLAIN = slashed(W, "weight")
+NNABLA = {name.replace("weight", "affine/W").replace("bias", "affine/b"): array
+          for name, array in slashed(TURNED, "weight").items()}
 CELLS = {       # file: (what it says it is, all that it holds, and what of it cannot be read)
     "flax.msgpack": ("MessagePack", {**slashed(TURNED, "kernel", start="params/"),
                                      "params/half": HALF}, {"step": "is int, not an array"}),
@@ -65,6 +68,9 @@ CELLS = {       # file: (what it says it is, all that it holds, and what of it c
                                "count": np.array([3], np.int64)}, {}),
     "mxnet_np.params": ("MXNet", {**W, "half": HALF.astype("f2"), "wide": HALF.astype("f8"),
                                   "count": np.array([3], np.int64)}, {}),
+    "nnabla.h5": ("HDF5", NNABLA, {}),
+    "nnabla.nnp": ("an .nnp archive of NNabla", NNABLA, {}),
+    "tinygrad.safetensors": ("safetensors", {**W, "half": HALF.astype("f2")}, {}),
     "tied.safetensors": ("safetensors", {"embed.weight": W["head.weight"], "head.bias": HALF,
                                          "head.weight": W["head.weight"]}, {}),
     "shard.safetensors.index.json": ("an index of 2 files", W, {}),
@@ -73,7 +79,7 @@ CELLS = {       # file: (what it says it is, all that it holds, and what of it c
 
 @pytest.mark.parametrize("file", CELLS)
 def test_a_file_of_a_framework_is_read_and_what_cannot_be_is_named(file):
-    if file.endswith((".h5", ".keras")):
+    if file.endswith((".h5", ".keras", ".nnp")):
         pytest.importorskip("h5py")
     kind, wanted, unreadable = CELLS[file]
     description = interop.describe(DATA / file)
@@ -94,6 +100,7 @@ def test_a_file_of_a_framework_is_read_and_what_cannot_be_is_named(file):
 
 
 @pytest.mark.parametrize("file, message", [
+    ("nnabla.protobuf", "a protobuf of NNabla, it seems: save it as .h5 with nnabla.save_param"),
     ("mxnet_sparse.params", "holds a sparse array: save its tostype"),
     ("torch_script.pt", "this is a TorchScript archive"), ("torch_old.pt", "before 1.6"),
     ("torch_module.pt", "holds no state dict, but an object of 'torch.nn.modules.adaptive")])
@@ -102,7 +109,7 @@ def test_a_file_of_a_framework_is_refused_by_name(file, message):
         interop.read(DATA / file)
 
 
-@pytest.mark.parametrize("file", ["mlx.safetensors", "mxnet.params",
+@pytest.mark.parametrize("file", ["mlx.safetensors", "mxnet.params", "tinygrad.safetensors",
                                   "shard.safetensors.index.json"])
 def test_files_under_pytorchs_names_make_the_layer(file):
     found = interop.read(DATA / file)
@@ -174,6 +181,14 @@ def test_an_array_that_flax_cuts_in_pieces_is_put_together(tmp_path):
         interop.read(tmp_path / "w")
 
 
+def test_an_archive_of_nnabla_without_its_hdf5_is_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.nnp", "w") as archive:
+        archive.writestr("nnp_version.txt", "0.1")
+        archive.writestr("parameter.protobuf", (DATA / "nnabla.protobuf").read_bytes())
+    with pytest.raises(WeightFileError, match="an .nnp archive of NNabla without a parameter.h5"):
+        interop.read(tmp_path / "a.nnp")
+
+
 def test_without_h5py_the_command_is_named(monkeypatch):
     import sys
     monkeypatch.setitem(sys.modules, "h5py", None)
@@ -186,7 +201,7 @@ def test_every_row_of_the_table_in_the_readme_names_files_that_are_tested():
     tested = "".join(path.read_text(encoding="utf-8")
                      for path in Path(__file__).parents[1].rglob("test_interop*.py"))
     named = set(re.findall(r"`([\w.]+\.(?:pt|npz|safetensors|json|h5|keras|msgpack|params|pdparams"
-                           r"))`", table.split("\n## ")[0]))
+                           r"|nnp|protobuf))`", table.split("\n## ")[0]))
     assert named and {file for file in CELLS} <= named
     for file in named:
         assert (DATA / file).exists() and file.rsplit(".", 1)[0] in tested, file

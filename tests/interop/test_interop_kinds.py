@@ -40,6 +40,7 @@ TOLD = {
     "an ExecuTorch program": b"\x1c\0\0\0PTE1" + bytes(40),
     "the index of a TensorFlow checkpoint": bytes(80) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb",
     "a protobuf of NNabla, it seems": b"\xa2\x06\x20\x0a" + bytes(40),
+    "a protobuf of NNabla, it seems: save it as .h5": b"\xc2\x0c\x5c\x0a" + bytes(40),
     "a page of HTML or XML: the download has answered": b"<!DOCTYPE html>\n<html>" + b" " * 20,
     "text, which begins with 'learning_rate: 0.1 model: l": b"learning_rate: 0.1\nmodel: large\n",
     "a single .npy array": b"\x93NUMPY\1\0" + bytes(100),

@@ -160,6 +160,21 @@ class Sub(torch.Tensor):
     """A subclass of someone else's."""
 
 
+class Wrapper(torch.Tensor):
+    """A wrapper class: its numbers are those of another tensor, which it holds."""
+
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        raise NotImplementedError(func)
+
+
 def quantized():
     return torch.quantize_per_tensor(torch.ones(2, 3), 0.1, 0, torch.qint8)
 
@@ -173,6 +188,7 @@ REFUSED = {
     "a nested tensor": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
     "a tensor on the device 'meta', which has no numbers": lambda: torch.ones(2, device="meta"),
     "a tensor of the class '.*Sub', which may hold": lambda: torch.ones(2).as_subclass(Sub),
+    "a tensor of the class '.*Wrapper', which may hold": lambda: Wrapper(torch.ones(2)),
     "'float4_e2m1fn_x2', whose bits alone are no numbers": lambda: torch.ones(
         2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
     "'bits8', whose bits alone": lambda: torch.ones(2, dtype=torch.uint8).view(torch.bits8),
