@@ -71,8 +71,12 @@ def trust(numeric, analytic, side):
     weight = np.where(size > noise, size, 0.0) * numeric.units.ravel()
     largest, any_seen = weight.max(initial=0.0), numeric.elsewhere
     for k, members in enumerate(by_weight(weight)):
-        u = np.where(members, numeric.draw("trust", k).ravel(), 0.0)
-        real = numeric.along(u.reshape(numeric.units.shape))
+        if members.all():               # as in the comparison that chose the complex step
+            u = numeric.draw("trust").ravel()
+            real = numeric.whole or numeric.along(u.reshape(numeric.units.shape))
+        else:
+            u = np.where(members, numeric.draw("trust", k).ravel(), 0.0)
+            real = numeric.along(u.reshape(numeric.units.shape))
         if real.kink:
             any_seen = True
             continue
@@ -180,7 +184,7 @@ class Judge:
         found = self._failing()
         if found:
             return found
-        if not self.size.any():
+        if not self._moves_f():
             return self._zero()
         ratio = self.ratio
         top = int(np.argmax(ratio))
@@ -238,12 +242,16 @@ class Judge:
         return ("f has two slopes here; the analytic one lies between" if between else
                 "f has two slopes here; the analytic one lies outside both")
 
+    def _moves_f(self):
+        """Whether any element, by either side, changes f by as much as the rounding of f."""
+        change = (self.size * self.numeric.units.ravel()).max(initial=0.0)
+        return change > self.numeric.own_eps / 2 * abs(self.numeric.center)
+
     def _zero(self):
         """Both gradients are zero throughout: a point of rest, or is the tensor swamped?"""
         if self.numeric.swamped():
             return "INCONCLUSIVE", SWAMPED, 0
-        return "VACUOUS", ("gradient and derivative are identically zero: nothing was "
-                           "tested"), 0
+        return "VACUOUS", ("gradient and derivative are zero: nothing was tested"), 0
 
     def _blunt(self, blunt, deterministic):
         tolerance = self.tolerance

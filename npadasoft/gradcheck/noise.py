@@ -17,7 +17,7 @@ from npadasoft.gradcheck.sizes import rms
 # binary grid.
 LADDER = tuple(2.0 ** -k * 0.7368 for k in (46, 40, 33, 26, 19, 13, 9, 5))
 POINTS = 17
-LOUDER = tuple(2.0 ** -k * 0.7368 for k in (30, 18, 8))     # where a lower precision may show
+LOUDER = tuple(2.0 ** -k * 0.7368 for k in (18, 8))     # where a lower precision may show
 FEW_POINTS = 9          # of a coarser rung: a first look
 DISTINCT = 8
 RESONANCE = (1.0, 0.618)    # a quantum that divides one spacing hardly divides the others

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npadasoft.gradcheck.analytic import settle
-from npadasoft.gradcheck.derivative import EPS, richardson
+from npadasoft.gradcheck.derivative import EPS, Derivative, richardson
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.problem import Problem, first_line
 from npadasoft.gradcheck.sizes import norm, signs
@@ -16,7 +16,7 @@ BLUNT = 1e-3                # a comparison coarser than this part of the scale p
 SMALL = 2.0 ** -6           # rms of a tensor that may be scaled up to be seen
 NOISY = 64.0                # eps; a complex step noisier than this is not double inside
 SECOND_LOOK = 0.59          # scale of a confirming Richardson: it shares no step with the first
-RUNGS = (2.0 ** -44, 2.0 ** -20)    # spacings on which the noise of the complex step is measured
+FINE, COARSE = 2.0 ** -44, 2.0 ** -20   # spacings on which the noise of complex steps is measured
 FAR, JUMPS = 17, 4          # how far away to look: 16^16 units; what is more than a step function
 NEIGHBOURS = 3              # points one rounding away
 
@@ -64,6 +64,7 @@ class Numeric:
     exact: bool = False         # nothing speaks against a complex step that is right to rounding
     unreal: float = 0.0         # the most by which Re f(x + ih) was off f(x)
     constant: bool = False      # f does not depend on the tensor at all, as far as was seen
+    whole: Derivative | None = None     # Richardson along one direction through all elements
 
     def __post_init__(self):
         self.leaf = self.problem.leaves[self.path]
@@ -149,7 +150,10 @@ class Numeric:
     # ---------------------------------------------------------------- trust in the complex step
 
     def choose(self, wanted, deterministic):
-        """Set `method`: the complex step only where a probe of it agrees with Richardson."""
+        """Set `method`: the complex step only where a probe of it agrees with Richardson.
+
+        Where plain complex numbers do not, those on which |x| is continued may: see `Continued`.
+        """
         if wanted == "richardson" or not self.leaf.point.size:
             return
         if not deterministic:
@@ -158,32 +162,43 @@ class Numeric:
         u = self.draw("trust")
         if abs(self.center) < TINY_VALUE:
             self.h = TINY_STEP ** 0.5
-        try:
-            value = float(np.imag(moved(self.problem, {self.path: u}, 0.0, self.h, True))) / self.h
-        except Exception as error:      # whatever f raises at complex input, it does not take it
+        refusals = []
+        for use in (self.problem.continued.discard, self.problem.continued.add):
+            use(self.path)
+            try:
+                value = float(np.imag(moved(self.problem, {self.path: u}, 0.0, self.h,
+                                            True))) / self.h
+            except Exception as error:  # whatever f raises at complex input, it does not take it
+                refusals.append(error)
+                continue
+            if self._compare(value, u):
+                return
+        self.problem.continued.discard(self.path)
+        if len(refusals) == 2:
+            said = f"{type(refusals[0]).__name__}: {first_line(refusals[0])}"
             if wanted == "complex":
-                raise GradcheckUsage(f"method: f takes no complex {self.path}: "
-                                     f"{type(error).__name__}: {error}") from error
-            self.note = f"no complex step: {type(error).__name__}: {first_line(error)}"
-            return
-        self._compare(value, u)
+                raise GradcheckUsage(f"method: f takes no complex {self.path}: {said}"
+                                     ) from refusals[0]
+            self.note = f"no complex step: {said}"
 
     def _compare(self, value, u):
-        real = self.along(u)
+        """Whether the complex step may be used, as far as one probe tells."""
+        real = self.whole = self.whole or self.along(u)     # one for both kinds
         self.constant = real.constant
         if real.kink:
             self.note = ("f has two slopes along a probe, where a complex step sees neither: "
                          "Richardson is used")
-            return
+            return True
         if not self.agrees(value, real):
-            return
-        self.method, self.seen = "complex", real.error
+            return False
+        self.method, self.seen, self.note = "complex", real.error, ""
         size = max(norm(u * self.gradient), abs(value))
         self.blunt = real.error > SEEN * size > 0
         if self.blunt and not self.seen_elsewhere():
             self.note = (f"the tensor is swamped: the comparison with Richardson could see only "
                          f"{real.error:.1g} along a probe of {value:.2g}")
         self._measure(u, size)
+        return True
 
     def seen_elsewhere(self):
         """Whether the complex step is right where all small tensors are of size 1.
@@ -216,11 +231,16 @@ class Numeric:
 
     def _measure(self, u, size):
         """Noise of the complex step itself: single precision inside f is not seen otherwise."""
-        lines = [np.array([[self.complex_along(u, j * step)] for j in range(-4, 5)])
-                 for step in RUNGS]
-        lines = [line for line in lines if np.isfinite(line).all()]
-        sigma = float(settle(lines)[0][0]) if lines else 0.0
+        room = NOISY * self.eps * size
+        lines = [self._line(u, COARSE)]
+        if settle(lines)[0][0] > room:          # or is that curvature?
+            lines = [self._line(u, FINE), *lines]
+        sigma = float(settle([line for line in lines if np.isfinite(line).all()] or [0 * lines[0]]
+                             )[0][0])
         self.exact = self.eps_f <= 16 * EPS * abs(self.center)
-        if size > 0 and sigma > NOISY * self.eps * size:
+        if size > 0 and sigma > room:
             self.eps, self.exact = 4 * sigma / size, False
             self.note = self.note or "the complex step is far noisier than double precision"
+
+    def _line(self, u, step):
+        return np.array([[self.complex_along(u, j * step)] for j in range(-4, 5)])

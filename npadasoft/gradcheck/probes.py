@@ -112,7 +112,7 @@ def _verdict(numeric, analytic, found, top, deterministic, proven):
     if not analytic.gradient.any() and all(p.value == 0 for p in found):
         if numeric.swamped():
             return "INCONCLUSIVE", SWAMPED
-        return "VACUOUS", "gradient and derivative are identically zero: nothing was tested"
+        return "VACUOUS", "gradient and derivative are zero: nothing was tested"
     if numeric.blunt and not all(p.value and p.analytic for p in found):
         return "INCONCLUSIVE", numeric.note
     if not deterministic:

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from npadasoft.gradcheck import tree
+from npadasoft.gradcheck.continued import Continued
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.sizes import rms, signs, units
 
@@ -37,12 +38,12 @@ class Leaf:
         """Magnitude of each element: see `sizes.units`."""
         return units(self.point)
 
-    def trial(self, array):
+    def trial(self, array, continued=False):
         """`array` as the caller's kind of leaf, and read-only if it is an array."""
-        if issubclass(self.kind, np.ndarray):
+        if continued or issubclass(self.kind, np.ndarray):
             array = np.asarray(array)           # 0-d + 0-d is no array
             array.flags.writeable = False
-            return array
+            return array.view(Continued) if continued else array
         return array.item() if self.kind is float else array[()]
 
 
@@ -57,6 +58,7 @@ class Problem:
         self.f_calls = self.grads_calls = 0
         self.chosen = False     # wrt was given
         self.undefined = ""     # what was raised first at a displaced point
+        self.continued: set[str] = set()        # paths whose complex steps need |x| continued
         self.ends = tree.ends(params)
         self.leaves = {path: self._leaf(path, node, upcast) for path, node in self.ends.items()
                        if tree.is_leaf(path, node)}
@@ -79,7 +81,8 @@ class Problem:
         """The raw value of f, with the arrays in `moved` (by path) in place of the leaves'."""
         arrays = {path: leaf.trial(leaf.point) for path, leaf in self.leaves.items()}
         for path, array in (moved or {}).items():
-            arrays[path] = self.leaves[path].trial(array)
+            arrays[path] = self.leaves[path].trial(array, path in self.continued
+                                                   and np.iscomplexobj(array))
         self.f_calls += 1
         return self.f(tree.rebuild(self.params, arrays))
 
