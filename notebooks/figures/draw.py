@@ -133,7 +133,7 @@ def judge():
 def gradcheck():
     """The report in gradcheck/README.md: what differs, what rounding allows, what would show."""
     page = (HERE.parents[1] / "npadasoft" / "gradcheck" / "README.md").read_text("utf-8")
-    report = re.findall(r"^(\w+) +[\dx]+ +\d+/\d+ +\d+ +(\S+) +(\S+) +\S+ +(\S+) +(\w+)", page,
+    report = re.findall(r"^(\w+) +[\dx]+ +\d+ +\d+ +(\S+) +(\S+) +\S+ +(\S+) +(\w+)", page,
                         re.M)
 
     def place(number):

@@ -27,10 +27,10 @@ One mistake, a forgotten factor 2, and what comes of it:
 
 `print(wrong)` shows one line a tensor.  From left to right: how many elements were compared (or
 along how many random directions, for tensors above `max_elements`); how many derivatives are not
-zero, that is, how much was tested; the difference at the worst element and the tolerance there;
-their ratio; `would catch`, the smallest error of one element that would have been a FAIL whatever
-the element (`would_catch_relative`: as a part of the element); the verdict, and how the derivative
-was got.  Below a FAIL stand the worst element, what confirms it, and a pattern, printed only if
+zero, that is, how much was tested; the difference at the worst element and what rounding allows
+there, the tolerance; their ratio; `catches`, the smallest error of one element that would have been
+a FAIL whatever the element (`would_catch`; `would_catch_relative`: as a part of the element); the
+verdict.  Below a FAIL stand the worst element, what confirms it, and a pattern, printed only if
 undoing it makes the tensor pass.
 
     PASS              every difference is within the element's own tolerance, a hundredth of it
@@ -39,13 +39,14 @@ undoing it makes the tensor pass.
     INCONCLUSIVE      between 1 and 4; or the tolerance is blunt; or the FAIL cannot be confirmed
     KINK              f has two slopes at the worst element; `left` and `right` are both given
     NONFINITE         nan or inf in f, in a gradient, in a parameter, or at all displaced points
-    VACUOUS           no element, or gradient and derivative are identically zero
+    VACUOUS           no element, or gradient and derivative are zero
     NONDETERMINISTIC  two calls differ, and all differences are within their spread
 
 Only PASS is `ok`; `report.raise_if_failed(accept=("PASS", "VACUOUS"))` accepts more.
 
 Two methods.  The complex step, Im f(x + ih)/h, is exact to rounding, but only of an f that is
-analytic: abs, conj, `.real` and their like break it in silence.  So it has to agree with Richardson
+analytic: `.real` and its like break it in silence, and so would abs, sign or norm, which see arrays
+of another class for that, on which |x| is ±x (`continued`).  So it has to agree with Richardson
 along a direction, for every tensor, before it is used, and again at a wrong element before that is
 called a FAIL.  Richardson (central differences at up to 40 steps, Neville's table) is slower and
 less sharp, and needs nothing but f.  `derivative` and `noise` are these engines for one number:

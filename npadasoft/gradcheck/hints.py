@@ -2,13 +2,12 @@
 
 A ratio alone would call one element that is off by 1e-12 "a constant factor 1".
 """
-from fractions import Fraction
 from typing import Callable
 
 import numpy as np
 
-LARGEST_DENOMINATOR = 64
-NAMED = 1e-2        # a factor known no better than this has no name
+from npadasoft.gradcheck import factors
+
 CLOSE = 4           # digits that agree, and are worth saying
 
 
@@ -34,10 +33,11 @@ class Question:
 
 def from_elements(tensor, side, analytic, problem):
     """The first hypothesis that holds, as {kind, value, text}; else how many elements are wrong."""
-    question = Question(tensor.shape, side, analytic, lengths(problem),
-                        problem.leaves[tensor.path].point)
-    for hypothesis in (_unused, _all_zero, _factor, _transform, _transposed, _symmetric, _rolled,
-                       _single, _pair, _offset, _empty_lines, _missing_term, _lines):
+    lengths = factors.lengths(problem)
+    question = Question(tensor.shape, side, analytic, lengths, problem.leaves[tensor.path].point)
+    for hypothesis in (_unused, _all_zero, _constant_factor, _transform, _transposed, _symmetric,
+                       _rolled, _averaged, _single, _pair, _offset, _empty_lines, _missing_term,
+                       _lines):
         hint = hypothesis(question)
         if hint:
             return hint
@@ -82,13 +82,7 @@ def from_probes(found, problem):
     error = np.array([p.error + p.noise / abs(c) for p in found]) if c else np.zeros(len(found))
     if not c or not (np.abs(analytic / c - value) <= error).all():
         return None
-    return _factor_hint(c, lengths(problem), float(np.max(error) / np.max(np.abs(value))))
-
-
-def lengths(problem):
-    """First-axis lengths of what is in the parameter tree: how many rows there may be."""
-    return {path: node.shape[0] for path, node in problem.ends.items()
-            if isinstance(node, np.ndarray) and node.ndim and node.shape[0] > 1}
+    return _factor(c, factors.lengths(problem), float(np.max(error) / np.max(np.abs(value))))
 
 
 def _hint(kind, value, text):
@@ -141,7 +135,7 @@ def _symmetric(q):
     return None
 
 
-def _factor(q):
+def _constant_factor(q):
     largest = np.abs(q.n).max()
     if not largest or np.sum(np.abs(q.n) > np.max(q.numeric_error + q.noise)) < min(2, q.n.size):
         return None
@@ -150,43 +144,23 @@ def _factor(q):
     if not c or not q.passes(q.g / c, 1 / c):
         return None
     precision = float(np.max(q.numeric_error + q.noise)) / largest
-    if q.n.size == 1 and abs(c - 1) > 1e-3 and not _named_factor(c, q.lengths, precision):
+    if q.n.size == 1 and abs(c - 1) > 1e-3 and not factors.name(c, q.lengths, precision):
         return None             # one number is always another one times something
-    return _factor_hint(c, q.lengths, precision)
+    return _factor(c, q.lengths, precision)
 
 
-def _factor_hint(c, rows, precision):
-    precision = max(precision, 1e-15)
-    named = _named_factor(c, rows, precision)
-    text = f"1 {'+' if c > 1 else '-'} {abs(c - 1):.1e}" if 0 < abs(c - 1) < 1e-3 else f"{c:.9g}"
-    return _hint("factor", c, f"every element times {text}{named}; dividing by it makes the "
-                              "tensor PASS")
+def _factor(c, lengths, precision):
+    return _hint("factor", c, factors.text(c, lengths, max(precision, 1e-15)))
 
 
-def _named_factor(c, rows, precision):
-    if 16 * precision > NAMED:
-        return ""               # everything is near
-
-    def near(value):
-        return abs(c - value) <= 16 * precision * abs(c)
-
-    for value, name in ((-1.0, "the sign"), (2.0, "a factor 2"), (0.5, "a factor 1/2"),
-                        (180 / np.pi, "degrees for radians"), (np.pi / 180, "radians for degrees")):
-        if near(value):
-            return f" ({name})"
-    for path, n in rows.items():
-        if near(n):
-            return f" = N for the {n} rows of {path}: sum instead of mean?"
-        if near(1 / n):
-            return f" = 1/N for the {n} rows of {path}: mean instead of sum, or twice averaged?"
-    for path, n in rows.items():
-        for part in range(1, n):
-            if near(n / part):
-                return (f" = {n}/{part} for the {n} rows of {path}: averaged over {part} rows "
-                        "of a group instead of over all?")
-    fraction = Fraction(c).limit_denominator(LARGEST_DENOMINATOR)
-    simple = 1 < fraction.denominator and abs(fraction) < LARGEST_DENOMINATOR
-    return f" = {fraction}" if simple and near(float(fraction)) else ""
+def _averaged(q):
+    """Its mean along an axis in place of each element: of too many, or of the wrong ones."""
+    for axis in range(q.g.ndim):
+        if 1 < q.shape[axis] and q.passes(np.where(np.abs(
+                q.n.mean(axis, keepdims=True) - q.g) <= q.numeric_error + q.noise, q.n, q.g)):
+            return _hint("averaged", axis, "each element is the mean of the derivatives along "
+                                           f"axis {axis}: averaged over another axis?")
+    return None
 
 
 def _transposed(q):

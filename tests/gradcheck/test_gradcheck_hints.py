@@ -40,6 +40,16 @@ def test_degrees_are_told_from_radians():
     assert "degrees" in found["text"]
 
 
+def test_a_mean_over_another_axis_is_told():
+    x = np.arange(1.0, 13.0).reshape(4, 3)
+    found = hint(lambda x: np.sum(np.sin(x).mean(0)), x, lambda x: np.cos(x) / 3)
+    assert found["text"].startswith("every element times 1.33333333 = 4/3 for the 4 rows of x and")
+    assert "the mean over another axis?" in found["text"]
+    found = hint(lambda x: np.sum(np.sin(x)), x,
+                 lambda x: np.cos(x).mean(1, keepdims=True) + 0 * x)
+    assert (found["kind"], found["value"]) == ("averaged", 1)
+
+
 def test_gradients_in_each_others_place_are_told():
     p = {"mean": X, "t_log_var": P}
     f = lambda p: np.sum(np.sin(p["mean"])) + np.sum(np.exp(p["t_log_var"]))
