@@ -5,6 +5,8 @@ Here they are continued from the real one, side by side with the sign of the rea
 where Re x >= 0 and -x where it is not.  At the corner itself that is one of two slopes, as with any
 complex step, and Richardson has to agree before it is believed.
 """
+from typing import Callable
+
 import numpy as np
 
 
@@ -32,17 +34,18 @@ def _std(x, *args, **options):
     return np.sqrt(_var(x, *args, **options))
 
 
-UFUNCS = {
+UFUNCS: dict[Callable, Callable] = {
     np.absolute: lambda x: _sides(x) * x,
     np.fabs: lambda x: _sides(x) * x,
     np.sign: lambda x: np.sign(np.real(x)) + 0j,
     np.conjugate: lambda x: x,
     np.hypot: lambda a, b: np.sqrt(a * a + b * b),
     np.cbrt: lambda x: _sides(x) * np.power(_sides(x) * x, 1 / 3),
-    np.logaddexp: lambda a, b: np.maximum(a, b) + np.log1p(np.exp(np.minimum(a, b)
-                                                                  - np.maximum(a, b))),
+    np.logaddexp: lambda a, b: np.maximum(a, b) + np.log1p(np.exp(
+        np.minimum(a, b) - np.maximum(a, b))),
 }
-FUNCTIONS = {np.linalg.norm: _norm, np.var: _var, np.std: _std, np.vdot: _vdot}
+FUNCTIONS: dict[Callable, Callable] = {
+    np.linalg.norm: _norm, np.var: _var, np.std: _std, np.vdot: _vdot}
 
 
 class Continued(np.ndarray):
