@@ -4,7 +4,7 @@ from __future__ import annotations
 from decimal import localcontext
 from typing import Any
 
-from npadasoft.conformance.golden import expected_gradients, oracle
+from npadasoft.conformance.golden import expected_gradients, oracle, spread
 from npadasoft.conformance.golden.expected_values import Expected
 from npadasoft.conformance.golden.recipe import Recipe
 
@@ -34,4 +34,6 @@ def tensors(recipe: Recipe, more: int = 0) -> dict[str, Any]:
             expected_gradients.of_log_prob(case)
         elif "backward" in ops:
             expected_gradients.of_output_and_loss(case)
+        if spread.FLAG in recipe.flags:
+            spread.add(case)
     return case.sheet.found

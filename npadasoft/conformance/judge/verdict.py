@@ -14,6 +14,7 @@ import numpy as np
 from npadasoft.conformance.judge.compare import Comparison, blocks, compare, origins
 from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.plan import is_public, wanted
+from npadasoft.conformance.judge.statistics import statistics
 from npadasoft.conformance.wire.messages import PortInfo, matches
 
 VERDICTS = ("pass", "fail", "error", "crashed", "timeout", "skipped", "incomplete")
@@ -31,6 +32,7 @@ class Result:
     answers: dict = field(default_factory=dict, repr=False)     # operation -> Answer
     comparisons: dict = field(default_factory=dict)     # tensor -> Comparison
     broken_laws: list = field(default_factory=list)     # Comparison
+    statistics: list = field(default_factory=list)      # Statistic
     origins: list = field(default_factory=list)
     mistakes: list = field(default_factory=list)        # names, of all operations
     named: dict = field(default_factory=dict, repr=False)   # wrong operation -> names, or ()
@@ -153,6 +155,11 @@ def _judge_tensors(result, got):
         result.origins = origins(expected, differing, result.comparisons)
     if differing or result.broken_laws:
         result.verdict = "fail"
+        return
+    result.statistics = statistics(result.case, result.dtype, got)
+    wrong = [s.message for s in result.statistics if s.wrong]
+    if wrong:
+        result.verdict, result.message = "fail", "; ".join(wrong)
 
 
 def _judge_shapes(result, answer):
@@ -216,6 +223,8 @@ def as_json(result):
             "origins": result.origins, "differs": result.differing, "mistakes": result.mistakes,
             "worst": worst and _plain(asdict(worst)), "message": result.message or law,
             "stderr": result.stderr, "skipped": result.skipped, "notes": result.notes,
+            "statistics": {s.tensor: {"n": s.n, "rms": round(s.rms, 4), "lean": s.lean and
+                                      round(s.lean, 2)} for s in result.statistics},
             "expected_fail": result.expected_fail, "expected_why": result.expected_why,
             "seconds": round(result.seconds, 4)}
 

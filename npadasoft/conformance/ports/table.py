@@ -120,10 +120,21 @@ def record(name, cases=None):
         counts.setdefault(r.tier, {}).setdefault(r.dtype, Counter())[r.verdict] += 1
         if r.verdict in BAD:
             wrong.setdefault(r.id, {})[r.dtype] = _short(r)
+    together = {d: _together([s for r in results if r.dtype == d for s in r.statistics])
+                for d in dtypes}
     return {"name": info.name, "version": info.version, "suite": vectors_io.SUITE,
             "date": datetime.date.today().isoformat(),
             "python": platform.python_version(), "numpy": np.__version__,
-            "ops": list(info.ops), "counts": counts, "wrong": wrong}
+            "ops": list(info.ops), "counts": counts, "wrong": wrong,
+            "statistics": {d: worst for d, worst in together.items() if worst}}
+
+
+def _together(found):
+    """The largest rms and the largest lean of several `Statistic`; None if there is none."""
+    if not found:
+        return None
+    lean = max((s.lean or 0.0 for s in found), key=lambda v: float(abs(v)))
+    return {"rms": round(max(s.rms for s in found), 3), "lean": round(lean, 2)}
 
 
 def _short(result):
@@ -146,10 +157,27 @@ def lines(state):
     for name, row in state.items():
         cells = [name] + [_cell(row["counts"].get(tier, {})) for tier in TIERS]
         out.append("".join(f"{text:<{width}}" for text, width in zip(cells, widths)).rstrip())
+    out += _statistics(state)
     for name, row in state.items():
         out += ["", ran(name, row)]
         out += [line for finding in FINDINGS if name in finding.ports
                 for line in finding.lines()]
+    return out
+
+
+def _statistics(state):
+    """The errors of many numbers, taken together (judge/statistics.py), of rows that have them."""
+    rows = {name: row["statistics"] for name, row in state.items() if row.get("statistics")}
+    if not rows:
+        return []
+    out = ["", "Errors of many numbers taken together (cases R*), float64 and float32: the root of",
+           "their mean square, 1 being that of independent roundings in the worst order, and by",
+           "how many sigma they lean (+ is what sums give that truncate)", "",
+           f"{'port':<26}{'rms':<15}lean"]
+    for name, found in rows.items():
+        rms, lean = ([f"{found[d][key]:{form}}" if d in found else "" for d in DTYPES]
+                     for key, form in (("rms", ".2f"), ("lean", "+.1f")))
+        out.append(f"{name:<26}{rms[0]:>4} {rms[1]:>5}     {lean[0]:>5} {lean[1]:>5}".rstrip())
     return out
 
 

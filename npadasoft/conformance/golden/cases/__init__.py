@@ -10,7 +10,7 @@ from npadasoft.conformance.golden.recipe import Recipe
 
 SUITE = "1.1.0"
 FEATURES = ("shape", "targets", "errors", "numerics", "predict", "gradients", "excellence",
-            "special", "extensions")
+            "special", "extensions", "rounding")
 
 
 def catalogue() -> dict[str, list[Recipe]]:

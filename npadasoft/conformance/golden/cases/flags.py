@@ -71,6 +71,10 @@ _flag("ExactGemm", "ARITHMETIC",
       "A difference is a bug, never rounding.")
 _flag("Rounding", "ARITHMETIC", "Numbers of 24 significant bits: nothing is exact.",
       "Errors that hide behind exact sums.", _LSE)
+_flag("Statistics", "ARITHMETIC", "Thousands of generic numbers, whose errors are taken together.",
+      "Sums that truncate, factors cut short, an exp that leans to one side: within every bound, "
+      "and wrong in the mean.",
+      "https://github.com/arm/tosa-specification", _LSE)
 _flag("DecimalText", "NUMBER_FORMAT", "Numbers that a float32 or a six-digit reader damages.",
       "Weights are read with six digits, and every result is off in the seventh.")
 _flag("Shift", "OVERFLOW", "Scores that exp cannot take, unless the row's own maximum is taken "
