@@ -15,6 +15,7 @@ COMMANDS = {
     "gradcheck": ("npadasoft.gradcheck.command:gradcheck", "check gradients of a layer or port"),
     "plan": ("npadasoft.planning:main", "class counts to cutoffs"),
     "train": ("npadasoft.training.command:train", "train a small language model on a text"),
+    "explore": ("npadasoft.explore.command:main", "write a page where the layer moves"),
     "exercises": ("npadasoft.exercises.command:main", "write the layer yourself, with a judge"),
     "weights": ("npadasoft.interop.command:weights", "what stands in a file of weights"),
     "bench": ("npadasoft.bench.command:main", "time the layer against PyTorch and its own floor"),

@@ -58,7 +58,7 @@ function scored(config, params, x, y) {
   const cluster = clusterOf(y, config.cutoffs), i = cluster - 1, h = head(params, x);
   if (cluster === 0) return {cluster, column: y, head: h, output: h.logP[y]};
   const column = config.cutoffs[0] + i, place = y - config.cutoffs[i], own = tail(params, i, x);
-  return {cluster, column, place, head: h, tail: own, output: round(h.logP[column] + own.logP[place])};
+  return {cluster, column, place, head: h, tail: own, output: inTail(h.logP[column], own.logP[place])};
 }
 
 // What lies between: of the head for every row, of a tail for the rows whose target lives there.
@@ -90,6 +90,9 @@ function checkRows(config, input) {
     throw new Refused('shape', `rows should have ${config.in_features} features`);
   }
 }
+
+// log p of a class in a tail, of the tail's column of the head and of the place in the tail.
+const inTail = (column, place) => round(column + place);
 
 // 0 is the short-list, i + 1 is tail i.
 const clusterOf = (y, cutoffs) => cutoffs.filter((c) => c <= y).length;
@@ -172,7 +175,7 @@ function logProb(config, params, input) {
   checkRows(config, input);
   return input.map((x) => {
     const A = head(params, x).logP, s = config.cutoffs[0];
-    return [...A.slice(0, s), ...config.cutoffs.flatMap((_, i) => tail(params, i, x).logP.map((b) => round(A[s + i] + b)))];
+    return [...A.slice(0, s), ...config.cutoffs.flatMap((_, i) => tail(params, i, x).logP.map((b) => inTail(A[s + i], b)))];
   });
 }
 

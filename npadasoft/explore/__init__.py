@@ -1,0 +1,1 @@
+"""The layer as a page that moves: `npadasoft explore`."""
