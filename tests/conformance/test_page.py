@@ -86,7 +86,7 @@ def test_chromium_shows_the_page_and_says_nothing(tmp_path):
     path, picture = tmp_path / "report.html", tmp_path / "report.png"
     path.write_text(page(results_of(Evil()) + results_of(Wrong()), Evil.info, "1.0.0"))
     done = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu",
-                           "--enable-logging", f"--user-data-dir={tmp_path / 'profile'}",
+                           "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}",
                            "--window-size=1200,1600", f"--screenshot={picture}", path.as_uri()],
                           capture_output=True, text=True, timeout=200)
     assert picture.stat().st_size > 10_000, done.stderr
