@@ -45,10 +45,12 @@ ALLOWED = {
     "conformance.wire": {"conformance.wire"},                          # how a port is spoken to
     "conformance.judge": {"_version", "conformance.judge", "conformance.wire"},
     "conformance.ports": {"functional", "cutoffs", "parameters", "fused", "adaptive", "interop",
+                          "tangents", "adaptive_input",
                           "conformance.ports", "conformance.judge", "conformance.wire"} | FACE,
     "conformance.ports.table": {"conformance.ports", "conformance.judge", "console",
                                 "conformance.golden.vectors_io"},
     "conformance.mistakes": {"reference", "functional", "cutoffs", "parameters", "fused",
+                             "tangents",
                              "conformance.mistakes", "conformance.ports.base", "conformance.judge",
                              "conformance.wire", "conformance.golden.vectors_io"},
     "conformance": {"conformance", "adaptive", "interop", "console"} | FACE,    # commands, on top

@@ -69,7 +69,11 @@ def values(tensor):
 
 def terms(case):
     """No number of a case is a sum of more terms: D + K + max(O_i + H_i) + N."""
-    config, shape = case["config"], case["inputs"]["input"]["shape"]
+    config, inputs = case["config"], case["inputs"]
+    if "index" in inputs:                           # of an input: D + max H_b + N
+        shapes = [t["shape"] for t in case["params"].values()]
+        return config["in_features"] + max(s[1] for s in shapes) + len(inputs["index"]["data"])
+    shape = inputs["input"]["shape"]
     edges = [*config["cutoffs"], config["n_classes"]]
     widest = max(b - a for a, b in zip(edges, edges[1:]))
     hidden = max(t["shape"][0] for name, t in case["params"].items() if name.endswith(".0.weight"))

@@ -8,15 +8,22 @@ from npadasoft.conformance.judge.numbers import round_to
 from npadasoft.conformance.wire.messages import Request, is_integer, matches
 
 PUBLIC = ("output", "loss", "log_prob", "predict", "grad.input", "grad.head.weight",
-          "grad.head.bias", "grad.tail.*.0.weight", "grad.tail.*.1.weight", "topk.log_prob",
-          "topk.index")
+          "grad.head.bias", "grad.tail.*.0.weight", "grad.tail.*.1.weight", "grad.tail.*.1.bias",
+          "topk.log_prob", "topk.index", "jvp.*", "hvp.input", "hvp.head.*", "hvp.tail.*.*.*",
+          "embed", "grad.bands.*.*")
 BAD_CONFIGURATION = ("cutoffs", "config", "dtype")      # kinds of error that `shapes` must give
 
 
 def op_of(name, case):
     """The operation that answers the tensor `name`."""
-    if name in ("log_prob", "predict", "shapes"):
+    if name in ("log_prob", "predict", "shapes", "embed"):
         return name
+    if name == "jvp.log_prob":
+        return "log_prob_jvp"
+    if name.startswith(("jvp.", "hvp.")):
+        return name.partition(".")[0]
+    if name.startswith("grad.bands."):
+        return "embed_backward"
     if name.startswith("topk."):
         return "topk"
     if name.startswith("grad."):
@@ -28,7 +35,7 @@ def by_operation(case, tensors):
     """Operation -> name -> what `tensors` holds under that name."""
     found: dict = {}
     for name in tensors:
-        weight = name.endswith((".weight", ".bias")) and not name.startswith("grad.")
+        weight = name.endswith((".weight", ".bias")) and not name.startswith(("grad.", "hvp."))
         found.setdefault("shapes" if weight else op_of(name, case), {})[name] = tensors[name]
     return found
 
@@ -71,7 +78,7 @@ def requests_of(case, dtype, info):
         Operations that the port does not announce.
     """
     arrays = {group: {name: _array(name, t) for name, t in case.get(group, {}).items()}
-              for group in ("params", "inputs", "cotangents")}
+              for group in ("params", "inputs", "cotangents", "tangents")}
     made, lacking = [], []
     for op, names in wanted(case).items():
         asked = tuple(name for name in names if is_public(name) or info.traces(name))
@@ -88,12 +95,13 @@ def _request(case, op, dtype, arrays, asked):
     if op == "shapes":
         return Request(case["id"], op, dtype, case["config"])
     inputs = {name: a for name, a in arrays["inputs"].items()
-              if name != "target" or op in ("forward", "backward")}
+              if name != "target" or op in ("forward", "backward", "jvp", "hvp")}
     of_log_prob = op == "log_prob_backward"
     cotangents = {name: a for name, a in arrays["cotangents"].items()
-                  if op.endswith("backward") and (name == "log_prob") == of_log_prob}
+                  if op.endswith(("backward", "hvp")) and (name == "log_prob") == of_log_prob}
+    tangents = arrays["tangents"] if op.endswith(("jvp", "hvp")) else {}
     return Request(case["id"], op, dtype, case["config"], arrays["params"], inputs, cotangents,
-                   asked)
+                   asked, tangents)
 
 
 def _array(name, tensor):
@@ -103,7 +111,7 @@ def _array(name, tensor):
 
 def representable(case, dtype):
     """Whether all numbers of the case are numbers of `dtype`, so that it can be put to the port."""
-    arrays = [values(t) for group in ("params", "inputs", "cotangents")
+    arrays = [values(t) for group in ("params", "inputs", "cotangents", "tangents")
               for name, t in case.get(group, {}).items() if name != "target"]
     return all(np.array_equal(round_to(a, dtype), a, equal_nan=True) for a in arrays)
 
@@ -112,7 +120,8 @@ def in_order(cases):
     """Cases of one shape one after the other: what is left over from one must show in the next."""
     groups: dict[str, list] = {}
     for case in cases:
-        rows = case.get("inputs", {}).get("input", {}).get("shape")
+        inputs = case.get("inputs", {})
+        rows = inputs.get("input", inputs.get("index", {})).get("shape")
         key = str(sorted(case["config"].items(), key=str)) + str(rows)
         groups.setdefault(key, []).append(case)
     return list(itertools.chain.from_iterable(groups.values()))

@@ -9,7 +9,7 @@ from npadasoft.conformance.judge.compare import ancestors, blocks
 from npadasoft.conformance.judge.plan import op_of
 from npadasoft.conformance.judge.verdict import (BAD, NOT_ASKED, VERDICTS, exit_status,
                                                  worst_ratio)
-from npadasoft.conformance.wire.messages import is_shifted, is_turned, matches
+from npadasoft.conformance.wire.messages import is_shifted, is_turned, matches, weight_of
 
 TIERS = ("required", "quality", "excellence", "extensions")
 _SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",
@@ -146,7 +146,8 @@ def _context(result, name, index):
     """The target of the row where a number is wrong, and the cutoffs to see it with."""
     case = result.case
     target, row = case.get("inputs", {}).get("target"), row_of(case, name, index)
-    if target is None or row is None or op_of(name, case) not in ("forward", "backward"):
+    if target is None or row is None or op_of(name, case) not in (
+            "forward", "backward", "jvp", "hvp"):
         return ""
     base = result.info.index_base if result.info else 0
     counted = " (classes from 1, as the port has them)" if base else ""
@@ -156,11 +157,13 @@ def _context(result, name, index):
 
 def row_of(case, name, index):
     """The row of the batch that element `index` of a tensor belongs to; None if it has none."""
-    config, parts = case["config"], name.removeprefix("grad.").split(".")
-    lead = case.get("inputs", {}).get("input", {"shape": [0]})["shape"][:-1]
-    if not index or parts[-1] in ("weight", "bias") or name == "loss":
+    config, inputs = case["config"], case.get("inputs", {})
+    parts = weight_of(name).removeprefix("jvp.").split(".")
+    lead = inputs["index"]["shape"] if "index" in inputs else \
+        inputs.get("input", {"shape": [0]})["shape"][:-1]
+    if not index or parts[-1] in ("weight", "bias", "embedding", "projection", "loss"):
         return None
-    if parts[0] in ("input", "target", "output", "log_prob", "predict", "topk"):
+    if parts[0] in ("input", "target", "output", "log_prob", "predict", "topk", "embed", "index"):
         row = 0
         for place, length in zip(index, lead):
             row = row * length + place

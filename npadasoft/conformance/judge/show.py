@@ -26,8 +26,8 @@ def show(case, flags, row=None):
     lines = [f"{case['id']}  {case['tier']}, {case['result']}: {case['comment']}"]
     lines += [f"  {name}: {flags[name]['description']}" for name in case["flags"] if name in flags]
     lines.append("config " + json.dumps(case["config"]))
-    groups = ("inputs", "cotangents") if row is not None else ("params", "inputs", "cotangents")
-    for group in groups:
+    weights = () if row is not None else ("params",)
+    for group in (*weights, "inputs", "cotangents", "tangents"):
         lines += [_tensor(case, name, f"{group}.{name}", t, row)
                   for name, t in case.get(group, {}).items()]
     for block in blocks(case):

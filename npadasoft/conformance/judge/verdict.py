@@ -192,7 +192,7 @@ def _judge_completeness(result, answers):
 
 
 def _due(missing):
-    unused = any(matches("grad.tail.*.*.weight", name) for name in missing)
+    unused = any(matches("grad.tail.*.*.*", name) for name in missing)
     return " (a tail without a target has gradients: zeros, or null)" if unused else ""
 
 

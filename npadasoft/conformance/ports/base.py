@@ -15,8 +15,8 @@ import warnings
 
 import numpy as np
 
-from npadasoft.conformance.wire.messages import (Answer, PortInfo, from_port, is_integer, matches,
-                                                 to_port)
+from npadasoft.conformance.wire.messages import (Answer, PortInfo, from_port, is_integer, to_port,
+                                                 weight_of)
 
 
 class Refused(Exception):
@@ -75,6 +75,29 @@ class Port:
         """{"topk.log_prob", "topk.index"}, both (..., k): the largest, in descending order."""
         raise NotImplementedError
 
+    def jvp(self, layer, input, target, tangents, want):
+        """{"jvp.output", "jvp.loss"}: how they move along `tangents` of "input" and of weights.
+
+        What has none stands still.
+        """
+        raise NotImplementedError
+
+    def log_prob_jvp(self, layer, input, tangents):
+        """How every log-probability moves: (..., n_classes)."""
+        raise NotImplementedError
+
+    def hvp(self, layer, input, target, cotangents, tangents, want):
+        """{"hvp.input", "hvp.head.weight", ...}: how the gradients of `backward` move."""
+        raise NotImplementedError
+
+    def embed(self, layer, index):
+        """(..., in_features): the vectors of an adaptive input, whose weights are bands."""
+        raise NotImplementedError
+
+    def embed_backward(self, layer, index, cotangent, want):
+        """{"grad.bands.0.embedding", ...} of dL/d embed."""
+        raise NotImplementedError
+
     def error_kind(self, error):
         """Kind of an exception, for the note beside a refusal."""
         return getattr(error, "kind", "other")
@@ -110,15 +133,25 @@ class Port:
         if request.op == "shapes":
             shapes = self.shapes(request.config)
             return Answer(shapes={name: tuple(map(int, shape)) for name, shape in shapes.items()})
-        params, inputs, cotangents = (
+        params, inputs, cotangents, tangents = (
             {name: a if is_integer(name) else self.cast(a, request.dtype)
              for name, a in group.items()}
-            for group in (request.params, request.inputs, request.cotangents))
+            for group in (request.params, request.inputs, request.cotangents, request.tangents))
         layer = self.build(request.config, params, request.dtype)
-        return _collect(self._operate(layer, request, inputs, cotangents), request)
+        return _collect(self._operate(layer, request, inputs, cotangents, tangents), request)
 
-    def _operate(self, layer, request, inputs, cotangents):
+    def _operate(self, layer, request, inputs, cotangents, tangents):
+        if request.op == "embed":
+            return {"embed": self.embed(layer, inputs["index"])}
+        if request.op == "embed_backward":
+            return self.embed_backward(layer, inputs["index"], cotangents["embed"], request.want)
         x = inputs["input"]
+        if request.op == "jvp":
+            return self.jvp(layer, x, inputs["target"], tangents, request.want)
+        if request.op == "log_prob_jvp":
+            return {"jvp.log_prob": self.log_prob_jvp(layer, x, tangents)}
+        if request.op == "hvp":
+            return self.hvp(layer, x, inputs["target"], cotangents, tangents, request.want)
         if request.op == "forward":
             return self.forward(layer, x, inputs["target"], request.want)
         if request.op == "backward":
@@ -136,9 +169,9 @@ def _collect(found, request):
     for name in request.want:
         if name not in found:
             continue
-        if found[name] is None and matches("grad.tail.*.*.weight", name):
+        if found[name] is None and name.startswith(("grad.tail.", "hvp.tail.", "grad.bands.")):
             notes.append(f"{name}: None was read as zeros of full shape")
-            results[name] = np.zeros(request.params[name.removeprefix("grad.")].shape)
+            results[name] = np.zeros(request.params[weight_of(name)].shape)
         elif found[name] is not None:
             results[name] = np.asarray(found[name]).astype(np.float64)
     return Answer(results=results, notes=tuple(notes))

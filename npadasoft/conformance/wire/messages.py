@@ -15,10 +15,12 @@ from npadasoft.conformance.wire.strict_json import printable, word_for
 
 PROTOCOL = 1
 DTYPES = ("float64", "float32", "float16", "bfloat16")
-OPS = ("shapes", "forward", "backward", "log_prob", "log_prob_backward", "predict", "topk")
+OPS = ("shapes", "forward", "backward", "log_prob", "log_prob_backward", "predict", "topk",
+       "jvp", "log_prob_jvp", "hvp", "embed", "embed_backward")
 ERROR_KINDS = ("target", "shape", "cutoffs", "config", "dtype", "unsupported", "other")
 
-SHIFTED_TENSORS = ("target", "predict", "tail.*.relative_target", "head_column", "topk.index")
+SHIFTED_TENSORS = ("target", "index", "predict", "tail.*.relative_target", "head_column",
+                   "topk.index")
 INTEGER_TENSORS = (*SHIFTED_TENSORS, "cluster", "k")      # index_base shifts the others, not these
 MOST_AXES = 8
 
@@ -57,6 +59,7 @@ class Request:
     inputs: dict = field(default_factory=dict)
     cotangents: dict = field(default_factory=dict)
     want: tuple[str, ...] = ()
+    tangents: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,13 @@ def to_port(request, info):
     """The request in the dialect of the port: weights transposed, classes shifted."""
     base = info.index_base
     config = dict(request.config)
-    if config.get("ignore_index") is not None:
-        config["ignore_index"] += base
+    for name in ("ignore_index", "padding_index"):
+        if config.get(name) is not None:
+            config[name] += base
     inputs = {name: a + base if is_shifted(name) else a for name, a in request.inputs.items()}
-    params = {name: _turned(name, a, info.layout) for name, a in request.params.items()}
-    return replace(request, config=config, inputs=inputs, params=params)
+    params, tangents = ({name: _turned(name, a, info.layout) for name, a in group.items()}
+                        for group in (request.params, request.tangents))
+    return replace(request, config=config, inputs=inputs, params=params, tangents=tangents)
 
 
 def from_port(answer, info):
@@ -107,7 +112,7 @@ def from_port(answer, info):
     for name, array in answer.results.items():
         if is_shifted(name):
             array = array - info.index_base
-        results[name] = _turned(name.removeprefix("grad."), array, info.layout)
+        results[name] = _turned(weight_of(name), array, info.layout)
     shapes = answer.shapes and {
         name: tuple(reversed(s)) if _layout(name, info.layout) == "in_out" and len(s) == 2 else s
         for name, s in answer.shapes.items()}
@@ -121,8 +126,13 @@ def is_shifted(name):
 
 def is_turned(name, layout):
     """Whether the port has the weight `name`, or its gradient, as (in, out)."""
-    name = name.removeprefix("grad.")
+    name = weight_of(name)
     return name.endswith(".weight") and _layout(name, layout) == "in_out"
+
+
+def weight_of(name):
+    """The weight whose gradient, or product with the Hessian, the tensor `name` is."""
+    return name.removeprefix("grad.").removeprefix("hvp.")
 
 
 def _layout(name, layout):
@@ -157,7 +167,8 @@ def encode_request(request, seq):
         return {"cmd": "shapes", "seq": seq, "id": request.id, "dtype": request.dtype,
                 "config": request.config}
     groups = {group: {name: encode_tensor(name, a) for name, a in getattr(request, group).items()}
-              for group in ("params", "inputs", "cotangents")}
+              for group in ("params", "inputs", "cotangents", "tangents")
+              if group != "tangents" or request.tangents}
     return {"cmd": "run", "seq": seq, "id": request.id, "op": request.op, "dtype": request.dtype,
             "config": request.config, **groups, "want": list(request.want)}
 
@@ -194,8 +205,8 @@ def _results(found, request):
         if name not in found:
             continue
         value = found[name]
-        if value is None and name.startswith("grad.tail."):
-            weight = request.params.get(name.removeprefix("grad."))
+        if value is None and name.startswith(("grad.tail.", "hvp.tail.", "grad.bands.")):
+            weight = request.params.get(weight_of(name))
             if weight is not None:
                 notes.append(f"{name}: null was read as zeros of full shape")
                 results[name] = np.zeros(weight.shape)
