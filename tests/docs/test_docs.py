@@ -17,6 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from witnesses import witness
 
@@ -25,6 +26,7 @@ from npadasoft import adaptive, cli
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import plan
 from npadasoft.conformance.mistakes import MISTAKES
+from npadasoft.conformance.ports.ours import Ours
 from npadasoft.conformance.wire import messages
 
 HOUSE = Path(__file__).parents[2]
@@ -37,6 +39,7 @@ ROOMS = ("gradcheck", "conformance", "interop", "planning", "exercises", "traini
 MODULES = ["npadasoft", *(m.name for m in pkgutil.walk_packages(npadasoft.__path__, "npadasoft.")
                           if not m.name.endswith("__main__") and ".templates" not in m.name)]
 SNIPPETS = Path(__file__).parents[1] / "rule_snippets"
+BEYOND = "### Along a direction, and the adaptive input"
 PORT = Path(__file__).parents[1] / "ports" / "plain_python.py"
 FENCED = re.compile(r"^(#+ [^\n]*)$|^```(\w*)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -151,10 +154,10 @@ def test_every_file_that_a_page_names_exists(name):
         assert list(HOUSE.glob(path)), path
 
 
-def spoken():
+def spoken(heading="## The protocol on one page"):
     """(who, message) of each line on the page of the protocol: > is the judge, < the port."""
     page = PAGES["npadasoft/conformance/README.md"]
-    text, = (block[2] for block in blocks(page) if block[0] == "## The protocol on one page")
+    text, = (block[2] for block in blocks(page) if block[0] == heading)
     return [(said[0], json.loads(said[1:]))
             for said in re.split(r"^(?=[<>] )", text, flags=re.M)[1:]]
 
@@ -173,20 +176,32 @@ def test_a_port_answers_as_the_page_of_the_protocol_says():
         assert {"seq": None, **message} == answer
 
 
+def test_the_layer_itself_answers_as_the_page_says_along_a_direction_and_of_an_adaptive_input():
+    said = spoken(BEYOND)
+    for (_, asked), (_, answer) in zip(said[::2], said[1::2], strict=True):
+        groups = {group: {name: np.reshape(t["data"], t["shape"]) for name, t in
+                          asked.get(group, {}).items()}
+                  for group in ("params", "inputs", "cotangents", "tangents")}
+        found = Ours().run(messages.Request(*(asked[k] for k in ("id", "op", "dtype", "config")),
+                                            **groups, want=tuple(asked["want"])))
+        assert {name: messages.encode_tensor(name, a) for name, a in found.results.items()} == \
+            answer["results"]
+
+
 def test_the_page_of_the_protocol_shows_every_message_of_the_schema_and_they_fit_it():
     validator = witness("jsonschema").Draft202012Validator
     schema = json.loads((HOUSE / "npadasoft/conformance/schemas/message.schema.json").read_text())
 
     def fits(message, part):
         return validator({**part, "$defs": schema["$defs"]}).is_valid(message)
-    unseen = []
+    unseen, lines = [], spoken() + spoken(BEYOND)
     for who, kind, forms in (">", "request", "oneOf"), ("<", "answer", "anyOf"):
-        said = [message for side, message in spoken() if side == who]
+        said = [message for side, message in lines if side == who]
         assert all(fits(message, {"$ref": f"#/$defs/{kind}"}) for message in said)
         unseen += [form["required"] for form in schema["$defs"][kind][forms]
                    if not any(fits(message, form) for message in said)]
     assert unseen == []
-    asked = {message["op"] for _, message in spoken() if "op" in message}
+    asked = {message["op"] for _, message in lines if "op" in message}
     assert asked == {*messages.OPS} - {"shapes"}
 
 
@@ -246,7 +261,8 @@ def test_nothing_is_said_on_two_pages():
 def test_the_page_of_the_protocol_names_what_index_base_shifts():
     page = PAGES["npadasoft/conformance/README.md"]
     shifts = re.search(r"It shifts(.*?), and nothing else", page, re.S)[1]
-    assert set(re.findall(r"`([\w.*]+)`", shifts)) == {*messages.SHIFTED_TENSORS, "ignore_index"}
+    assert set(re.findall(r"`([\w.*]+)`", shifts)) == {
+        *messages.SHIFTED_TENSORS, "ignore_index", "padding_index"}
 
 
 def test_readme_is_short():

@@ -201,7 +201,9 @@ Scored<Number> score_tail(const Tensors<Number> &params, size_t i, const Tensor<
   for (size_t j = 0; j < rows.size(); ++j)
     for (size_t d = 0; d < input.shape[1]; ++d) tail.input(j, d) = input(rows[j], d);
   tail.hidden = linear(tail.input, params.at(tail_name(i) + ".0.weight"));
-  tail.logits = linear(tail.hidden, params.at(tail_name(i) + ".1.weight"));
+  const auto bias = params.find(tail_name(i) + ".1.bias");
+  tail.logits = linear(tail.hidden, params.at(tail_name(i) + ".1.weight"),
+                       bias == params.end() ? nullptr : &bias->second);
   tail.log_p = log_softmax(tail.logits);
   return tail;
 }
@@ -284,15 +286,20 @@ Tensors<Number> forward(const Config &config, const Tensors<Number> &params, con
   return found;
 }
 
+template <class Number>
+Tensor<Number> column_sums(const Tensor<Number> &dz) {
+  Tensor<Number> sums({dz.shape[1]});
+  for (size_t i = 0; i < dz.data.size(); ++i) sums.data[i % sums.data.size()] += dz.data[i];
+  return sums;
+}
+
 // Gradients of the weights and of the input, from those of the logits.
 template <class Number>
 Tensors<Number> pull_back(const Tensors<Number> &params, const Pass<Number> &pass, const Tensor<Number> &dz_head,
                           const std::vector<Tensor<Number>> &dz_tails) {
   Tensors<Number> grads = {{"grad.head_logits", dz_head}};
   grads["grad.head.weight"] = weight_gradient(dz_head, pass.head.input);
-  Tensor<Number> bias({dz_head.shape[1]});
-  for (size_t i = 0; i < dz_head.data.size(); ++i) bias.data[i % bias.data.size()] += dz_head.data[i];
-  if (params.count("head.bias")) grads["grad.head.bias"] = bias;
+  if (params.count("head.bias")) grads["grad.head.bias"] = column_sums(dz_head);
   auto dx = input_gradient(dz_head, params.at("head.weight"));
   for (size_t i = 0; i < pass.tails.size(); ++i) {
     const auto &tail = pass.tails[i];
@@ -302,6 +309,7 @@ Tensors<Number> pull_back(const Tensors<Number> &params, const Pass<Number> &pas
     grads[name + ".hidden"] = dhidden;
     grads[name + ".1.weight"] = weight_gradient(dz_tails[i], tail.hidden);
     grads[name + ".0.weight"] = weight_gradient(dhidden, tail.input);
+    if (params.count(tail_name(i) + ".1.bias")) grads[name + ".1.bias"] = column_sums(dz_tails[i]);
     const auto part = input_gradient(dhidden, params.at(tail_name(i) + ".0.weight"));
     for (size_t j = 0; j < tail.rows.size(); ++j)
       for (size_t d = 0; d < dx.shape[1]; ++d) dx(tail.rows[j], d) += part(j, d);

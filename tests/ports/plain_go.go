@@ -219,7 +219,7 @@ func scoreHead[T Number](params Tensors[T], input Tensor[T], rows []int) scored[
 func scoreTail[T Number](params Tensors[T], i int, input Tensor[T], rows []int) scored[T] {
 	x := rowsOf(input, rows)
 	hidden := linear(x, params[weight(i, 0)], Tensor[T]{})
-	logits := linear(hidden, params[weight(i, 1)], Tensor[T]{})
+	logits := linear(hidden, params[weight(i, 1)], params[tailBias(i)])
 	return scored[T]{rows: rows, input: x, hidden: hidden, logits: logits, logP: logSoftmax(logits)}
 }
 
@@ -396,22 +396,29 @@ func pick[T Number](values []T, places []int) []T {
 	return part
 }
 
+func tailBias(i int) string { return fmt.Sprintf("tail.%d.1.bias", i) }
+
+func columnSums[T Number](dz Tensor[T]) Tensor[T] {
+	sums := zeros[T](dz.shape[1])
+	for n := 0; n < dz.shape[0]; n++ {
+		add(sums.data, dz.row(n))
+	}
+	return sums
+}
+
 // Gradients of the weights and of the input, from those of the logits.
 func pullBack[T Number](params Tensors[T], input Tensor[T], p *pass[T], dHead Tensor[T],
 	dTails []Tensor[T]) Tensors[T] {
 	dx := zeros[T](input.shape...)
 	addRows(dx, inputGradient(dHead, params["head.weight"]), p.head.rows)
-	bias := zeros[T](dHead.shape[1])
-	for n := range p.head.rows {
-		add(bias.data, dHead.row(n))
-	}
 	grads := Tensors[T]{"grad.input": dx, "grad.head.weight": weightGradient(dHead, p.head.input),
-		"grad.head.bias": bias, "grad.head_logits": dHead}
+		"grad.head.bias": columnSums(dHead), "grad.head_logits": dHead}
 	for i, tail := range p.tails {
 		dHidden := inputGradient(dTails[i], params[weight(i, 1)])
 		addRows(dx, inputGradient(dHidden, params[weight(i, 0)]), tail.rows)
 		grads["grad."+weight(i, 0)] = weightGradient(dHidden, tail.input)
 		grads["grad."+weight(i, 1)] = weightGradient(dTails[i], tail.hidden)
+		grads["grad."+tailBias(i)] = columnSums(dTails[i])
 		grads[fmt.Sprintf("grad.tail.%d.hidden", i)] = dHidden
 		grads[fmt.Sprintf("grad.tail.%d.logits", i)] = dTails[i]
 	}

@@ -114,7 +114,8 @@ function head(params, x) {
 }
 
 function tail(params, i, x) {
-  const hidden = linear(params[`tail.${i}.0.weight`], x), logits = linear(params[`tail.${i}.1.weight`], hidden);
+  const hidden = linear(params[`tail.${i}.0.weight`], x);
+  const logits = linear(params[`tail.${i}.1.weight`], hidden, params[`tail.${i}.1.bias`]);
   return {hidden, logits, logP: logSoftmax(logits)};
 }
 
@@ -163,6 +164,7 @@ function pullHead(grads, params, n, x, dz) {
 
 function pullTail(grads, params, i, n, x, hidden, dz) {
   addOuter(grads[`grad.tail.${i}.1.weight`], dz, hidden);
+  if (params[`tail.${i}.1.bias`]) addTo(grads[`grad.tail.${i}.1.bias`], dz);
   const dhidden = transposed(params[`tail.${i}.1.weight`], dz, hidden.length);
   grads[`grad.tail.${i}.logits`].push(dz);
   grads[`grad.tail.${i}.hidden`].push(dhidden);

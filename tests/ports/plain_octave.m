@@ -108,6 +108,8 @@ function part = score_tail(params, i, x)
   part.input = x;
   part.hidden = x * params.(field('tail.%d.0.weight', i))';
   part.logits = part.hidden * params.(field('tail.%d.1.weight', i))';
+  bias = field('tail.%d.1.bias', i);
+  if isfield(params, bias), part.logits = part.logits + params.(bias)'; end
   part.log_p = log_softmax(part.logits);
 end
 
@@ -206,6 +208,7 @@ function grads = pull_back(params, input, pass, dz_head, dz_tails)
     dx(part.rows, :) = dx(part.rows, :) + d_hidden * params.(field('tail.%d.0.weight', i - 1));
     grads.(field('grad.tail.%d.0.weight', i - 1)) = d_hidden' * part.input;
     grads.(field('grad.tail.%d.1.weight', i - 1)) = dz_tails{i}' * part.hidden;
+    grads.(field('grad.tail.%d.1.bias', i - 1)) = sum(dz_tails{i}, 1)';
     grads.(field('grad.tail.%d.hidden', i - 1)) = d_hidden;
     grads.(field('grad.tail.%d.logits', i - 1)) = dz_tails{i};
   end

@@ -12,7 +12,7 @@ belongs to the NEXT cluster.  With x one row of the input, W = head.weight, b = 
 tail.i.0.weight, U = tail.i.1.weight, all stored (out, in):
 
     A = log_softmax(W x + b)            columns: class 0 .. s-1, then tail 0, 1, 2, ...
-    B = log_softmax(U (P x))            of tail i; no bias
+    B = log_softmax(U (P x))            of tail i; a few cases add tail.i.1.bias to its scores
     log_prob[k] = A[k]                              if k < s
                 = A[s + i] + B[k - cutoffs[i]]      if k is in tail i
     output[n] = log_prob of row n at its target;    loss = -mean(output)
@@ -116,7 +116,8 @@ def head(params, x):
 
 def tail(params, i, x):
     hidden = linear(params[f"tail.{i}.0.weight"], x)
-    return hidden, log_softmax(linear(params[f"tail.{i}.1.weight"], hidden))
+    bias = params.get(f"tail.{i}.1.bias")
+    return hidden, log_softmax(linear(params[f"tail.{i}.1.weight"], hidden, bias))
 
 
 def forward(config, params, input, target, want):
@@ -166,6 +167,9 @@ def pull_head(grads, params, n, x, dz):
 def pull_tail(grads, params, i, n, x, hidden, dt):
     first, second = params[f"tail.{i}.0.weight"], params[f"tail.{i}.1.weight"]
     add_outer(grads[f"grad.tail.{i}.1.weight"], dt, hidden)
+    if f"tail.{i}.1.bias" in params:
+        name = f"grad.tail.{i}.1.bias"
+        grads[name] = [b + d for b, d in zip(grads[name], dt)]
     ds = transposed_product(second, dt, len(hidden))
     add_outer(grads[f"grad.tail.{i}.0.weight"], ds, x)
     accumulate(grads, n, transposed_product(first, ds, len(x)))

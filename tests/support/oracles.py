@@ -71,7 +71,8 @@ class Layer:
 
     def tail(self, i, x):
         hidden = self.dot(x, self.p[f"tail.{i}.0.weight"].T)
-        return hidden, self.dot(hidden, self.p[f"tail.{i}.1.weight"].T)
+        t = self.dot(hidden, self.p[f"tail.{i}.1.weight"].T)
+        return hidden, t + self.p.get(f"tail.{i}.1.bias", self.dtype.type(0))
 
     def kept(self):
         return np.nonzero(self.y != self.config.get("ignore_index"))[0]
@@ -112,6 +113,7 @@ class Layer:
         q = -through * np.ones(len(kept), self.dtype)
         if "output" in cotangents:
             q = cotangents["output"].ravel()[kept] + q
+        self.q = q
         rows = np.arange(len(kept))
         a = np.zeros_like(f["head_log_prob"])
         a[rows, f["head_column"]] = q
@@ -138,6 +140,7 @@ class Layer:
             dh = self.dot(dt, self.p[f"tail.{i}.1.weight"])
             found |= {f"grad.tail.{i}.logits": dt, f"grad.tail.{i}.hidden": dh,
                       f"grad.tail.{i}.1.weight": self.dot(dt.T, hidden),
+                      f"grad.tail.{i}.1.bias": self.sum(dt, 0),
                       f"grad.tail.{i}.0.weight": self.dot(dh.T, x[rows])}
             dx[rows] = dx[rows] + self.dot(dh, self.p[f"tail.{i}.0.weight"])
         return found | {"grad.input": dx}
@@ -161,6 +164,103 @@ class Layer:
         return self.pull_back(self.x, a, z, head, [
             (every, p, hidden, t, b) for p, (hidden, t), b in zip(parts, tails, logs)])
 
+    # ------------------------------------------------------------ along a direction
+
+    def moving(self):
+        """Tangents of the rows that count, of the weights; zeros where none is given."""
+        d = {name: array(t, self.dtype) for name, t in self.case["tangents"].items()}
+        dx = d.pop("input", np.zeros_like(self.x)).reshape(self.x.shape)
+        return dx, {name: d.get(name, np.zeros_like(w)) for name, w in self.p.items()}
+
+    def linear_along(self, x, dx, d, name):
+        dz = self.dot(dx, self.p[f"{name}.weight"].T) + self.dot(x, d[f"{name}.weight"].T)
+        return dz + d.get(f"{name}.bias", self.dtype.type(0))
+
+    def log_softmax_along(self, log_p, dz):
+        weighted = np.exp(log_p) * dz
+        moved = dz - self.sum(weighted, -1)[:, None]
+        if self.style == "t - log1p(s)" and dz.size:
+            rows, top = np.arange(len(dz)), log_p.argmax(-1)
+            weighted[rows, top] = 0
+            moved[rows, top] = (-np.expm1(log_p[rows, top]) * dz[rows, top]
+                                - self.sum(weighted, -1))
+        return moved
+
+    def tangents(self, f):
+        """jvp.* and hvp.*, from what forward found."""
+        kept, (dx, d) = self.kept(), self.moving()
+        x, dx, found = self.x[kept], dx[kept], self.backward(f)
+        da = self.log_softmax_along(f["head_log_prob"], self.linear_along(x, dx, d, "head"))
+        rows = np.arange(len(kept))
+        out = da[rows, f["head_column"]]
+        dz = found["grad.head_logits"]
+        ddz = -self.q[:, None] * np.exp(f["head_log_prob"]) * da
+        moved = self.dot(ddz, self.p["head.weight"]) + self.dot(dz, d["head.weight"])
+        found = {"hvp.head.weight": self.dot(ddz.T, x) + self.dot(dz.T, dx),
+                 "hvp.head.bias": self.sum(ddz, 0), **found}
+        for i in range(len(self.ends) - 1):
+            mine = np.nonzero(f["cluster"] == i + 1)[0]
+            p, u = f"tail.{i}.0", f"tail.{i}.1"
+            hidden, b = f[f"tail.{i}.hidden"], f[f"tail.{i}.log_prob"]
+            dh = self.linear_along(x[mine], dx[mine], d, p)
+            db = self.log_softmax_along(b, self.linear_along(hidden, dh, d, u))
+            out[mine] += db[np.arange(len(mine)), f[f"tail.{i}.relative_target"]]
+            dt, ds = found[f"grad.tail.{i}.logits"], found[f"grad.tail.{i}.hidden"]
+            ddt = -self.q[mine][:, None] * np.exp(b) * db
+            dds = self.dot(ddt, self.p[f"{u}.weight"]) + self.dot(dt, d[f"{u}.weight"])
+            found |= {f"hvp.{u}.weight": self.dot(ddt.T, hidden) + self.dot(dt.T, dh),
+                      f"hvp.{u}.bias": self.sum(ddt, 0),
+                      f"hvp.{p}.weight": self.dot(dds.T, x[mine]) + self.dot(ds.T, dx[mine])}
+            moved[mine] += self.dot(dds, self.p[f"{p}.weight"]) + self.dot(ds, d[f"{p}.weight"])
+        full, dfull = np.zeros(len(self.x), self.dtype), np.zeros_like(self.x)
+        full[kept], dfull[kept] = out, moved
+        scale = len(kept) if self.config.get("reduction", "mean") == "mean" else 1
+        loss = -full if self.config.get("reduction") == "none" else \
+            -self.sum(out, 0) / self.dtype.type(scale)
+        return found | {"jvp.output": full, "jvp.loss": loss, "hvp.input": dfull}
+
+    def log_prob_along(self):
+        self.log_prob()
+        (_, head, tails, logs), (dx, d), s = self.saved, self.moving(), self.ends[0]
+        da = self.log_softmax_along(head, self.linear_along(self.x, dx, d, "head"))
+        parts = [da[:, :s]]
+        for i, ((hidden, _), b) in enumerate(zip(tails, logs)):
+            dh = self.linear_along(self.x, dx, d, f"tail.{i}.0")
+            db = self.log_softmax_along(b, self.linear_along(hidden, dh, d, f"tail.{i}.1"))
+            parts.append(da[:, s + i, None] + db)
+        return np.concatenate(parts, -1)
+
+
+class Embedding(Layer):
+    """The adaptive input, in one order of summation."""
+
+    def __init__(self, case, dtype, style, order):
+        self.order, self.dtype = order, np.dtype(dtype)
+        self.config, self.case = case["config"], case
+        self.p = {name: array(t, dtype) for name, t in case["params"].items()}
+        self.index = np.array(case["inputs"]["index"]["data"], int)
+        self.ends = [0, *self.config["cutoffs"], self.config["n_classes"]]
+
+    def answers(self):
+        D, dtype = self.config["in_features"], self.dtype
+        scale = dtype.type(D**0.5 if self.config.get("scaled") else 1)
+        kept = self.index != self.config.get("padding_index")
+        out = np.zeros((len(self.index), D), dtype)
+        g = array(self.case["cotangents"]["embed"], dtype).reshape(out.shape)
+        found = {"embed": out}
+        for b, (low, high) in enumerate(zip(self.ends, self.ends[1:])):
+            rows = np.nonzero(kept & (low <= self.index) & (self.index < high))[0]
+            table, projection = self.p[f"bands.{b}.embedding"], self.p.get(f"bands.{b}.projection")
+            vectors, back = table[self.index[rows] - low], g[rows]
+            out[rows] = scale * (vectors if projection is None else self.dot(vectors, projection))
+            if projection is not None:
+                found[f"grad.bands.{b}.projection"] = scale * self.dot(vectors.T, back)
+                back = self.dot(back, projection.T)
+            found[f"grad.bands.{b}.embedding"] = gradient = np.zeros_like(table)
+            for r in set(self.index[rows] - low):
+                gradient[r] = scale * self.sum(back[self.index[rows] - low == r], 0)
+        return found
+
 
 def array(tensor, dtype):
     return np.array([float(v) for v in tensor["data"]], dtype=dtype).reshape(tensor["shape"])
@@ -168,9 +268,13 @@ def array(tensor, dtype):
 
 def answers(case, dtype, style, order):
     """name -> array of every tensor that a correct port gives on a case."""
+    if "index" in case["inputs"]:
+        found = Embedding(case, dtype, style, order).answers()
+        return {name: np.asarray(found[name]) for name in case["expected"]}
     layer, expected = Layer(case, dtype, style, order), case["expected"]
     cotangents = case.get("cotangents", {})
-    found = layer.forward() if len(layer.y) or "output" in expected else {}
+    found = layer.forward() if len(layer.y) or "output" in expected or "jvp.output" in expected \
+        else {}
     if "log_prob" in expected or "predict" in expected:
         found["log_prob"] = layer.log_prob()
         found["predict"] = found["log_prob"].argmax(-1)
@@ -182,6 +286,10 @@ def answers(case, dtype, style, order):
         found |= layer.log_prob_backward()
     elif "grad.input" in expected:
         found |= layer.backward(found)
+    if "jvp.log_prob" in expected:
+        found["jvp.log_prob"] = layer.log_prob_along()
+    if "hvp.input" in expected:
+        found |= layer.tangents(found)
     return {name: np.asarray(found[name]) for name in expected}
 
 

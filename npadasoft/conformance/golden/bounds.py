@@ -178,10 +178,11 @@ def pull_back(head: tuple[Matrix, Matrix], tails: Sequence[dict], xs: Matrix,
     parts = matmul(size, weights["head.weight"])
     for i, tail in enumerate(tails):
         first, second = weights[f"tail.{i}.0.weight"], weights[f"tail.{i}.1.weight"]
+        T, ET = tail["size"], tail["error"]
+        found[f"grad.tail.{i}.1.bias"] = [_sum_bound(v, e) for v, e in zip(zip(*T), zip(*ET))]
         if not tail["rows"] or not first:
             found[f"grad.tail.{i}.hidden"] = [[] for _ in tail["rows"]]
             continue
-        T, ET = tail["size"], tail["error"]
         x = [xs[n] for n in tail["rows"]]
         S, ES = matmul(T, second), product(T, second, ET)
         found[f"grad.tail.{i}.hidden"] = ES

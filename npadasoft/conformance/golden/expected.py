@@ -4,7 +4,8 @@ from __future__ import annotations
 from decimal import localcontext
 from typing import Any
 
-from npadasoft.conformance.golden import expected_gradients, oracle, spread
+from npadasoft.conformance.golden import (expected_gradients, expected_input, expected_tangents,
+                                          oracle, spread)
 from npadasoft.conformance.golden.expected_values import Expected
 from npadasoft.conformance.golden.recipe import Recipe
 
@@ -17,12 +18,16 @@ def case_of(recipe: Recipe, more: int = 0) -> dict[str, Any]:
         case |= {"params": recipe.params, "inputs": recipe.inputs}
     if recipe.cotangents:
         case["cotangents"] = recipe.cotangents
+    if recipe.tangents:
+        case["tangents"] = recipe.tangents
     return case | {"expected": recipe.given if recipe.given is not None
                    else tensors(recipe, more)}
 
 
 def tensors(recipe: Recipe, more: int = 0) -> dict[str, Any]:
     """Name -> expected tensor with bound and origin, in the order of computation."""
+    if "index" in recipe.inputs:
+        return expected_input.tensors(recipe, more)
     case, ops, cotangents = Expected(recipe, more), recipe.ops, recipe.cotangents
     with localcontext() as context:
         context.prec = oracle.digits(case.everyone) + more
@@ -34,6 +39,13 @@ def tensors(recipe: Recipe, more: int = 0) -> dict[str, Any]:
             expected_gradients.of_log_prob(case)
         elif "backward" in ops:
             expected_gradients.of_output_and_loss(case)
+        if "jvp" in ops:
+            expected_tangents.of_output(case)
+        if "log_prob_jvp" in ops:
+            expected_tangents.of_log_prob(case)
+        if "hvp" in ops:
+            context.prec += expected_tangents.MORE_DIGITS
+            expected_tangents.of_gradients(case)
         if spread.FLAG in recipe.flags:
             spread.add(case)
     return case.sheet.found

@@ -18,7 +18,7 @@ def of_output_and_loss(case: Expected) -> None:
     """Cotangents of `output` and `loss`, through the target's own softmaxes alone."""
     seeds, e_seeds = row_seeds(case)
     arriving = [f"cotangents.{name}" for name in case.recipe.cotangents]
-    head = [_picked(case, s, place[1], q, e) for s, place, q, e in
+    head = [picked(case, s, place[1], q, e) for s, place, q, e in
             zip(case.head, case.places, seeds, e_seeds)]
     values = [oracle.logit_gradient(s.z, place[1], q, case.step) for s, place, q in
               zip(case.head, case.places, seeds)]
@@ -77,8 +77,8 @@ def _cotangent(case: Expected, name: str, n: int) -> Decimal:
     return Decimal(t["data"][n if t["shape"] else 0]) if t else ZERO
 
 
-def _picked(case: Expected, s: Softmax, place: int, q: Decimal,
-            e: Decimal) -> tuple[Vector, Vector]:
+def picked(case: Expected, s: Softmax, place: int, q: Decimal,
+           e: Decimal) -> tuple[Vector, Vector]:
     """Size and bound of the gradient at scores of which one log-probability was taken."""
     a, ea = [ZERO] * len(s.z), [ZERO] * len(s.z)
     a[place], ea[place] = q, e
@@ -94,7 +94,7 @@ def _tail_logits(case: Expected, i: int, seeds: Vector, e_seeds: Vector,
                  arriving: list[str]) -> dict[str, Any]:
     tail = case.tails[i]
     picks = [case.places[n][2] for n in tail.rows]
-    found = [_picked(case, s, k, seeds[n], e_seeds[n])
+    found = [picked(case, s, k, seeds[n], e_seeds[n])
              for n, k, s in zip(tail.rows, picks, tail.softmax)]
     values = [oracle.logit_gradient(s.z, k, seeds[n], case.step)
               for n, k, s in zip(tail.rows, picks, tail.softmax)]
@@ -108,7 +108,8 @@ def _tail_logits(case: Expected, i: int, seeds: Vector, e_seeds: Vector,
 def _tail_hidden(case: Expected, limits: dict[str, Any], seeds: Vector) -> None:
     for i, tail in enumerate(case.tails):
         first, second = (case.parameters[f"tail.{i}.{k}.weight"] for k in (0, 1))
-        values = [oracle.hidden_gradient(h, second, case.places[n][2], seeds[n], case.step)
+        bias = case.parameters.get(f"tail.{i}.1.bias")
+        values = [oracle.hidden_gradient(h, second, case.places[n][2], seeds[n], case.step, bias)
                   for n, h in zip(tail.rows, tail.hidden)]
         case.sheet.put_trace(f"grad.tail.{i}.hidden", values, limits[f"grad.tail.{i}.hidden"],
                              [f"grad.tail.{i}.logits"], len(first),
@@ -119,7 +120,9 @@ def _origin(name: str) -> list[str]:
     """What the gradient of a parameter is computed from."""
     if name.startswith("head"):
         return ["grad.head_logits", "input"] if name == "head.weight" else ["grad.head_logits"]
-    _, i, k, _ = name.split(".")
+    _, i, k, kind = name.split(".")
+    if kind == "bias":
+        return [f"grad.tail.{i}.logits"]
     return ([f"grad.tail.{i}.hidden", "input"] if k == "0"
             else [f"grad.tail.{i}.logits", f"tail.{i}.hidden"])
 

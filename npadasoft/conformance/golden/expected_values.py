@@ -113,13 +113,17 @@ class Expected:
     def _tail(self, i: int, rows: list[int], xs: Rows, stored: bool = False) -> Tail:
         """Everything of tail i for these rows."""
         first, second = (self.parameters[f"tail.{i}.{k}.weight"] for k in (0, 1))
+        bias = self.parameters.get(f"tail.{i}.1.bias")
         x = [xs[n] for n in rows]
         hidden = [reference.linear(v, first) for v in x]                # (M_i, H)
-        z = [reference.linear(h, second) if h else [ZERO] * len(second) for h in hidden]
+        z = [reference.tail_logits(v, self.parameters, i) for v in x]
         if first:
-            h_bits, bits = bounds.exact_bits(x, first), bounds.exact_bits(x, first, second)
+            h_bits = bounds.exact_bits(x, first)
+            bits = bounds.exact_bits(x, first, second, bias=bias)
             e_hidden = bounds.product(x, bounds.transposed(first))
             errors = bounds.product(hidden, bounds.transposed(second), e_hidden)
+            if bias:                                                    # one rounding more
+                errors = [[e + abs(v) for e, v in zip(*row)] for row in zip(errors, z)]
         else:                                                           # a uniform tail
             h_bits, bits, e_hidden = 1, 1, [[] for _ in x]
             errors = [[ZERO] * len(second) for _ in x]
@@ -147,12 +151,13 @@ class Expected:
             "output", [[v] for v in values], [[e] for e in errors],
             ["head_log_prob", "head_column", "cluster",
              *[f"tail.{i}.{part}" for i in used for part in ("log_prob", "relative_target")]])
-        self._loss(values, errors)
+        self.loss("loss", values, errors, ["output"])
 
-    def _loss(self, values: Vector, errors: Vector) -> None:
+    def loss(self, name: str, values: Vector, errors: Vector, after: list[str]) -> None:
+        """The loss of outputs with these values and bounds, stored as `name`."""
         kind, M = self.recipe.config.get("reduction", "mean"), len(self.sheet.kept)
         if kind == "none":
-            self.sheet.put_batch("loss", [[-v] for v in values], [[e] for e in errors], ["output"])
+            self.sheet.put_batch(name, [[-v] for v in values], [[e] for e in errors], after)
             return
         value, error = -bounds.total(values), bounds.total(errors)
         error += max(M - 1, 0) * bounds.total(map(abs, values))
@@ -161,7 +166,7 @@ class Expected:
         elif kind == "mean":
             value = value / M
             error = error / M + abs(value)
-        self.sheet.put("loss", [], [value], [error], ["output"])
+        self.sheet.put(name, [], [value], [error], after)
 
     # ------------------------------------------------------------------ log_prob, predict, topk
 
@@ -181,6 +186,12 @@ class Expected:
                 "after": ["log_prob"] if "log_prob" in ops else ["input"]}
         if "topk" in ops:
             self._topk(rows, errors)
+
+    def own_softmaxes(self) -> tuple[list[Softmax], list[Tail]]:
+        """Of every row that counts through the head and through its target's tail, as forward."""
+        problem = self.problem
+        return self._head(problem.xs), [self._tail(i, problem.rows_of(i), problem.xs)
+                                        for i in range(problem.n_clusters)]
 
     def all_softmaxes(self) -> tuple[list[Softmax], list[Tail]]:
         """Of every row through the head and through every tail, as log_prob needs them."""

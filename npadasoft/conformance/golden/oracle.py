@@ -4,7 +4,8 @@ Nothing here knows a derivative.  A gradient is a central difference of `referen
 1e-25 and so many digits that its first forty or more are right; therefore no hand-derived formula
 can be wrong in the oracle and in the code under test alike.  The differences are those of one row's
 output at a time, because a row depends on no other; the gradient of a batch is their sum, weighted
-with what arrives at each row.
+with what arrives at each row.  What moves along a direction, and the Hessian's product with it, are
+differences of these again.
 """
 from __future__ import annotations
 
@@ -176,6 +177,52 @@ def input_gradient(problem: Problem, seeds: Sequence[Any], step: Decimal = STEP)
     return rows
 
 
+# ------------------------------------------------------------------ along a direction
+
+def moved(problem: Problem, tangents: dict[str, Any], h: Decimal) -> Problem:
+    """The problem at h times the tangents from where it is; what has none stays."""
+    def step(numbers, along):
+        if numbers and isinstance(numbers[0], list):
+            return [step(*rows) for rows in zip(numbers, along)]
+        return [v + h * d for v, d in zip(numbers, along)]
+    parameters = {name: step(w, tangents[name]) if name in tangents else w
+                  for name, w in problem.parameters.items()}
+    xs = step(problem.xs, tangents["input"]) if "input" in tangents else problem.xs
+    return Problem(problem.cutoffs, parameters, [list(x) for x in xs], problem.targets)
+
+
+def along(problem: Problem, tangents: dict[str, Any],
+          f: Callable[[Problem, Decimal], Vector], step: Decimal = STEP) -> Vector:
+    """How f(problem, h), a vector that may be differences with the step h itself, moves along the
+    tangents; 0 where what is found is an exact 0's remainder, as in `slope`.
+    """
+    def estimate(h):
+        above, below = f(moved(problem, tangents, h), h), f(moved(problem, tangents, -h), h)
+        return [(a - b) / (2 * h) for a, b in zip(above, below)]
+
+    first = estimate(step)
+    if all(v == 0 or abs(v) > NOISE for v in first):
+        return first
+    with localcontext() as context:
+        context.prec += 60
+        second = estimate(step / 100000)
+    return [a if abs(a) > NOISE or abs(b - a) < abs(a) * Decimal("1e-15") else Decimal(0)
+            for a, b in zip(first, second)]
+
+
+def gradients_along(problem: Problem, tangents: dict[str, Any], n: int, names: Sequence[str],
+                    step: Decimal = STEP) -> Vector:
+    """How d output[n] / d(xs[n], then each parameter in `names`) moves along the tangents, flat."""
+    def gradients(there, h):
+        places = slots(there.xs[n])
+        for name in names:
+            places = places + slots(there.parameters[name])
+        return [_slope(lambda: output(there, n), place, h) for place in places]
+    return along(problem, tangents, gradients, step)
+
+
+# ------------------------------------------------------------------ parts of the layer
+
 def logit_gradient(z: Vector, picked: int, seed: Decimal, step: Decimal = STEP) -> Vector:
     """seed · d log_softmax(z)[picked] / dz."""
     z = list(z)
@@ -183,8 +230,8 @@ def logit_gradient(z: Vector, picked: int, seed: Decimal, step: Decimal = STEP) 
 
 
 def hidden_gradient(hidden: Vector, weight: list, picked: int, seed: Decimal,
-                    step: Decimal = STEP) -> Vector:
-    """seed · d log_softmax(weight · hidden)[picked] / d hidden."""
+                    step: Decimal = STEP, bias: Vector | None = None) -> Vector:
+    """seed · d log_softmax(weight · hidden + bias)[picked] / d hidden."""
     h = list(hidden)
     return [seed * d for d in slopes(
-        lambda: log_softmax(reference.linear(h, weight))[picked], slots(h), step)]
+        lambda: log_softmax(reference.linear(h, weight, bias))[picked], slots(h), step)]

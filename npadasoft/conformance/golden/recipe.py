@@ -21,9 +21,10 @@ ALL = ("forward", "backward", "log_prob", "predict")
 class Recipe:
     """One case without its expected values.
 
-    `ops` says which values are wanted: forward, backward, log_prob, predict (log_prob_backward
-    follows from a cotangent of log_prob).  `at` names the flat places that are kept of a large
-    gradient.  `given` is an expected block written by rule, where no values are computed.
+    `ops` says which values are wanted: forward, backward, log_prob, predict, topk, jvp,
+    log_prob_jvp, hvp (log_prob_backward follows from a cotangent of log_prob); of an adaptive
+    input embed.  `at` names the flat places that are kept of a large gradient.  `given` is an
+    expected block written by rule, where no values are computed.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Recipe:
     params: dict[str, Tensor] = field(default_factory=dict)
     inputs: dict[str, Tensor] = field(default_factory=dict)
     cotangents: dict[str, Tensor] = field(default_factory=dict)
+    tangents: dict[str, Tensor] = field(default_factory=dict)
     ops: tuple[str, ...] = FORWARD
     tier: str = "required"
     result: str = "valid"
@@ -70,6 +72,8 @@ def parameter_shapes(config) -> dict[str, list[int]]:
         hidden = reference.hidden_size(D, config["div_value"], i)
         shapes[f"tail.{i}.0.weight"] = [hidden, D]
         shapes[f"tail.{i}.1.weight"] = [high - low, hidden]
+        if config.get("tail_bias"):
+            shapes[f"tail.{i}.1.bias"] = [high - low]
     return shapes
 
 
@@ -105,14 +109,15 @@ class Draw:
         return self._bits(30) % n
 
 
-def build(id, comment, flags, config, targets, *, input=None, cotangents=("loss",), ops=BACKWARD,
-          numbers: Callable[[Draw, list[int]], Tensor] | None = None, change=None,
+def build(id, comment, flags, config, targets, *, input=None, cotangents=("loss",), tangents=(),
+          ops=BACKWARD, numbers: Callable[[Draw, list[int]], Tensor] | None = None, change=None,
           **more) -> Recipe:
     """A recipe whose numbers are drawn from the stream named by `id`.
 
     targets : list, or nested list for N-d, or int for unbatched
     input : tensor, drawn if absent
     cotangents : names of those that are drawn (`loss`, `output`, `log_prob`), or tensors by name
+    tangents : names of those that are drawn (`input`, and of weights)
     numbers : draws one tensor; multiples of 1/16 in [-1, 1) if absent
     change : called with params and inputs, to alter them
     """
@@ -126,11 +131,14 @@ def build(id, comment, flags, config, targets, *, input=None, cotangents=("loss"
               "loss": target["shape"] if config.get("reduction") == "none" else []}
     if not isinstance(cotangents, dict):
         cotangents = {name: draw.cotangent(shapes[name]) for name in cotangents}
-    if "backward" not in ops and "log_prob" not in cotangents:
+    if not {"backward", "hvp"} & set(ops) and "log_prob" not in cotangents:
         cotangents = {}
+    moving = {"input": x, **params}
+    tangents = {name: draw.cotangent(moving[name]["shape"]) for name in tangents}
     if change:
         change(params, inputs)
-    return Recipe(id, comment, tuple(flags), config, params, inputs, cotangents, tuple(ops), **more)
+    return Recipe(id, comment, tuple(flags), config, params, inputs, cotangents, tangents,
+                  tuple(ops), **more)
 
 
 def integer_tensor(nested) -> Tensor:

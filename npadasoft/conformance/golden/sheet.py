@@ -76,7 +76,7 @@ class Sheet:
             block["err"] = [bounds.round_up(e) if v.is_finite() else 0.0
                             for v, e in zip(values, errors)]
         block["after"] = [a for a in after if a in self.found or a in INPUTS
-                          or a.startswith("cotangents.")]
+                          or a.startswith(("cotangents.", "tangents."))]
         self.found[name] = block
 
     def put_trace(self, name: str, rows: Rows, errors: Rows, after: Sequence[str], width: int,

@@ -69,6 +69,7 @@ def fingerprint(recipe: Recipe) -> str:
     """Changes when, and only when, expected values have to be computed again."""
     what = [oracle.VERSION, recipe.config, recipe.params, recipe.inputs, recipe.cotangents,
             recipe.ops, recipe.tier, recipe.at, recipe.given]
+    what += [recipe.tangents] if recipe.tangents else []
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 

@@ -80,7 +80,7 @@ class Candidates:
             self.right[op] = contents(answer)
             self._given[Layer, op] = answer, self.right[op]
             if answer.error:                            # it might have gone further
-                taken |= set(vars(Layer))
+                taken |= set(dir(Layer))
 
     def touches(self, layer_class, op):
         """Whether a mistake can be seen in an operation: the right layer takes its step."""

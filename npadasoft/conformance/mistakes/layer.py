@@ -3,7 +3,8 @@
     N rows   M rows that count   N_i of them in tail i   D in_features   K head columns
     O_i classes and H_i hidden units of tail i   s shortlist size   J tails
 
-`Layer` is right, and passes every case.  A known mistake is a subclass that replaces one step, in a
+`Layer` is right, and passes every case; its steps along a direction and those of an adaptive input
+stand in files of their own.  A known mistake is a subclass that replaces one step, in a
 few lines; two mistakes at once are a class with two such parents.
 """
 import warnings
@@ -11,6 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from npadasoft.conformance.mistakes.steps_input import Input
+from npadasoft.conformance.mistakes.steps_tangents import Tangents
 from npadasoft.conformance.ports.base import Port, Refused
 from npadasoft.conformance.wire.messages import Answer, PortInfo
 from npadasoft.cutoffs import Cutoffs, divisor, integer
@@ -22,7 +25,7 @@ TRACE = ("cluster", "head_column", "tail.*.relative_target", "head_logits", "hea
          "grad.tail.*.hidden", "grad.tail.*.logits")
 
 
-class Layer:
+class Layer(Tangents, Input):
     """One layer with its weights, for one request.
 
     Parameters
@@ -38,7 +41,8 @@ class Layer:
         self.config, self.memory = config, memory
         self.edges = [*config["cutoffs"], config["n_classes"]]
         self.s, self.J = self.edges[0], len(self.edges) - 1
-        self.p = self.read(dict(params))
+        read = self.read if "head.weight" in params else self.read_bands
+        self.p = read(dict(params))
 
     # ---------------------------------------------------------------- construction
 
@@ -68,10 +72,16 @@ class Layer:
         for i, (low, high) in enumerate(zip(edges, edges[1:])):
             h = cls.hidden_size(D, config["div_value"], i)
             found |= {f"tail.{i}.0.weight": (h, D), f"tail.{i}.1.weight": (high - low, h)}
+            if config.get("tail_bias"):
+                found[f"tail.{i}.1.bias"] = (high - low,)
         return found
 
     def read(self, params):
         """The weights as the port takes them in."""
+        return params
+
+    def read_bands(self, params):
+        """The same, of an adaptive input."""
         return params
 
     def read_input(self, x):
@@ -128,6 +138,9 @@ class Layer:
     def output_weight(self, i):
         return self.p[f"tail.{i}.1.weight"]
 
+    def tail_bias(self, i):
+        return self.p.get(f"tail.{i}.1.bias")
+
     def head_logits(self, x):
         return linear(x, self.head_weight(), self.head_bias())
 
@@ -135,7 +148,7 @@ class Layer:
         return linear(x, self.projection(i))
 
     def tail_logits(self, hidden, i):
-        return linear(hidden, self.output_weight(i))
+        return linear(hidden, self.output_weight(i), self.tail_bias(i))
 
     def log_softmax(self, z):
         return log_softmax(z) if z.size else z
@@ -246,6 +259,9 @@ class Layer:
     def bias_gradient(self, dz):
         return bias_backward(dz)
 
+    def tail_bias_gradient(self, dt):
+        return bias_backward(dt)
+
     def output_weight_gradient(self, dt, hidden, i):
         return self.weight_gradient(dt, hidden)
 
@@ -280,6 +296,8 @@ class Layer:
                       f"grad.tail.{i}.1.weight": self.output_weight_gradient(
                           dt[i], f.hidden[i], i),
                       f"grad.tail.{i}.0.weight": self.projection_gradient(ds, f.x[rows], i)}
+            if self.tail_bias(i) is not None:
+                found[f"grad.tail.{i}.1.bias"] = self.tail_bias_gradient(dt[i])
         found["grad.input"] = self.input_rows(dx, f)
         return self.finish(found)
 
@@ -403,11 +421,11 @@ class Planted(Port):
     def _answer(self, request):
         if request.op == "shapes":
             return Answer(shapes=self.shapes(request.config))
-        params, inputs, cotangents = (
+        params, inputs, cotangents, tangents = (
             {name: a.astype(request.dtype) if a.dtype.kind == "f" else a for name, a in g.items()}
-            for g in (request.params, request.inputs, request.cotangents))
+            for g in (request.params, request.inputs, request.cotangents, request.tangents))
         layer = self.build(request.config, params, request.dtype)
-        found = self._operate(layer, request, inputs, cotangents)
+        found = self._operate(layer, request, inputs, cotangents, tangents)
         return Answer(results={name: np.asarray(found[name], np.float64)
                                for name in request.want if name in found})
 
@@ -432,3 +450,18 @@ class Planted(Port):
 
     def topk(self, layer, input, k):
         return layer.topk(input, k)
+
+    def jvp(self, layer, input, target, tangents, want):
+        return layer.jvp(input, target, tangents)
+
+    def log_prob_jvp(self, layer, input, tangents):
+        return layer.log_prob_jvp(input, tangents)
+
+    def hvp(self, layer, input, target, cotangents, tangents, want):
+        return layer.hvp(input, target, cotangents, tangents)
+
+    def embed(self, layer, index):
+        return layer.embed(index)
+
+    def embed_backward(self, layer, index, cotangent, want):
+        return layer.embed_backward(index, cotangent)

@@ -27,6 +27,7 @@ skip <- function(reason) {
 
 layer_of <- function(config, params) {
   if (!is.null(config$ignore_index) || !is.null(config$reduction)) skip("ignore_index and reduction are not supported")
+  if (!is.null(config$tail_bias)) skip("biases in tails are not supported")
   layer <- nn_adaptive_log_softmax_with_loss(config$in_features, config$n_classes, config$cutoffs, config$div_value,
                                              config$head_bias)
   layer$load_state_dict(params)

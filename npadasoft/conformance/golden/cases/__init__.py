@@ -10,7 +10,7 @@ from npadasoft.conformance.golden.recipe import Recipe
 
 SUITE = "1.1.0"
 FEATURES = ("shape", "targets", "errors", "numerics", "predict", "gradients", "excellence",
-            "special", "extensions", "rounding")
+            "special", "extensions", "rounding", "biases", "tangents", "input")
 
 
 def catalogue() -> dict[str, list[Recipe]]:

@@ -34,4 +34,21 @@ def recipes():
               ["Confident", "ExactGemm"], PAIR, [0, 3], tier="excellence",
               change=given([[48, 0, 0], [0, 1, 30]], [[0, 0, 0], [0, 40, 1]]), ops=("log_prob",),
               cotangents={"log_prob": tensor([2, 5], [1, 0, 0, 0, 0, 0, 0, 0, 1, 0])}),
+        _moving(),
     ]
+
+
+def _moving():
+    """One row, sure of class 0 by 40: what moves is 1 - p = 2 e^-40, and not 0."""
+    recipe = build(
+        "X20", "a confident row moves by 8.5e-18, and its curvature is that: not 0",
+        ["Tangent", "Confident", "ExactGemm"], config(1, 3, [2], 1.0, True), [0],
+        ops=("jvp", "hvp"),
+        input=tensor([1, 1], [1.0]), tier="excellence", since="1.1.0",
+        cotangents={"loss": tensor([], [1.0])}, tangents=("head.bias",))
+    recipe.params.update({"head.weight": tensor([3, 1], [0.0] * 3),
+                          "head.bias": tensor([3], [40.0, 0.0, 0.0]),
+                          "tail.0.0.weight": tensor([1, 1], [0.0]),
+                          "tail.0.1.weight": tensor([1, 1], [0.0])})
+    recipe.tangents["head.bias"] = tensor([3], [1.0, 0.0, 0.0])
+    return recipe

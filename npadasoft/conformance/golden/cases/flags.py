@@ -127,3 +127,13 @@ _flag("Reduction", "REDUCTION", "The loss is a sum, or is not reduced.",
       "https://github.com/huggingface/transformers/pull/16140")
 _flag("TopK", "ARGMAX", "The k most probable classes.",
       "A class of a tail that was not looked at is missing.")
+_flag("TailBias", "MISSING_TERM", "A bias in the output map of every tail.",
+      "Scores of the tails without their bias, or a bias that does not train.",
+      _ISSUE + "37155", "https://github.com/kimiyoung/transformer-xl")
+_flag("Tangent", "GRADIENT", "How results, and gradients, move along a direction of input and "
+      "weights.", "A term of the product rule is missing: one of the two factors stands still.",
+      "https://doi.org/10.1162/neco.1994.6.1.147")
+_flag("AdaptiveInput", "ROUTING", "The embedding that is cut by the same cutoffs: a table and a "
+      "projection for each band.",
+      "Classes read the vectors of others, or their gradients are lost.",
+      "https://arxiv.org/abs/1809.10853")
