@@ -21,12 +21,6 @@ def size(numbers, dtype="float64"):
     return numbers * max(np.dtype(dtype).itemsize, 4)
 
 
-def batch(memory):
-    """Rows and targets: eight rows make blocks enough where each takes a row or two."""
-    n = 8 if memory in (TWO_ROWS, ONE_ROW) else 56
-    return X[:n], Y[:n]
-
-
 def apart(layer, x, y, memory):
     """How far loss_and_gradients is from forward and backward: the largest difference."""
     loss, gradients = layer.loss_and_gradients(x, y, memory=memory)
@@ -53,8 +47,7 @@ def test_it_has_the_values_of_forward_then_backward(dtype, reduction, memory):
     rounding = 2 * 71 * np.finfo(width).eps / 2 * 2 * weight * (1 + 6)
     if dtype == "float16":
         rounding += np.finfo(dtype).eps * 4 * weight    # results below 4 a row, rounded once
-    x, y = batch(memory)
-    assert apart(layer, x.astype(dtype), y, size(memory, dtype)) <= float(rounding)
+    assert apart(layer, X.astype(dtype), Y, size(memory, dtype)) <= float(rounding)
 
 
 @pytest.mark.parametrize("memory", MEMORY)
@@ -98,12 +91,11 @@ def test_ignored_rows_leave_before_any_arithmetic(memory):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf], ids=str)
 @pytest.mark.parametrize("row, cluster", [(1, None), (24, 1), (50, 0)])
 def test_a_row_that_is_not_finite_spoils_itself_alone(memory, bad, row, cluster):
-    layer, (right, y) = wide(reduction="none"), batch(memory)
-    x, row = right.copy(), row % len(y)                 # of the same cluster: targets repeat
+    layer, x = wide(reduction="none"), X.copy()
     x[row, 2] = bad
-    others = np.arange(len(y)) != row
-    loss, gradients = layer.loss_and_gradients(x, y, memory=size(memory))
-    plain_loss, plain = layer.loss_and_gradients(right, y, memory=size(memory))
+    others = np.arange(56) != row
+    loss, gradients = layer.loss_and_gradients(x, Y, memory=size(memory))
+    plain_loss, plain = layer.loss_and_gradients(X, Y, memory=size(memory))
     assert not np.isfinite(loss[row]) and not np.isfinite(gradients.input[row]).all()
     assert same(loss[others], plain_loss[others])
     assert same(gradients.input[others], plain.input[others])
@@ -120,13 +112,11 @@ def test_a_row_that_is_not_finite_spoils_itself_alone(memory, bad, row, cluster)
 @pytest.mark.parametrize("dtype", REAL + COMPLEX)
 def test_arguments_are_not_written_and_not_shared(dtype, memory):
     layer = wide(dtype, reduction="none")
-    rows, targets = batch(memory)
-    x, y, weights = rows.astype(dtype), targets.copy(), layer.state_dict()
+    x, y, weights = X.astype(dtype), Y.copy(), layer.state_dict()
     x.flags.writeable = y.flags.writeable = False
     loss, gradients = layer.loss_and_gradients(x, y, memory=size(memory, dtype))
     results = [loss, *leaves(gradients).values()]
-    assert (x == rows).all() and (y == targets).all()
-    assert same(dict(layer.parameters.items()), weights)
+    assert (x == X).all() and (y == Y).all() and same(dict(layer.parameters.items()), weights)
     for i, a in enumerate(results):
         others = [x, y, *dict(layer.parameters.items()).values(), *results[:i]]
         assert a.flags.writeable and a.dtype == np.dtype(dtype)
@@ -139,8 +129,7 @@ def test_arguments_are_not_written_and_not_shared(dtype, memory):
 def test_logits_of_any_size_give_finite_results_and_no_warning(dtype, scale, memory):
     layer = wide(dtype)
     layer = layer.with_parameters(layer.parameters.map(lambda w: w * w.dtype.type(scale)))
-    x, y = batch(memory)
-    loss, gradients = layer.loss_and_gradients(x.astype(dtype), y, memory=size(memory, dtype))
+    loss, gradients = layer.loss_and_gradients(X.astype(dtype), Y, memory=size(memory, dtype))
     assert np.isfinite(loss) and all(np.isfinite(leaf).all() for leaf in leaves(gradients).values())
 
 

@@ -3,7 +3,7 @@ import numpy as np
 
 from npadasoft.conformance.mistakes.known import (ACCURACY, AWD_LSTM, HF, PYTORCH, ROSINALITY,
                                                   SCORES, SOSKEK, T_XL, Layer, known)
-from npadasoft.functional import log_softmax
+from npadasoft.functional import linear, log_softmax
 
 ALL = ("log_prob", "predict", "grad.*", "grad.head.*", "grad.tail.*.*.weight")
 HEAD = ("head_log_prob", *ALL, "grad.head_logits")
@@ -380,3 +380,42 @@ class loss_is_a_median(Layer):
     def reduce(self, output, f):
         mean = self.config.get("reduction", "mean") == "mean" and len(f.kept)
         return np.median(0 - output[f.kept]) if mean else super().reduce(output, f)
+
+
+# ------------------------------------------------------------------ biases in tails
+
+
+@known("biases in the tails are left out, there and back", "tail.*.logits", "grad.tail.*.1.bias")
+class no_tail_bias(Layer):
+    def tail_logits(self, hidden, i):
+        return linear(hidden, self.output_weight(i))
+
+    def tail_bias_gradient(self, dt):
+        return 0 * super().tail_bias_gradient(dt)
+
+
+@known("biases in the tails do not train: their gradients are 0", "grad.tail.*.1.bias")
+class tail_biases_do_not_train(Layer):
+    def tail_bias_gradient(self, dt):
+        return 0 * super().tail_bias_gradient(dt)
+
+
+@known("the bias of a tail receives the mean over its rows", "grad.tail.*.1.bias")
+class tail_bias_receives_a_mean(Layer):
+    def tail_bias_gradient(self, dt):
+        return super().tail_bias_gradient(dt) / dt.dtype.type(max(len(dt), 1))
+
+
+@known("the bias of a tail is subtracted", "tail.*.logits")
+class tail_bias_subtracted(Layer):
+    def tail_bias(self, i):
+        bias = super().tail_bias(i)
+        return bias if bias is None else 0 - bias
+
+
+@known("each tail has the bias of the tail before it, where they are of one size",
+       "tail.*.logits")
+class tail_biases_exchanged(Layer):
+    def tail_bias(self, i):
+        bias, other = super().tail_bias(i), super().tail_bias((i + 1) % self.J)
+        return other if bias is not None and other.shape == bias.shape else bias

@@ -34,6 +34,17 @@ class Reads(Layer):
     def log_prob_backward(self, x, grad):
         return super().log_prob_backward(x, read_by_columns(grad))
 
+    def moving(self, tangents, x):
+        return super().moving({name: read_by_columns(d) for name, d in tangents.items()}, x)
+
+    read_bands = reading(flipped)
+
+    def read_index(self, index):
+        return read_by_columns(index)
+
+    def embed_backward(self, index, grad):
+        return super().embed_backward(index, read_by_columns(grad))
+
 
 class Writes(Layer):
     """Everything that goes out is written by columns."""
@@ -55,6 +66,21 @@ class Writes(Layer):
 
     def topk(self, x, k):
         return written_by_columns(super().topk(x, k))
+
+    def jvp(self, x, y, tangents):
+        return written_by_columns(super().jvp(x, y, tangents))
+
+    def log_prob_jvp(self, x, tangents):
+        return written_by_columns({"": super().log_prob_jvp(x, tangents)})[""]
+
+    def hvp(self, x, y, cotangents, tangents):
+        return written_by_columns(super().hvp(x, y, cotangents, tangents))
+
+    def embed(self, index):
+        return written_by_columns({"": super().embed(index)})[""]
+
+    def embed_backward(self, index, grad):
+        return written_by_columns(super().embed_backward(index, grad))
 
 
 @known("all arrays are read column by column", *INPUTS, *EVERY)

@@ -4,7 +4,9 @@ ALIKE    mistakes that give the same numbers on every case that shows either
 UNTOLD   wrong habits that change nothing that a port answers; they are no mistakes of the layer
 """
 
-ALIKE: dict[str, tuple[str, ...]] = {}
+ALIKE: dict[str, tuple[str, ...]] = {
+    "confident-row-stands-still": ("textbook-log-softmax",),
+}
 
 UNTOLD = {
     "a log-softmax is applied twice": "it is idempotent: log-softmax of log-probabilities is "
