@@ -190,6 +190,24 @@ def head():
     return f"{'package':30}{'checks':>6}" + "".join(f"{k[:5]:>6}" for k in SUMMARY) + f"{'s':>7}"
 
 
+SHORT = {"right": ("PASS", "VACUOUS"), "mistake": ("mistake",), "by design": ("design",),
+         "approximation": ("approximation",), "no verdict": (
+             "unexplained", "INCONCLUSIVE", "KINK", "NONFINITE", "NONDETERMINISTIC"),
+         "not run": ("raised", "late")}
+
+
+def short(answers):
+    """The table of the README: a line of Markdown for each package, and the sum."""
+    count = {a["name"]: Counter(row["outcome"] for row in a["rows"]) for a in answers}
+    yield f"| package | checks | {' | '.join(SHORT)} |"
+    yield "|---|" + "---:|" * (1 + len(SHORT))
+    for name, c in (*((f"{a['name']} {next(iter(a['versions'].values()))}", count[a["name"]])
+                      for a in answers),
+                    (f"**{len(answers)} packages**", sum(count.values(), Counter()))):
+        cells = [sum(c.values())] + [sum(c[key] for key in keys) for keys in SHORT.values()]
+        yield f"| {name} | " + " | ".join(f"{cell:,}" if cell else "" for cell in cells) + " |"
+
+
 def details(answer):
     """Below the table: all that did not pass, with the reason, cases alike together."""
     groups = {}
@@ -214,6 +232,7 @@ def main(argv=None):
     parser.add_argument("--here", action="store_true")
     parser.add_argument("--json", metavar="DIR", help="write DIR/NAME.json as well")
     parser.add_argument("--table", metavar="DIR", help="print the table of the files in DIR")
+    parser.add_argument("--short", action="store_true", help="the table of the README instead")
     ask = parser.parse_args(argv)
     names = ask.names or [p.stem for p in sorted((HERE / "packages").glob("*.py")) if ask.all]
     answers, bad = [], []
@@ -228,15 +247,18 @@ def main(argv=None):
         print(head(), line(answers[-1]), sep="\n", file=sys.stderr)
         if ask.json:
             Path(ask.json, f"{name}.json").write_text(json.dumps(answers[-1], default=str))
-    show(answers)
+    show(answers, ask.short)
     bad += [fault for answer in answers for fault in faults(answer)]
     for fault in bad:
         print("NO GOOD", fault)
     return 1 if bad else 0
 
 
-def show(answers):
-    """The table, its sum, and what lies below it."""
+def show(answers, brief):
+    """The table, its sum, and what lies below it; or the table in `brief`."""
+    if brief:
+        print(*short(answers), sep="\n")
+        return
     print(head(), *map(line, answers), sep="\n")
     total = Counter(row["outcome"] for answer in answers for row in answer["rows"])
     print(f"{len(answers)} packages, {sum(total.values())} checks:",
