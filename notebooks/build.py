@@ -3,6 +3,7 @@
     python notebooks/build.py                       all of them, in place
     python notebooks/build.py notebooks/02_forward_by_hand.ipynb
     python notebooks/build.py drafts/08_new.py      from a script in jupytext's percent format
+    python notebooks/build.py exercises             the exercises, from their stubs, not run
 
 What identifies a run or a machine (cell ids, times, the version of Python) is left out, so that a
 notebook whose code and numbers stay the same stays the same file.
@@ -59,7 +60,37 @@ def read(path):
     return nbformat.read(path, as_version=4)
 
 
+EXERCISES = """# The layer, by your own hands
+
+Fifteen functions, from where a class lives to a training step in 256 kB: the exercises of
+`npadasoft exercises`, with the same checks. Fill in a body, run its cell, then the check below it.
+A check names the element that is wrong, and the mistake if it is a known one. Each exercise may use
+the functions of those before it; `check(forward, with_ours=True)` uses ours of these instead.
+`hint(forward)` helps, `hint(forward, 3)` tells it plainly, `solution(forward)` shows ours."""
+
+
+def exercises():
+    """The notebook of the exercises: each stub and its check, without outputs."""
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+    from npadasoft.exercises import EXERCISES as GIVEN
+    from npadasoft.exercises import command
+    cells = [new_markdown_cell(EXERCISES), new_code_cell(
+        "import numpy as np\n\nfrom npadasoft.exercises.notebook import check, hint, solution")]
+    for number, exercise in enumerate(GIVEN, start=1):
+        _, contract, body = command.stub(exercise).split('"""', 2)
+        title, _, rest = contract.strip().partition("\n")
+        body = "\n".join(line for line in body.strip().splitlines()
+                         if not line.startswith(("import ", "from ")))
+        cells += [new_markdown_cell(f"## {number}. {title.rstrip('.')}\n{rest}".rstrip()),
+                  new_code_cell(body.strip()), new_code_cell(f"check({', '.join(exercise.ours)})")]
+    return clean(new_notebook(cells=cells, metadata={"npadasoft": {}}))
+
+
 def main(names):
+    if names == ["exercises"]:
+        nbformat.write(exercises(), HERE / "exercises.ipynb")
+        return
     for path in [Path(name) for name in names] or sorted(HERE.glob("[0-9]*.ipynb")):
         begin = time.perf_counter()
         notebook = clean(execute(read(path)))

@@ -7,6 +7,7 @@
     judge.py          the reader's functions on the cases of an exercise: what is wrong, in words
     trial.py          that, in a process of its own with a time limit
     command.py        `npadasoft exercises`
+    notebook.py       the same checks in a notebook
 """
 from npadasoft.exercises import answers, calculus, layer, places
 

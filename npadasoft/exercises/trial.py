@@ -85,10 +85,10 @@ def attempt(folder, number, with_ours):
     except BaseException as error:
         return [f"{exercise.name}.py cannot be loaded: {raised(error)}"], []
     lines = judge(exercise, functions, lambda: load(folder, number, with_ours))
-    return lines, _gradcheck(exercise, functions)
+    return lines, finite_differences(exercise, functions)
 
 
-def _gradcheck(exercise, functions):
+def finite_differences(exercise, functions):
     """A line on the finite differences of an exercise with a gradient."""
     if exercise.check is None:
         return []
@@ -105,6 +105,23 @@ def _gradcheck(exercise, functions):
     return ["gradcheck, against finite differences: " + ", ".join(words)]
 
 
+def within(seconds, attempt):
+    """(lines, notes) of attempt(), stopped by an alarm; a note says what was printed meanwhile."""
+    def late(number, frame):
+        raise TimeUp(f" at {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}")
+    before, kept = signal.signal(signal.SIGALRM, late), Kept()
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    with contextlib.redirect_stdout(kept), contextlib.redirect_stderr(kept):
+        try:
+            lines, notes = attempt()
+        except TimeUp as where:
+            lines, notes = [_late(seconds, str(where))], []
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    return lines, notes + ([f"it prints: {kept.text.strip()!r}"] if kept.text else [])
+
+
 def main(folder, number, with_ours, seconds):
     """Judge, and print the verdict."""
     out = os.fdopen(os.dup(1), "w")
@@ -113,18 +130,7 @@ def main(folder, number, with_ours, seconds):
     sys.dont_write_bytecode = True
     warnings.simplefilter("ignore")
 
-    def late(number, frame):
-        raise TimeUp(f" at {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}")
-    signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, float(seconds))
-    kept = Kept()
-    with contextlib.redirect_stdout(kept), contextlib.redirect_stderr(kept):
-        try:
-            lines, notes = attempt(folder, int(number), with_ours == "1")
-        except TimeUp as where:
-            lines, notes = [_late(float(seconds), str(where))], []
-    if kept.text:
-        notes.append(f"it prints: {kept.text.strip()!r}")
+    lines, notes = within(float(seconds), lambda: attempt(folder, int(number), with_ours == "1"))
     out.write(json.dumps({"lines": lines, "notes": notes}))
     out.flush()
     os._exit(0)                         # whatever threads the reader's code has left

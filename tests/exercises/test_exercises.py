@@ -1,10 +1,13 @@
 """Exercises: ours is right, each planted mistake is named, what else goes wrong is told."""
 import ast
 import inspect
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from solved_exercises import solve
 
 import npadasoft
 from npadasoft import cli, reference
@@ -68,7 +71,9 @@ def test_another_right_answer_is_right_too(name):
 def test_a_planted_mistake_is_named_in_the_first_hint_line(name, mistake):
     exercise = BY_NAME[name]
     hint, functions = exercise.mistakes[mistake]
+    begin = time.process_time()
     lines = judge(exercise, {**exercise.ours, **functions})
+    assert time.process_time() - begin < 1.0            # of two seconds; the rest is to start
     assert lines[1] == f"that is what `{mistake}` gives: {hint}"
 
 
@@ -205,6 +210,20 @@ def folder(tmp_path, capsys):
     return tmp_path
 
 
+@pytest.fixture
+def here(folder, monkeypatch):
+    """A folder whose files this process loads and judges, instead of a process of its own."""
+    def run(folder, number, with_ours=False, seconds=trial.SECONDS):
+        lines, notes = trial.within(seconds, lambda: trial.attempt(folder, number, with_ours))
+        return {"lines": lines, "notes": notes}
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(trial, "run", run)
+    yield folder
+    for name in NAMES:
+        sys.modules.pop(name, None)
+
+
 def test_an_untouched_folder_is_not_begun(folder, capsys, monkeypatch):
     monkeypatch.setattr(trial, "run", None)             # and no process is started
     assert cli.main(["exercises", "check", str(folder)]) == 3
@@ -222,9 +241,9 @@ def test_what_is_there_stays_when_the_exercises_are_written_again(folder, capsys
     assert (folder / "e05_pick.py").read_text() == "mine"
 
 
-def test_the_report_of_the_page_is_the_one_that_is_printed(folder, capsys):
-    (folder / "e04_log_softmax.py").write_text(TEXTBOOK)
-    assert cli.main(["exercises", "check", str(folder), "4"]) == 1
+def test_the_report_of_the_page_is_the_one_that_is_printed(here, capsys):
+    (here / "e04_log_softmax.py").write_text(TEXTBOOK)
+    assert cli.main(["exercises", "check", str(here), "4"]) == 1
     report = capsys.readouterr().out.partition("\n\n")[2]
     assert "```text\n" + report + "```" in README
 
@@ -256,20 +275,38 @@ def test_a_loop_that_catches_everything_is_ended_from_outside(folder, monkeypatc
 @pytest.mark.parametrize("text, words", [
     ("def pick(log_p, index)\n", "e05_pick.py cannot be loaded: SyntaxError: expected ':'"),
     ("x = 1\n", "e05_pick.py has no function pick"),
-    ("import os\nos._exit(7)\n", "the process ended without an answer, with status 7"),
     ("raise SystemExit('bye')\n", "e05_pick.py cannot be loaded: SystemExit: bye")])
-def test_a_file_that_cannot_be_loaded_is_told(folder, text, words):
-    (folder / "e05_pick.py").write_text(text)
-    assert trial.run(folder, 5)["lines"][0].startswith(words)
+def test_a_file_that_cannot_be_loaded_is_told(here, text, words):
+    (here / "e05_pick.py").write_text(text)
+    (line,), notes = trial.attempt(here, 5, False)
+    assert line.startswith(words) and notes == []
 
 
-def test_an_exercise_uses_the_readers_own_earlier_ones_or_ours(folder, capsys):
-    (folder / "e13_predict.py").write_text(
+def test_a_process_that_ends_itself_is_told(folder):
+    (folder / "e05_pick.py").write_text("import os\nos._exit(7)\n")
+    assert trial.run(folder, 5)["lines"] == ["the process ended without an answer, with status 7"]
+
+
+def test_the_exercises_can_be_solved_each_on_those_before_it(here):
+    for number, exercise in enumerate(EXERCISES, start=1):
+        (here / f"{exercise.name}.py").write_text(solve(command.stub(exercise)))
+        tracer = sys.gettrace()         # of coverage: it rests while this is timed
+        sys.settrace(None)
+        begin = time.process_time()
+        lines, notes = trial.attempt(here, number, False)
+        seconds = time.process_time() - begin
+        sys.settrace(tracer)
+        assert lines == [] and "FAIL" not in str(notes), exercise.name
+        assert seconds < 1.0            # of two; the rest is to start
+
+
+def test_an_exercise_uses_the_readers_own_earlier_ones_or_ours(here, capsys):
+    (here / "e13_predict.py").write_text(
         command.stub(BY_NAME["e13_predict"]).replace(
             "    ...", "    return log_prob(x, weights, cutoffs).argmax(-1)"))
-    assert cli.main(["exercises", "check", str(folder), "13"]) == 1
+    assert cli.main(["exercises", "check", str(here), "13"]) == 1
     assert "it uses e11_log_prob.py, which is not right yet" in capsys.readouterr().out
-    assert cli.main(["exercises", "check", str(folder), "13", "--with-ours"]) == 0
+    assert cli.main(["exercises", "check", str(here), "13", "--with-ours"]) == 0
     assert capsys.readouterr().out == "13 predict               right\n"
 
 
