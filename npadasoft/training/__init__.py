@@ -3,6 +3,7 @@
     data.py        a text becomes class numbers, the most frequent word first
     rdata.py       a text out of an R package
     model.py       n words in, one hidden layer, the next word out; the backward pass by hand
+    tied.py        the same on an adaptive input, whose arrays may be the softmax's
     full.py        the full softmax, to compare with
     optimiser.py   Adagrad
     checkpoint.py  one file, written whole or not at all, never unpickled

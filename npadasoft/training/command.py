@@ -27,6 +27,8 @@ def parser():
         help="UTF-8 text, the same gzipped (.gz), or an R database (.rdb); "
              "default: three novels by Jane Austen that ship with the package")
     add("--softmax", choices=["full", "adaptive", "both"], help="default: both")
+    add("--tied", action="store_true", default=None, help="two models with an adaptive input: its "
+        "arrays are its own in one, the softmax's in the other (vectors as long as --hidden)")
     add("--epochs", type=int, default=2, metavar="N", help="passes over the text (default 2)")
     add("--steps", type=int, metavar="N", help="so many batches instead")
     for name, text in (("context", "words that are seen"), ("embedding", "size of a word's vector"),
@@ -156,7 +158,8 @@ def _facts(run, steps):
     text, settings = run.corpus, run.settings
     yield (f"{len(text.train) + len(text.held_out):,} words, {len(text.words):,} different; "
            f"the last {len(text.held_out):,} are held out")
-    yield (f"context {settings.context}, embedding {settings.embedding}, hidden {settings.hidden}, "
+    vectors = settings.hidden if settings.tied else settings.embedding
+    yield (f"context {settings.context}, embedding {vectors}, hidden {settings.hidden}, "
            f"batch {settings.batch}, Adagrad {settings.rate}, seed {settings.seed}; {steps} steps"
            + (f" from {run.step}" if run.step else ""))
     if settings.cutoffs:
@@ -167,21 +170,23 @@ def _facts(run, steps):
 def _table(run):
     """The lines of the result."""
     yield f"{'softmax':<10}{'weights':>12}{'seconds':>10}{'ms/step':>10}{'perplexity':>12}"
-    found = {}
+    counted, found = ("softmax.", "input."), {}
     for name, learner in run.learners.items():
-        weights = sum(leaf.size for _, leaf in learner.model.softmax.parameters.items())
+        weights = sum(leaf.size for path, leaf in learner.model.named().items()
+                      if path.startswith(counted))
         per_step = 1000 * learner.seconds / learner.step
         found[name] = per_step, run.perplexity(name)
         yield (f"{name:<10}{weights:>12,}{learner.seconds:>10.1f}{per_step:>10.2f}"
                f"{found[name][1]:>12.1f}")
     unigram = unigram_perplexity(run.corpus)
     yield f"{'unigram':<10}{'':>32}{unigram:>12.1f}"
-    yield "perplexity: of the held-out part; weights: of the softmax; seconds: of the steps alone"
+    weights = "the softmax and the input, shared ones once" if run.settings.tied else "the softmax"
+    yield f"perplexity: of the held-out part; weights: of {weights}; seconds: of the steps alone"
     behind = [name for name, (_, perplexity) in found.items() if not perplexity < unigram]
     if behind:
         yield (f"not yet better than the unigram model, which knows no context: "
                f"{' and '.join(behind)}.  Nothing follows from that: train on")
-    elif len(found) == 2:
+    elif "full" in found and "adaptive" in found:
         (slow, high), (fast, low) = found["full"], found["adaptive"]
         yield (f"adaptive against full: {slow / fast:.1f} times faster per step, perplexity "
                f"{low / high - 1:+.1%}")

@@ -15,6 +15,7 @@ from npadasoft.training.data import Batches, windows
 from npadasoft.training.full import FullSoftmax
 from npadasoft.training.model import Model
 from npadasoft.training.optimiser import Adagrad
+from npadasoft.training.tied import InputModel
 
 TURN = 100      # steps: short enough that both meet the same machine, long enough for its caches
 
@@ -35,10 +36,14 @@ class Settings:
     div_value: float = 4.0
     held_out: float = 0.05              # part of the text
     min_count: int = 1                  # rarer words are one class
+    tied: bool = False                  # an adaptive input, untied and tied to the softmax
 
     def __post_init__(self):
         if self.softmax not in ("full", "adaptive", "both"):
             raise ValueError(f"softmax should be full, adaptive or both, but found {self.softmax}")
+        if self.tied and self.softmax != "both":
+            raise ValueError("tied trains the adaptive softmax, on an input of its own and tied to "
+                             f"it: leave softmax out, but found {self.softmax}")
         for name in ("context", "embedding", "hidden", "batch", "clusters", "min_count"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} should be at least 1, but found {getattr(self, name)}")
@@ -49,7 +54,9 @@ class Settings:
 
     @property
     def names(self):
-        """The softmaxes that are trained."""
+        """What is trained side by side: softmaxes, or an input on its own and tied."""
+        if self.tied:
+            return ("untied", "tied")
         return ("full", "adaptive") if self.softmax == "both" else (self.softmax,)
 
 
@@ -90,7 +97,7 @@ class Run:
     """
 
     def __init__(self, settings, corpus):
-        if "adaptive" in settings.names and settings.cutoffs is None:
+        if settings.names != ("full",) and settings.cutoffs is None:
             cutoffs = plan(corpus.counts, settings.clusters).cutoffs
             settings = dataclasses.replace(settings, cutoffs=cutoffs)
         self.settings, self.corpus = settings, corpus
@@ -187,5 +194,8 @@ def _model(settings, n_words, name):
     else:
         softmax = AdaptiveLogSoftmaxWithLoss(settings.hidden, n_words, settings.cutoffs,
                                              settings.div_value, dtype=dtype, rng=rng)
+    if settings.tied:
+        return InputModel(settings.context, softmax, name == "tied", dtype=dtype,
+                          rng=[settings.seed, 0])
     return Model(n_words, settings.context, settings.embedding, settings.hidden, softmax,
                  dtype=dtype, rng=[settings.seed, 0])

@@ -36,7 +36,7 @@ ALLOWED = {
     "planning": {"planning", "cutoffs"},
     "interop": {"interop", "adaptive", "arrays", "cutoffs", "parameters",
                 "state"},
-    "training": {"training", "planning", "interop"} | FACE,
+    "training": {"training", "planning", "interop", "adaptive_input", "tying"} | FACE,
     "gradcheck": {"gradcheck"},
     "exercises": {"exercises", "reference", "adaptive", "cutoffs", "functional", "fused", "search",
                   "parameters", "gradcheck"} | FACE,

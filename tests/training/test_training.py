@@ -1,5 +1,6 @@
 """Training on text: data, model, optimiser, checkpoints and the command."""
 
+import dataclasses
 import gzip
 import io
 import math
@@ -28,6 +29,7 @@ from npadasoft.training.model import Rows
 from npadasoft.training.progress import Progress
 from npadasoft.training.rdata import read_rdb
 from npadasoft.training.run import stored_settings
+from npadasoft.training.tied import InputModel
 
 U = 2.0 ** -53          # float64 unit roundoff
 SMALL = Settings(context=2, embedding=3, hidden=8, batch=20, clusters=2, div_value=2.0)
@@ -76,6 +78,7 @@ def test_another_text_has_another_digest():
     (lambda: Settings(softmax="none"), "softmax should be full, adaptive or both, but found none"),
     (lambda: Settings(hidden=0), "hidden should be at least 1, but found 0"),
     (lambda: Settings(rate=math.nan), "rate should be a positive number, but found nan"),
+    (lambda: Settings(softmax="full", tied=True), "leave softmax out, but found full"),
     (lambda: Settings(seed=-1), "seed should be at least 0, but found -1"),
 ])
 def test_bad_input_is_refused_with_the_value_and_the_bound(call, message):
@@ -364,9 +367,54 @@ def test_the_part_below_the_softmax_starts_from_the_same_numbers():
     assert full.embedding is not adaptive.embedding
 
 
-def test_a_resumed_run_ends_bit_for_bit_where_an_unbroken_one_does(tmp_path):
+TIED = dataclasses.replace(SMALL, tied=True)
+
+
+@pytest.mark.parametrize("name", ["untied", "tied"])
+def test_gradients_of_a_model_with_an_adaptive_input_are_those_of_the_complex_step(name):
+    """Where arrays are shared, input and softmax move together."""
+    model = complex_model(name)
+    run = Run(TIED, corpus(some_text()))
+    past, word = run.past[:9], run.word[:9]
+    _, gradients = model.loss_and_gradients(past, word)
+    named, rng = model.named(), np.random.default_rng(0)
+    for path, array in named.items():
+        d = rng.standard_normal(array.shape)
+        before = array.copy()
+        array += 1e-30j * d
+        wanted = -model.log_prob(past, word).mean().imag / 1e-30
+        array[...] = before
+        terms = (gradients[path] * d).real
+        # sums of at most 1,000 terms, each of which errs by some ten roundings of its size
+        assert abs(terms.sum() - wanted) <= 1000 * U * max(abs(terms).sum(), abs(wanted)), path
+
+
+def complex_model(name):
+    """That of a run in complex numbers, so that every array can be moved in place."""
+    softmax = AdaptiveLogSoftmaxWithLoss(8, 40, [10, 20], 2.0, dtype=complex, rng=1)
+    return InputModel(2, softmax, name == "tied", dtype=complex, rng=0)
+
+
+def test_the_arrays_that_are_tied_stay_the_softmaxs_own_through_every_step():
+    run = Run(TIED, corpus(some_text()))
+    before = {name: learner.model.input(np.arange(40)) for name, learner in run.learners.items()}
+    run.train(3)
+    tied, untied = (run.learners[name].model for name in ("tied", "untied"))
+    for band, tail in zip(tied.input.parameters.bands[1:], tied.softmax.parameters.tail):
+        assert band.embedding is tail.output.weight and band.projection is tail.projection.weight
+    assert np.shares_memory(tied.input.parameters.bands[0].embedding,
+                            tied.softmax.parameters.head.weight)
+    assert all((run.learners[name].model.input(np.arange(40)) != before[name]).any()
+               for name in before)
+    assert not any(path.startswith("input") for path in tied.named())
+    own = sum(leaf.size for path, leaf in untied.named().items() if path.startswith("input"))
+    assert own == sum(leaf.size for _, leaf in tied.input.parameters.items())
+
+
+@pytest.mark.parametrize("how", [SMALL, TIED], ids=["softmaxes", "tied"])
+def test_a_resumed_run_ends_bit_for_bit_where_an_unbroken_one_does(how, tmp_path):
     text = corpus(some_text())
-    whole, first = Run(SMALL, text), Run(SMALL, text)
+    whole, first = Run(how, text), Run(how, text)
     whole.train(40)                                     # an epoch has 28
     first.train(13)
     first.save(tmp_path / "run.npz")
@@ -523,6 +571,16 @@ def test_the_command_trains_both_and_writes_text(text, capsys):
     assert "full:\n" in out and "adaptive:\n" in out
     assert len(out.split("adaptive:\n")[1].split()) == 2 + 12
     assert "100% step 28/28" in err and "words/s, perplexity" in err
+
+
+def test_the_command_trains_an_input_of_its_own_and_one_that_is_tied(text, capsys):
+    code, out, _ = run_command(capsys, text, *OPTIONS, "--tied", "--steps", 3)
+    lines = out.splitlines()
+    assert code == 0 and [line.split()[0] for line in lines[4:7]] == ["untied", "tied", "unigram"]
+    untied, tied = (int(line.split()[1].replace(",", "")) for line in lines[4:6])
+    assert tied < untied < 2 * tied + 1
+    assert "weights: of the softmax and the input, shared ones once" in out
+    assert "times faster" not in out
 
 
 def test_nothing_is_claimed_while_a_model_is_worse_than_the_unigram_model(tmp_path, capsys):
