@@ -71,8 +71,8 @@ def check_plots():
             assert not any(box.overlaps(other) for other in written[:i]), "texts overlap"
 
 
-def test_there_are_seven_notebooks():
-    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "05", "06", "07"]
+def test_there_are_eight_notebooks():
+    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "05", "06", "07", "08"]
 
 
 @pytest.mark.parametrize("name", NAMES)
