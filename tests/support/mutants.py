@@ -4,10 +4,10 @@
 
 Fixed operators (comparison, plus and minus, constants by one, slice bounds, axis, transpose,
 dropped statement, swapped arguments) are applied to one place at a time of adaptive, functional,
-fused, cutoffs, parameters, search, tangents and adaptive_input.  Each mutant is judged by the vectors, in the process: the
-layer as the port `ours`, its blocked pass as `ours-blocked`.  What survives stands in
-mutants_equivalent.txt with the reason why no vector can or need see it; a survivor that does not is
-a missing case.
+fused, cutoffs, parameters, search, tangents and adaptive_input.  Each mutant is judged by the
+vectors, in the process: the layer as the port `ours`, its blocked pass as `ours-blocked`.  What
+survives stands in mutants_equivalent.txt with the reason why no vector can or need see it; a
+survivor that does not is a missing case.
 """
 import argparse
 import ast
@@ -264,7 +264,8 @@ def remember(kept):
 class Suite:
     """The cases, and what the layer itself answers to them: only other answers are judged."""
 
-    FIRST = ("T03", "G02", "G23", "N03", "P05", "X06", "S25", "A14", "G16", "N01", "P10", "N17", "J02", "J10", "J14", "I02", "I08", "I14", "I16")
+    FIRST = ("T03", "G02", "G23", "N03", "P05", "X06", "S25", "A14", "G16", "N01", "P10", "N17",
+             "J02", "J10", "J14", "I02", "I08", "I14", "I16")
 
     def __init__(self):
         from npadasoft.conformance.golden import vectors_io
