@@ -8,6 +8,7 @@ The files, in reading order:
     adaptive.py      the layer: forward, backward, log_prob and its backward
     fused.py         the training path: loss and gradients in blocks
     search.py        predict, topk, sample
+    passes.py        exp, max and sum over rows on all cores
     adaptive_input.py   the embedding cut by the same cutoffs
     tying.py         one array in the softmax and in the input
     tangents.py      forward mode and second order: jvp, hvp, gnvp

@@ -31,9 +31,10 @@ from npadasoft import checks, fused, search, state
 from npadasoft.arrays import (Array, array_namespace, is_floating, ndim, result_type, rounded,
                               working_type)
 from npadasoft.cutoffs import Cutoffs, Routing, divisor, hidden_sizes, integer, route
-from npadasoft.functional import (bias_backward, chunks, linear, linear_backward, log_softmax,
+from npadasoft.functional import (bias_backward, linear, linear_backward, log_softmax,
                                   log_softmax_backward, normalise, pick, pick_backward)
 from npadasoft.parameters import Cluster, Linear, Parameters
+from npadasoft.passes import over_rows
 
 
 class Output(NamedTuple):
@@ -489,8 +490,7 @@ class AdaptiveLogSoftmaxWithLoss:
             hidden = linear(x, cluster.projection.weight)
             linear(hidden, cluster.output.weight, cluster.output.bias, out=tail)
             column = head[:, self._cutoffs.column(i)]
-            for rows in chunks(tail):                   # while the rows are in the cache
-                normalise(tail[rows], column[rows])
+            over_rows(lambda rows: normalise(tail[rows], column[rows]), tail)
         return rounded(result, dtype).reshape(*shape, self.n_classes)
 
     def log_prob_backward(self, input, grad_log_prob):

@@ -18,9 +18,9 @@ Array = Any     # an array of NumPy or of a library below; which one is settled 
 _LIBRARIES = {"cupy": "ndarray"}   # module, if imported -> array class; tests register more
 
 FUNCTIONS = frozenset("""
-    add arange arctan2 argsort array asarray concatenate cumsum empty exp expm1 float64 int64 isnan
-    log1p matmul may_share_memory ndarray ones partition searchsorted sort stack take_along_axis
-    where zeros
+    add arange arctan2 argsort array asarray concatenate cumsum einsum empty exp expm1 float64
+    int64 isnan log1p matmul may_share_memory ndarray ones partition searchsorted sort stack
+    take_along_axis where zeros
     """.split())
 METHODS = frozenset("""
     T any argmax astype copy dtype flags imag itemsize max min ndim nonzero ravel real reshape

@@ -14,6 +14,9 @@ log(Σ exp(t)) and 1 - p.  [Blanchard, Higham, Higham 2021, arXiv 1909.03469, on
 is measured in the notebook on the forward pass.]
 """
 from npadasoft.arrays import array_namespace
+from npadasoft.passes import over_rows
+
+BLOCK = 4096        # columns that are added up before their sums are
 
 
 def linear(x, weight, bias=None, out=None):
@@ -81,8 +84,7 @@ def log_softmax(z):
     -1.9287498479639178e-22
     """
     log_p = array_namespace(z).array(z, order="C")
-    for rows in chunks(log_p):
-        normalise(log_p[rows])
+    over_rows(lambda rows: normalise(log_p[rows]), log_p)
     return log_p
 
 
@@ -93,14 +95,22 @@ def normalise(z, shift=0):
     z -= z[rows, top][:, None]                          # 0 at j*
     exps = xp.exp(z)                                    # (N, K)
     exps[rows, top] *= 0                                # and not = 0: nan stays
-    z -= (log1p(exps.sum(-1)) - shift)[:, None]
+    z -= (log1p(row_sums(exps)) - shift)[:, None]
 
 
-def chunks(z, size=2**21):
-    """Slices of rows of z of about `size` bytes: passes over one stay in a core's cache."""
-    step = max(1, size // max(1, z.shape[1] * z.dtype.itemsize))
-    for start in range(0, z.shape[0], step):
-        yield slice(start, min(start + step, z.shape[0]))
+def row_sums(z):
+    """Σ_k z[n, k] of each row: (N,).
+
+    `sum` adds one number after the other along a row, einsum a vector at a time: three times as
+    fast.  Its running sums have no end, though: so it adds up blocks of 4,096 columns, and `sum`,
+    in pairs, the blocks.
+    """
+    xp = array_namespace(z)
+    whole = z.shape[1] // BLOCK * BLOCK
+    s = xp.einsum("nk->n", z[:, whole:])
+    if whole:
+        s += xp.einsum("nbk->nb", z[:, :whole].reshape(z.shape[0], -1, BLOCK)).sum(-1)
+    return s
 
 
 def log_softmax_backward(log_p, grad):

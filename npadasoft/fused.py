@@ -4,15 +4,24 @@
     K entries of the softmax   H hidden size (D where there is no projection)
 
 The calculus of `functional`, the same sums in another order.  What differs is what becomes of the
-logits z of a block: they are never kept.  Within one buffer, and with s = Σ exp(z[k] - z[j*]) over
-k ≠ j*, they turn into
+logits z of a block: they are never kept.  Within one buffer they turn into
 
-    e[k] = exp(z[k]),       e[picked] replaced by exp(z[j*]) (1 + s) expm1(log p[picked])
+    e[k] = exp(z[k]),       e[picked] replaced by -O,       O = Σ exp(z[k]) over k ≠ picked
 
-The gradient of the logits is then c·e with one factor a row, c = -q exp(-z[j*]) / (1 + s), and the
+The gradient of the logits is then c·e with one factor a row, c = -q / (O + exp(z[picked])), and the
 factor is applied on the narrow side of each product, never to the K wide one:
 
     dh = c · (e W),     dW = eᵀ (c · h),     db = cᵀ e
+
+and with the largest logit m, and S = O + exp(z[picked]),
+
+    log p[picked] = (z[picked] - m) - log1p(s),     s = O exp(-m)       if z[picked] = m
+                                                    s = S exp(-m) - 1   if not
+
+Neither cancels where it matters.  O leaves the picked entry out, so that 1 - p = O / S keeps all
+its digits at any p.  So does s in the first line.  In the second the rounding of S exp(-m), some u
+times 1 + s, comes into log1p(s) as some u: but there p is 1/2 at the most, and |log p| at least
+log 2.
 
 Rows whose largest logit is not in [0, 40] are shifted by it first, so that no exponential overflows
 and none is lost that the shifted form would keep; for the others the pass is saved.
@@ -24,7 +33,8 @@ log1p(s) are kept apart: folded into one log-sum-exp they would lose what the lo
 from typing import Any, NamedTuple
 
 from npadasoft.arrays import Array, array_namespace, is_host
-from npadasoft.functional import chunks, log1p
+from npadasoft.functional import log1p, row_sums
+from npadasoft.passes import over_rows
 
 FEW_ROWS = 32       # blocks of fewer rows are cut in classes instead: products of few rows are slow
 SAFE = 40           # exp(±40) times anything sane is far from overflow and underflow in float32
@@ -167,13 +177,17 @@ def _whole(part, h, index, q, work, c, room, first, dh, dweight, dbias):
     """A block of whole rows: log p of the picked entries (R,); dL/dh (R, H) goes to `dh`."""
     xp = array_namespace(h)
     e = xp.matmul(h, part.weight.T, out=work[:h.shape[0] * c].reshape(-1, c))           # (R, K)
-    log_p, factor = xp.empty(h.shape[0], dtype=e.dtype), xp.empty(h.shape[0], dtype=e.dtype)
-    ones = xp.ones(c, dtype=e.dtype)
-    for rows in chunks(e):
+    gap, low, total, others = xp.empty((4, h.shape[0]), dtype=e.dtype)
+
+    def turn(rows):
         if part.bias is not None:
             e[rows] += part.bias
-        _exponentials(e[rows], index[rows], ones, log_p[rows], factor[rows])
-    factor *= -q
+        _exponentials(e[rows], index[rows], gap[rows], low[rows], total[rows], others[rows])
+
+    over_rows(turn, e)
+    factor = -q / total
+    xp.exp(-low, out=low)
+    log_p = gap - log1p(xp.where(gap == 0, others * low, total * low - 1))
     xp.matmul(e, part.weight, out=dh)
     dh *= factor[:, None]
     _add_product(dweight, e, factor[:, None] * h, room, first)
@@ -182,24 +196,25 @@ def _whole(part, h, index, q, work, c, room, first, dh, dweight, dbias):
     return log_p
 
 
-def _exponentials(z, index, ones, log_p, factor):
-    """Turn logits z (R, K) into e; fill in log p of the picked and exp(-z[j*]) / (1 + s)."""
+def _exponentials(z, index, gap, low, total, others):
+    """Turn logits z (R, K) into e; fill in what log p and c of each row are made of, (R,) each.
+
+    gap = z[picked] - m, low = m less the shift, total = S and others = O of the shifted logits.
+    """
     xp = array_namespace(z)
-    rows, top = xp.arange(z.shape[0]), z.real.argmax(-1)
-    m = z[rows, top]
-    shift = xp.where((m.real >= 0) & (m.real <= SAFE), 0, m)
+    rows = xp.arange(z.shape[0])
+    low[:] = z[rows, z.real.argmax(-1)]
+    gap[:] = z[rows, index] - low
+    shift = xp.where((low.real >= 0) & (low.real <= SAFE), 0, low)
     if not is_host(xp) or shift.any():                  # z - 0 is z: on the host the pass is saved
         z -= shift[:, None]
-        m = m - shift
-    picked = z[rows, index] - m
+        low -= shift
     xp.exp(z, out=z)
-    z[rows, top] *= 0                                   # and not = 0: nan stays
-    down, up = xp.exp(-m), xp.exp(m)
-    s = (z @ ones) * down                               # as a product: a third of the time of sum
-    z[rows, top] = up
-    log_p[:] = picked - log1p(s)
-    z[rows, index] = up * (1 + s) * xp.expm1(log_p)
-    factor[:] = down / (1 + s)
+    total[:] = z[rows, index]
+    z[rows, index] = 0
+    others[:] = row_sums(z)
+    total += others
+    z[rows, index] = -others
 
 
 def _tiled(part, h, index, q, work, c, room, first, dh, dweight, dbias):

@@ -11,7 +11,8 @@ row opens a tail that it did not have to.
 """
 from npadasoft.arrays import array_namespace, is_host, to_host
 from npadasoft.cutoffs import group
-from npadasoft.functional import chunks, linear, log_softmax, normalise
+from npadasoft.functional import linear, log_softmax, normalise
+from npadasoft.passes import over_rows
 
 
 def predict(x, parameters, cutoffs):
@@ -175,8 +176,7 @@ def _tail_log_prob(x, head, parameters, cutoffs, i):
     cluster, column = parameters.tail[i], head[:, cutoffs.column(i)]
     hidden = linear(x, cluster.projection.weight)
     log_p = linear(hidden, cluster.output.weight, cluster.output.bias)
-    for rows in chunks(log_p):                          # as `log_prob` does it, to the last bit
-        normalise(log_p[rows], column[rows])
+    over_rows(lambda rows: normalise(log_p[rows], column[rows]), log_p)     # as `log_prob` does it
     return log_p
 
 

@@ -273,7 +273,7 @@ def test_readme_leads_to_every_room_every_file_of_the_layer_and_every_command():
     for room in ROOMS:
         assert f"](npadasoft/{room}/README.md)" in README
     for name in ("reference", "cutoffs", "functional", "adaptive", "search", "parameters", "arrays",
-                 "checks", "fused", "state"):
+                 "checks", "fused", "state", "passes"):
         assert f"[`{name}.py`](npadasoft/{name}.py)" in README
     for command in cli.COMMANDS:
         assert f"npadasoft {command}" in README

@@ -14,8 +14,8 @@ import npadasoft
 
 PACKAGE = Path(npadasoft.__file__).parent
 FACE = {"__init__", "_version"}
-LAYER = {"adaptive", "arrays", "checks", "cutoffs", "functional", "fused", "parameters", "search",
-         "state"}
+LAYER = {"adaptive", "arrays", "checks", "cutoffs", "functional", "fused", "parameters", "passes",
+         "search", "state"}
 
 ALLOWED = {
     "reference": set(),
@@ -24,10 +24,11 @@ ALLOWED = {
     "arrays": set(),
     "parameters": set(),
     "cutoffs": {"arrays"},
-    "functional": {"arrays"},
+    "passes": {"arrays"},
+    "functional": {"arrays", "passes"},
     "checks": {"arrays"},
-    "fused": {"arrays", "functional"},
-    "search": {"arrays", "cutoffs", "functional"},
+    "fused": {"arrays", "functional", "passes"},
+    "search": {"arrays", "cutoffs", "functional", "passes"},
     "state": {"arrays", "checks", "cutoffs", "parameters"},
     "adaptive": LAYER - {"adaptive"},
     "tangents": LAYER,

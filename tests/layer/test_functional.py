@@ -6,7 +6,7 @@ import pytest
 
 import rounding
 import witnesses
-from npadasoft import functional, reference
+from npadasoft import functional, passes, reference
 from rounding import Approx, assert_within
 
 SHAPES = [(1, 1), (1, 7), (7, 1), (4, 4), (3, 9), (0, 5), (40, 200)]
@@ -122,19 +122,22 @@ def test_a_row_that_is_no_distribution_is_nan_alone(bad):
 
 def test_many_blocks_of_rows_have_the_bits_of_one_row_at_a_time():
     z = normal(0, 700, 500)                                 # 2.8 MB
-    blocks = list(functional.chunks(z))
+    blocks = list(passes.chunks(z))
     assert len(blocks) > 1
     found = functional.log_softmax(z)
     for n in (0, blocks[1].start - 1, blocks[1].start, 699):
         assert np.array_equal(found[n], functional.log_softmax(z[n:n + 1])[0])
 
 
-@pytest.mark.parametrize("rows, width, size", [(0, 5, 64), (7, 0, 64), (7, 3, 1), (100, 3, 2**20),
-                                               (10, 2, 48)])
-def test_blocks_of_rows_cover_every_row_once(rows, width, size):
-    z = np.zeros((rows, width))
-    found = [n for part in functional.chunks(z, size) for n in range(rows)[part]]
-    assert found == list(range(rows))
+# ------------------------------------------------------------------------ sums of rows
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [0, 1, 5, 4095, 4096, 4097, 3 * 4096 + 1])
+def test_row_sums_are_within_their_bound(dtype, size):
+    """A running sum of a block adds 256 + 3 numbers, `sum` the blocks: far below `size` u."""
+    z = np.exp(np.random.default_rng(size).standard_normal((3, size))).astype(dtype)
+    exact = Approx(z).value.sum(-1)
+    assert_within(functional.row_sums(z), exact, min(size, 260 + 8) * exact, dtype)
 
 
 # ------------------------------------------------------------------------ its transpose

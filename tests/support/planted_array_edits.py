@@ -111,7 +111,7 @@ BY_HAND = [
 ]
 
 HARMLESS = [
-    Edit("an axis by name", "functional", "exps.sum(-1)", "exps.sum(axis=-1)"),
+    Edit("an axis by name", "functional", "grad.sum(-1)", "grad.sum(axis=-1)"),
     Edit("a comment", "functional", "p = xp.exp(log_p)\n",
          "p = xp.exp(log_p)    # where it is needed\n"),
     Edit("a keyword that CuPy has", "functional", "p = xp.exp(log_p)\n",
@@ -129,7 +129,7 @@ HARMLESS = [
     Edit("zeros instead of empty", "adaptive", "result = xp.empty((", "result = xp.zeros(("),
     Edit("a start and a step", "cutoffs", "xp.arange(n_groups + 1)",
          "xp.arange(0, n_groups + 1, 1)"),
-    Edit("a reduction of add", "functional", "exps.sum(-1)", "exps.sum(-1, keepdims=False)"),
+    Edit("a reduction of add", "functional", "grad.sum(-1)", "grad.sum(-1, keepdims=False)"),
     Edit("integers on the host", "adaptive", "return total / n_kept", "return total / int(n_kept)"),
 ]
 

@@ -15,7 +15,7 @@ HELPERS = ("contract", "oracles", "strategies")         # made anew: they may bu
 LIFTED = {
     functional: [name for name in vars(functional) if callable(getattr(functional, name))
                  and getattr(functional, name).__module__ == functional.__name__
-                 and name not in ("chunks", "array_namespace")],
+                 and name != "array_namespace"],
     cutoffs: ["route", "group"], search: ["predict", "topk", "sample"], fused: ["backpropagate"],
     tangents: ["log_softmax_jvp"]}
 OF_A_LAYER = ("jvp", "hvp", "gnvp", "log_prob_jvp")     # of tangents; none waits for the device
