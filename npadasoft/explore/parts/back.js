@@ -52,13 +52,17 @@ function drawVerdict() {
   const mistake = GIVEN.mistakes.find((m) => m.name === state.mistake),
     [first] = origins;
   if (!mistake) return $('verdict').replaceChildren();
+  const line = $('port')
+    .textContent.split('\n')
+    .find((text) => text.includes(mistake.right))
+    .trim();
   const said = [
     make(
       'pre',
       {class: 'change'},
-      make('del', {}, mistake.right),
+      make('del', {}, line),
       '\n',
-      make('ins', {}, mistake.wrong || '(the line is left out)'),
+      make('ins', {}, line.replace(mistake.right, () => mistake.wrong) || '(the line is left out)'),
     ),
   ];
   if (!first)

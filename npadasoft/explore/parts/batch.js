@@ -32,7 +32,7 @@ function drawChips() {
       words(
         x + w / 2,
         bottom + 1.2 * em,
-        part ? `head column ${config.cutoffs[0] + part - 1}` : `head columns 0 … ${config.cutoffs[0] - 1}`,
+        (slot > 3.4 * em ? 'head ' : '') + (part ? `column ${config.cutoffs[0] + part - 1}` : `columns 0 … ${end - 1}`),
         {class: 'small', 'text-anchor': 'middle'},
       ),
     );
@@ -267,7 +267,7 @@ function buildConfident() {
       make('span', {}, 'the target’s score leads the only other one by ', make('output', {id: 'is-lead'})),
       slider,
     ),
-    make('table', {class: 'formulas'}, make('tbody', {id: 'formulas'})),
+    make('div', {class: 'scroll'}, make('table', {class: 'formulas'}, make('tbody', {id: 'formulas'}))),
     make('div', {id: 'cliff'}),
   );
 }
@@ -304,7 +304,7 @@ function drawConfident() {
   const {ground, width, height, em} = drawing($('cliff'), 11, 'the loss by both formulas');
   const left = 3.6 * em,
     top = em,
-    bottom = height - 2.4 * em,
+    bottom = height - 3 * em,
     lowest = Math.log10(confident(60).ours);
   const x = (lead) => left + ((width - left - em) * lead) / 60,
     y = (v) => top + (bottom - top) * (v > 0 ? Math.log10(v) / lowest : 1.06);
@@ -321,7 +321,7 @@ function drawConfident() {
     make('polyline', {points: path((c) => c.ours), class: 'curve ours'}),
     make('polyline', {points: path((c) => c.textbook), class: 'curve textbook'}),
     words(x(53), y(confident(46).ours), 'log1p(s)', {class: 'small', 'text-anchor': 'middle'}),
-    words(x(59), bottom - 0.2 * em, 'log(1 + s) = 0', {class: 'small', 'text-anchor': 'end'}),
+    words(x(60), y(0) + 0.95 * em, 'log(1 + s) = 0', {class: 'small', 'text-anchor': 'end'}),
     make('circle', {cx: x(state.lead), cy: y(ours), r: 0.4 * em, class: 'knob'}),
     make('circle', {cx: x(state.lead), cy: y(textbook), r: 0.3 * em, class: 'knob hollow'}),
   );

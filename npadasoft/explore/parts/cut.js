@@ -23,7 +23,9 @@ function drawCut() {
       make('span', {id: 'ratio'}, (full / adaptive).toPrecision(3)),
       ' times fewer.',
     ),
-    ` The ink is ${percent(here)} of the sheet; the best cut of these counts, ◆ ${best.map(whole).join(', ')}, `,
+  );
+  $('ink').replaceChildren(
+    `The ink is ${percent(here)} of the sheet; the best cut of these counts, ◆ ${best.map(whole).join(', ')}, `,
     `inks ${percent(least)}.`,
   );
   $('cut-answer').dataset.best = best;
@@ -42,12 +44,24 @@ const axis = (width, em) => {
   };
 };
 
+// The line, 0 or 1, on which a label stands without touching another; 2 where there is none.  The moved one is first.
+function levels(places, moved, room) {
+  const found = places.map(() => undefined),
+    order = [moved, ...places.keys()].filter((i, k) => k === 0 || i !== moved);
+  for (const i of order) {
+    const free = (line) => places.every((x, j) => found[j] !== line || Math.abs(x - places[i]) >= room);
+    found[i] = free(0) ? 0 : free(1) ? 1 : 2;
+  }
+  return found;
+}
+
 function drawCurve(below, best) {
-  const {ground, svg, width, height, em} = drawing($('curve'), 14, 'frequency of the classes, with the cutoffs');
+  const {ground, svg, width, height, em} = drawing($('curve'), 15, 'frequency of the classes, with the cutoffs');
   const {left, right, at, rank} = axis(width, em),
     n = state.classes,
     bottom = height - 2 * em,
-    top = 2.4 * em;
+    top = 3.6 * em,
+    level = levels(state.cutoffs.map(at), state.moved, 3.6 * em);
   const least = Math.log10(n ** -state.exponent),
     y = (r) => top + ((bottom - top) * Math.log10(r ** -state.exponent)) / Math.min(least, -1);
   const edges = [1, ...state.cutoffs, n];
@@ -60,11 +74,12 @@ function drawCurve(below, best) {
     ];
     ground.append(make('polygon', {points: points.join(' '), fill: TONES[i], class: 'part'}));
     const share = below[b] - below[i ? edges[i] : 0],
-      middle = (at(edges[i]) + at(b)) / 2;
+      middle = (at(edges[i]) + at(b)) / 2,
+      inside = bottom - y(Math.sqrt(edges[i] * b)) > 1.3 * em;
     if (at(b) - at(edges[i]) > 3.2 * em) {
       ground.append(
-        words(middle, bottom - 0.5 * em, percent(share), {
-          class: `small ${i < 3 ? 'light' : ''}`,
+        words(middle, inside ? bottom - 0.5 * em : y(Math.sqrt(edges[i] * b)) - 0.4 * em, percent(share), {
+          class: `small ${i < 3 && inside ? 'light' : ''}`,
           'text-anchor': 'middle',
         }),
       );
@@ -85,10 +100,13 @@ function drawCurve(below, best) {
   handlesOf(svg, state.cutoffs.length, cutHandle).forEach((handle, i) => {
     const c = state.cutoffs[i];
     handle.replaceChildren(
-      make('line', {x1: at(c), x2: at(c), y1: 1.5 * em, y2: bottom, class: 'cutline'}),
+      make('line', {x1: at(c), x2: at(c), y1: 2.2 * em, y2: bottom, class: 'cutline'}),
       make('rect', {x: at(c) - 1.2 * em, y: 0, width: 2.4 * em, height: bottom, fill: 'transparent'}),
-      make('circle', {cx: at(c), cy: 1.7 * em, r: 0.55 * em, class: 'knob'}),
-      words(clamp(at(c), 2 * em, width - 2 * em), 0.9 * em, whole(c), {class: 'label', 'text-anchor': 'middle'}),
+      make('circle', {cx: at(c), cy: 2.9 * em, r: 0.55 * em, class: 'knob'}),
+      words(clamp(at(c), 2 * em, width - 2 * em), (2 - 1.1 * level[i]) * em, whole(c), {
+        class: level[i] > 1 ? 'gone' : 'label',
+        'text-anchor': 'middle',
+      }),
     );
     handle.setAttribute('class', `handle${i === state.moved ? ' moved' : ''}`);
     for (const [name, value] of [
@@ -257,11 +275,7 @@ function drawSizes(parts) {
     make(
       'thead',
       {},
-      make(
-        'tr',
-        {},
-        ...['', 'classes', 'rows', 'hidden', 'weights', 'multiplications'].map((t) => make('th', {scope: 'col'}, t)),
-      ),
+      make('tr', {}, ...['', 'classes', 'rows', 'H', 'weights', 'mult.'].map((t) => make('th', {scope: 'col'}, t))),
     ),
     make(
       'tbody',

@@ -79,15 +79,13 @@ function matrix(name, {rows, columns, bars, signed, marked, title} = {}) {
       'tr',
       {},
       rows ? make('th', {scope: 'row'}, String(rows[r])) : null,
-      ...[line]
-        .flat()
-        .map((v, c) =>
-          cell(name, Array.isArray(line) ? [r, c] : Array.isArray(value) ? [r] : [], v, largest, {
-            bars,
-            signed,
-            marked,
-          }),
-        ),
+      ...[line].flat().map((v, c) =>
+        cell(name, Array.isArray(line) ? [r, c] : Array.isArray(value) ? [r] : [], v, largest, {
+          bars,
+          signed,
+          marked,
+        }),
+      ),
     ),
   );
   const head =
@@ -138,6 +136,6 @@ function cell(name, at, v, largest, {bars, signed, marked}) {
       style,
       class: [...classes, bars ? 'bar' : ''].join(' ').trim() || undefined,
     },
-    short(v),
+    short(v, window.innerWidth < 520 ? 3 : 4),
   );
 }

@@ -53,12 +53,12 @@ function compact(v) {
 
 const percent = (v) => (100 * v < 1 ? `${(100 * v).toPrecision(2)} %` : `${(100 * v).toFixed(1)} %`);
 
-// Four digits, a true minus sign, and no "-0".
-function short(v) {
+// Four digits, or fewer where there is no room, a true minus sign, and no "-0".
+function short(v, digits = 4) {
   if (!Number.isFinite(v)) return String(v);
   if (v === 0) return '0';
   const size = Math.abs(v),
-    text = size >= 1e-3 && size < 1e4 ? String(+size.toPrecision(4)) : size.toExponential(2);
+    text = size >= 1e-3 && size < 1e4 ? String(+size.toPrecision(digits)) : size.toExponential(2);
   return (v < 0 ? '−' : '') + text;
 }
 
