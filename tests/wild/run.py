@@ -191,8 +191,8 @@ def head():
 
 
 SHORT = {"right": ("PASS", "VACUOUS"), "mistake": ("mistake",), "by design": ("design",),
-         "approximation": ("approximation",), "no verdict": (
-             "unexplained", "INCONCLUSIVE", "KINK", "NONFINITE", "NONDETERMINISTIC"),
+         "approximation": ("approximation",), "accused": ("unexplained",),
+         "no verdict": ("INCONCLUSIVE", "KINK", "NONFINITE", "NONDETERMINISTIC"),
          "not run": ("raised", "late")}
 
 
