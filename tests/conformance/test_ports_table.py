@@ -214,7 +214,8 @@ def test_what_takes_the_mean_skips_what_does_not():
 def needs(name):
     """Skip unless the framework of a port or a script is here."""
     peers = {"fairseq": "fairseq-0.12.2", "transfo": "transformers-4.35.2", "gluon": "gluon-nlp"}
-    packages = {"gluon": "mxnet", **dict.fromkeys(["libtorch", "fairseq", "transfo"], "torch")}
+    packages = {"gluon": "mxnet", "keras": "keras_adaptive_softmax",
+                **dict.fromkeys(["libtorch", "fairseq", "transfo"], "torch")}
     first = name.replace("-", "_").split("_")[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -236,7 +237,7 @@ def test_a_finding_is_still_to_be_seen_in_the_framework_that_is_here(name):
 
 @pytest.mark.parametrize("name", ["torch", "fairseq", "transfo-xl", "transfo-xl-default", "paddle",
                                   "gluon-nlp", "jax", "autograd", "mlx", "dynet", "openvino",
-                                  "tensorflow", "tinygrad"])
+                                  "tensorflow", "tinygrad", "keras-adaptive-softmax"])
 def test_a_port_still_gives_what_its_row_says(name):
     needs(name)
     only = ["S08", "T03", "E01", "E12", "G04", "N09", "X01", "A07", "F06"]

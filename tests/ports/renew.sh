@@ -25,6 +25,7 @@ packages() {            # of a row, for pip
         autograd) echo "autograd==1.9.1 scipy==1.17.1 numpy==2.4.6" ;;
         mlx) echo "mlx==0.32.4 mlx-cpu==0.32.4 numpy==2.4.6" ;;
         tensorflow) echo "tensorflow==2.21.0" ;;
+        keras-adaptive-softmax) echo "tensorflow==2.21.0 tf_keras==2.21.0" ;;
         tinygrad) echo "tinygrad==0.14.0 numpy==2.4.6" ;;
         onnxruntime | onnx-reference | onnxruntime-node | onnxruntime-web)
             echo "onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6" ;;
@@ -46,6 +47,8 @@ files() {               # of a row, under build/peers
         transfo-xl | transfo-xl-default) unpacked transformers==4.35.2 transformers-4.35.2 ;;
         pytorch-transformers)
             unpacked pytorch-transformers==1.2.0 pytorch-transformers-1.2.0 ;;
+        keras-adaptive-softmax)
+            "$venv/bin/pip" install --quiet --no-deps keras-adaptive-softmax==0.9.0 ;;
         gluon-nlp) unpacked autogluon-contrib-nlp==0.0.1b20220208 gluon-nlp ;;
         onnxruntime-node | onnxruntime-web)
             [ -d "$peers/node" ] || npm install --silent --ignore-scripts --prefix "$peers/node" \

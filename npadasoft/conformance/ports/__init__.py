@@ -28,6 +28,8 @@ READY = {
     "onnxruntime-node": (_HERE + "onnxruntime_js:Node", "our ONNX export, by onnxruntime-node"),
     "onnxruntime-web": (_HERE + "onnxruntime_js:Web", "our ONNX export, in WebAssembly"),
     "openvino": (_HERE + "openvino:OpenVino", "our ONNX export, by OpenVINO"),
+    "keras-adaptive-softmax": (_HERE + "keras_adaptive_softmax:KerasAdaptiveSoftmax",
+                               "CyberZHG's layer, on tf_keras"),
     "dynet": (_HERE + "dynet:DyNet", "DyNet's ClassFactoredSoftmaxBuilder"),
     "fairseq": (_HERE + "fairseq:Fairseq", "fairseq's AdaptiveSoftmax"),
     "transfo-xl": (_HERE + "transfo_xl:TransfoXL", "transformers' TransfoXL"),

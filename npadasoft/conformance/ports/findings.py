@@ -37,7 +37,8 @@ TORCH = (*PYTORCH, "torch-compile", "libtorch")
 TRANSFORMERS = ("transfo-xl", "transfo-xl-default")
 XL = (*TRANSFORMERS, "pytorch-transformers")
 PRIMITIVES = ("autograd", "jax", "mlx", "tensorflow", "tinygrad")
-TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "dynet", *PRIMITIVES)
+KERAS = "keras-adaptive-softmax"
+TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "dynet", KERAS, *PRIMITIVES)
 FINDINGS = (
     Finding(TEXTBOOK,
             "a confident example loses its loss and gradient: both are 0 from a gap of 37 "
@@ -204,6 +205,28 @@ FINDINGS = (
     Finding(("gluon-nlp",),
             "hidden sizes are those of a rounded quotient, as libtorch's; 0 cannot be built",
             cases=("S08", "S09", "S10", "S15", "S16", "S24")),
+    Finding((KERAS,),
+            "it gives probabilities, which Keras's cross-entropy cuts at 1e-7: a rarer class costs "
+            "16.12 and is not learned",
+            cases=("N08", "N09", "N1[0178]", "N24", "R04"),
+            script="keras_adaptive_softmax_rare_words"),
+    Finding((KERAS,),
+            "that cross-entropy puts the probabilities' logarithms through one more softmax, so "
+            "that tails without a target get rounding for a gradient, in place of 0",
+            cases=("S04", "S07", "S23", "T*", "N02", "N0[456]", "N1[56]", "N22", "G*", "F0[34]")),
+    Finding((KERAS,),
+            "the logarithms of its probabilities, which are rounded first, lean to one side",
+            cases=("R02",)),
+    Finding((KERAS,),
+            "a div_val that is no int cannot be built (the port sets such sizes by hand)",
+            cases=("S08", "S09", "S10", "S13", "S14", "S31")),
+    Finding((KERAS,),
+            "repeated and zero cutoffs, n_classes as a cutoff, one class, a div_value of 1e300 "
+            "are taken",
+            cases=("E12", "E13", "E14", "E21", "E22")),
+    Finding((KERAS,),
+            "a single example without a batch axis fails",
+            cases=("T19", "T20", "A03", "A04")),
     Finding(("gluon-nlp", *PRIMITIVES),
             "every row goes through every cluster, so nan in one row is in the gradients of "
             "clusters that it does not use",

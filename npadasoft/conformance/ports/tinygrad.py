@@ -44,5 +44,7 @@ class Tinygrad(Primitives):
 
     def gradients(self, total, weights, x):
         leaves = [x, *weights.values()]
-        found = [g.numpy() for g in total(weights, x).gradient(*leaves)]
-        return dict(zip(weights, found[1:])), found[0]
+        found = total(weights, x).gradient(*leaves)
+        self.Tensor.realize(*found)             # one schedule for all
+        arrays = [g.numpy() for g in found]
+        return dict(zip(weights, arrays[1:])), arrays[0]
