@@ -1,11 +1,13 @@
 """`npadasoft bench`: the tables, side by side in one run."""
-import contextlib
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 
 from npadasoft.arrays import gpu_library
-from npadasoft.bench import tables
+from npadasoft.bench import machine, tables
 from npadasoft.bench.timing import Progress
 from npadasoft.bench.workloads import WORKLOADS
 from npadasoft.console import Parser, one_line, picture, writable
@@ -18,15 +20,46 @@ def main(argv):
     """Run the benchmark; exit status."""
     args = _arguments(argv)
     names = args.workload or list(DEFAULT)
-    with _threads(args.threads):
-        result = {"machine": tables.machine(), "dtype": args.dtype, "rounds": args.rounds}
+    counts = args.threads or [None]
+    with machine.limited(counts[0] if len(counts) == 1 else None):
+        result = {"machine": {**machine.facts(), **machine.exp_facts()}, "dtype": args.dtype,
+                  "rounds": args.rounds}
         print("\n".join(f"{k}: {v}" for k, v in result["machine"].items()))
         print(f"{args.dtype}, medians of {args.rounds} rounds, the contestants taking turns\n")
-        _measure(args, names, result)
+        if len(counts) == 1:
+            _measure(args, names, result)
+    if len(counts) > 1:
+        _scale(args, names, counts, result)
     if args.json:
         with open(args.json, "w") as file:
             json.dump(result, file, indent=1)
-    return 0
+    return _without_avx512(argv) if args.simd else 0
+
+
+def _without_avx512(argv):
+    """The same once more, in a process that starts as on a processor without AVX-512."""
+    variables = machine.without_avx512()
+    if variables is None:
+        print("no AVX-512 that NumPy would use: the tables above are those without it")
+        return 0
+    again = [word for word in argv if word != "--simd"]
+    if "--json" in again:                               # it has the figures of the first run
+        at = again.index("--json")
+        again[at + 1] += ".without-avx512"
+    print("without AVX-512: " + " ".join(f"{k}='{v}'" for k, v in variables.items()), flush=True)
+    return subprocess.run([sys.executable, "-m", "npadasoft", "bench", *again],
+                          env={**os.environ, **variables}).returncode
+
+
+def _scale(args, names, counts, result):
+    """Print, and put into `result`, the table of threads of each workload."""
+    progress = Progress(2 * args.rounds * len(names) * len(counts))
+    result["threads"] = {}
+    for name in names:
+        found = tables.scaling(WORKLOADS[name], np.dtype(args.dtype), args.rounds, progress,
+                               counts)
+        result["threads"][name] = found
+        _say(progress, tables.scaling_table(name, found))
 
 
 def _measure(args, names, result):
@@ -71,8 +104,11 @@ def _arguments(argv):
                         help="times that each is measured (default 9)")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32",
                         help="default float32")
-    parser.add_argument("--threads", type=int, metavar="N",
-                        help="of every BLAS and of PyTorch (default: what they choose)")
+    parser.add_integers("--threads", metavar="N,...",
+                        help="of every BLAS, of PyTorch and of the passes (default: what they "
+                             "choose); of several numbers, how the step grows faster")
+    parser.add_argument("--simd", action="store_true",
+                        help="all once more as on a processor without AVX-512")
     parser.add_argument("--compile", action="store_true", help="torch.compile as a contestant too")
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="default cpu")
     parser.add_integers("--classes", nargs="?", const=[], metavar="N,...",
@@ -84,34 +120,12 @@ def _arguments(argv):
     for name in args.workload:
         if name not in WORKLOADS:
             parser.error(f"there is no workload {name!r}: choose from {', '.join(WORKLOADS)}")
-    for name in ("rounds", "threads"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f"--{name} should be at least 1, but found {value}")
+    for name, values in (("rounds", [args.rounds]), ("threads", args.threads or [])):
+        if values and min(values) < 1:
+            parser.error(f"--{name} should be at least 1, but found {min(values)}")
     if args.classes == [] or (args.plot and args.classes is None):
         args.classes = list(tables.CLASSES)
     return args
-
-
-@contextlib.contextmanager
-def _threads(n):
-    """Limit every BLAS and PyTorch to n threads for a while."""
-    if n is None:
-        yield
-        return
-    try:
-        import threadpoolctl
-    except ImportError:
-        raise RuntimeError("--threads needs threadpoolctl: pip install threadpoolctl") from None
-    before = None
-    if tables.has_torch():
-        import torch
-        before = torch.get_num_threads()
-        torch.set_num_threads(n)
-    with threadpoolctl.threadpool_limits(n):
-        yield
-    if before:
-        torch.set_num_threads(before)
 
 
 def _device(name):

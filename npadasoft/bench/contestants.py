@@ -10,9 +10,26 @@ def ours(layer, x, y):
     """The ways to a training step: into gradients that are there, into fresh ones, readable."""
     xp = array_namespace(x)
     out = Gradients(xp.empty_like(x), layer.parameters.map(xp.empty_like))
+
+    def readable():
+        (_, loss), cache = layer.forward(x, y)
+        return loss, layer.backward(cache)
     return {"into out": lambda: layer.loss_and_gradients(x, y, out=out),
-            "blocked": lambda: layer.loss_and_gradients(x, y),
-            "forward + backward": lambda: layer.backward(layer.forward(x, y)[1])}
+            "blocked": lambda: layer.loss_and_gradients(x, y), "forward + backward": readable}
+
+
+def agree(steps, terms, dtype):
+    """Run each once, and see that all have one loss: sums of so many terms, in any order.
+
+    Raises
+    ------
+    RuntimeError
+        If two differ by more than rounding: then they would not be doing the same work.
+    """
+    losses = {name: float(step()[0]) for name, step in steps.items()}
+    bound = 2 * terms * np.finfo(dtype).eps * max(1, *map(abs, losses.values()))
+    if max(losses.values()) - min(losses.values()) > bound:
+        raise RuntimeError(f"the contestants do not compute the same loss: {losses}")
 
 
 def products(layer, x, y):
@@ -43,14 +60,40 @@ def floor(sizes, dtype, xp=np):
 def full_softmax(n_classes, x, y):
     """The plain softmax over all classes, in the same blocked NumPy: (N, C) logits, one matrix."""
     xp = array_namespace(x)
-    weight = xp.ones((n_classes, x.shape[1]), dtype=x.dtype) / x.shape[1]
+    weight = full_weight(n_classes, x)
     part = fused.SubSoftmax(slice(None), y, None, weight, None)
     q = xp.zeros(len(y), dtype=x.dtype) - 1 / len(y)
     dx, dweight = xp.empty_like(x), xp.empty_like(weight)
 
     def step():
-        return fused.backpropagate([part], x, q, 2**28, dx, [(None, dweight, None)])
+        output = fused.backpropagate([part], x, q, 2**28, dx, [(None, dweight, None)])
+        return -output.sum() / len(y), (dx, dweight)
     return {"full softmax": step}
+
+
+def full_weight(n_classes, x):
+    """Weights of a full softmax: scores of about one, no two alike (C, D)."""
+    rng = np.random.default_rng(2)
+    kind = x.dtype if x.dtype == np.float32 else np.float64
+    return (rng.standard_normal((n_classes, x.shape[1]), dtype=kind)
+            / np.sqrt(x.shape[1])).astype(x.dtype)
+
+
+def torch_full(n_classes, x, y):
+    """PyTorch's full softmax in chunks: `linear_cross_entropy`, of PyTorch 2.13; {} before it."""
+    import torch
+    if not hasattr(torch.nn, "LinearCrossEntropyOptions"):
+        return {}
+    tx = torch.from_numpy(x).clone().requires_grad_()
+    weight, ty = torch.from_numpy(full_weight(n_classes, x)).requires_grad_(), torch.from_numpy(y)
+    options = torch.nn.LinearCrossEntropyOptions()
+
+    def step():
+        tx.grad, weight.grad = None, None
+        loss = torch.nn.functional.linear_cross_entropy(tx, weight, ty, options=options)
+        loss.backward()
+        return loss.item(), (tx.grad, weight.grad)
+    return {"torch full": step}
 
 
 def torch_layer(layer):
@@ -71,7 +114,9 @@ def torch_step(module, x, y, name="torch"):
     def step():
         tx.grad = None
         module.zero_grad(set_to_none=True)
-        module(tx, ty).loss.backward()
+        loss = module(tx, ty).loss
+        loss.backward()
+        return loss.item(), tx.grad
     return {name: step}
 
 
@@ -92,11 +137,17 @@ def torch_floor(sizes, dtype):
 
 
 def prepared(name, workload, dtype):
-    """The step "blocked", "full softmax" or "torch" of a workload, after one of a tiny workload."""
+    """The step `name` of a workload ("blocked", "full softmax", "torch", "torch full").
+
+    It was run once for a tiny workload before.
+    """
     for w in (WORKLOADS["tiny"], workload):
         layer, (x, y) = w.layer(dtype), w.examples(dtype)
-        step = (torch_step(torch_layer(layer), x, y) if name == "torch" else
-                {**ours(layer, x, y), **full_softmax(w.n_classes, x, y)})[name]
+        made = {"torch": lambda: torch_step(torch_layer(layer), x, y),
+                "torch full": lambda: torch_full(w.n_classes, x, y),
+                "full softmax": lambda: full_softmax(w.n_classes, x, y),
+                "blocked": lambda: ours(layer, x, y)}
+        step = made[name]()[name]
         if w is not workload:
             step()
     return step

@@ -1,52 +1,13 @@
 """What is measured for each table, what is printed, and the plot."""
-import platform
-
-import numpy as np
-
 from npadasoft.bench import contestants as who
-from npadasoft.bench.timing import medians, numpy_peak, resident_peak
+from npadasoft.bench.machine import has_torch, limited
+from npadasoft.bench.timing import medians, numpy_peak, pass_seconds, resident_peak
 from npadasoft.bench.workloads import Workload, leaving
 
-_STEPS = {"adaptive": "blocked", "full softmax": "full softmax", "torch": "torch"}
+_STEPS = {"adaptive": "blocked"}      # under which name a fresh process runs it, if another one
+GAIN = 1.02                         # a step with more threads gains if it is that much faster
 CLASSES = (10_000, 30_000, 100_000, 300_000, 1_000_000)     # of the plot
 PAPER = "Paper: full / adaptive 2.8 on Text8 (44k), 3.2 to 7.3 on Europarl (50k to 143k)"
-
-
-def machine():
-    """CPU, BLAS and kernel, threads and versions, as far as they can be found out."""
-    facts = {"cpu": _cpu(), "python": platform.python_version(), "numpy": np.__version__}
-    try:
-        import threadpoolctl
-        for info in threadpoolctl.threadpool_info():
-            kernel = info.get("architecture")
-            facts[info["internal_api"] + " (" + info["prefix"] + ")"] = (
-                f"{info.get('version')} threads {info['num_threads']}"
-                + (f" kernel {kernel}" if kernel else ""))
-    except ImportError:
-        facts["threads"] = "unknown: pip install threadpoolctl"
-    try:
-        import torch
-        facts["torch"] = f"{torch.__version__} threads {torch.get_num_threads()}"
-    except ImportError:
-        facts["torch"] = "absent: pip install 'npadasoft[peers]' to compare with it"
-    return facts
-
-
-def _cpu():
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def has_torch():
-    """Whether PyTorch can be imported."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def step_seconds(workload, dtype, rounds, progress, compiled=False, to_device=None):
@@ -55,14 +16,31 @@ def step_seconds(workload, dtype, rounds, progress, compiled=False, to_device=No
     if to_device:
         return _on_device(layer, x, y, rounds, progress, workload.name, to_device)
     sizes = who.products(layer, x, y)
-    contest = {**who.floor(sizes, dtype), **who.ours(layer, x, y)}
+    steps, floors = who.ours(layer, x, y), who.floor(sizes, dtype)
     if has_torch():
         module = who.torch_layer(layer)
-        contest |= who.torch_floor(sizes, dtype) | who.torch_step(module, x, y)
+        floors |= who.torch_floor(sizes, dtype)
+        steps |= who.torch_step(module, x, y)
         if compiled:
             import torch
-            contest |= who.torch_step(torch.compile(module), x, y, "torch.compile")
-    return medians(contest, rounds, progress, workload.name)
+            steps |= who.torch_step(torch.compile(module), x, y, "torch.compile")
+    who.agree(steps, layer.in_features + max(k for _, _, k in sizes), dtype)
+    found = medians({**floors, **steps}, rounds, progress, workload.name)
+    return {**found, "passes": pass_seconds(steps["into out"], rounds)}
+
+
+def scaling(workload, dtype, rounds, progress, counts):
+    """Seconds of a step, of its passes and of its floor by the number of threads."""
+    layer, (x, y) = workload.layer(dtype), workload.examples(dtype)
+    step = who.ours(layer, x, y)["into out"]
+    floor = who.floor(who.products(layer, x, y), dtype)
+    found = {}
+    for n in counts:
+        with limited(n):
+            found[n] = {**medians({**floor, "step": step}, rounds, progress,
+                                  f"{workload.name}, {n} threads"),
+                        "passes": pass_seconds(step, rounds)}
+    return found
 
 
 def _on_device(layer, x, y, rounds, progress, name, xp):
@@ -102,7 +80,10 @@ def step_memory(workload, dtype, progress):
 
 
 def by_classes(dtype, rounds, progress, sizes=CLASSES, in_features=128, batch=512):
-    """Step time and growth of the process against the number of classes: ours, full, PyTorch."""
+    """Step time and growth of the process against the number of classes: ours, full, PyTorch.
+
+    Full softmax is ours, and PyTorch's that does not keep all logits (`linear_cross_entropy`).
+    """
     rows = []
     for n in sizes:
         cutoffs = (n // 50, n // 5)
@@ -111,9 +92,12 @@ def by_classes(dtype, rounds, progress, sizes=CLASSES, in_features=128, batch=51
         contest = {"adaptive": who.ours(layer, x, y)["into out"], **who.full_softmax(n, x, y)}
         if has_torch():
             contest |= who.torch_step(who.torch_layer(layer), x, y)
+            contest |= who.torch_full(n, x, y)
+        who.agree({k: v for k, v in contest.items() if "full" in k}, in_features + n, dtype)
+        who.agree({k: v for k, v in contest.items() if "full" not in k}, in_features + n, dtype)
         rows.append({"classes": n, "seconds": medians(contest, rounds, progress, workload.name),
-                     "bytes": {name: resident_peak(who.prepared, _STEPS[name], workload, dtype)
-                               for name in contest}})
+                     "bytes": {name: resident_peak(who.prepared, _STEPS.get(name, name), workload,
+                                                   dtype) for name in contest}})
     return rows
 
 
@@ -132,19 +116,45 @@ def table(head, rows):
                                for i, (c, w) in enumerate(zip(row, width))) for row in cells)
 
 
+def mib(n, less=0):
+    """n - less bytes in MiB as text, or a dash where n is not known."""
+    return "-" if n is None else f"{(n - less) / 2**20:.0f}"
+
+
 def step_table(found):
     """{workload: seconds of a step} as text."""
     rows = []
     for name, s in found.items():
         best = s["into out"]
-        rows.append([name, f"{1e3 * best:.1f} ms", ratio(best, s["floor"]),
+        rows.append([name, f"{1e3 * best:.1f} ms", f"{100 * s['passes'] / best:.0f} %"
+                     if "passes" in s else "-", ratio(best, s["floor"]),
                      ratio(s["blocked"], s["floor"]), ratio(s["forward + backward"], s["floor"]),
                      ratio(s.get("torch"), best), ratio(s.get("torch.compile"), best),
                      ratio(s.get("torch"), s.get("torch floor")),
                      ratio(s.get("torch floor"), s["floor"])])
-    return table(["training step", "into out", "/ floor", "fresh / floor", "fwd+bwd / floor",
-                  "torch / into out", "compiled / into out", "torch / its floor",
+    return table(["training step", "into out", "passes", "/ floor", "fresh / floor",
+                  "fwd+bwd / floor", "torch / into out", "compiled / into out", "torch / its floor",
                   "torch's floor / ours"], rows)
+
+
+def scaling_table(name, found):
+    """{threads: seconds} of a workload as text, and up to how many threads the step gains."""
+    one = found[min(found)]["step"]
+    rows = [[f"{n}", f"{1e3 * s['step']:.1f} ms", ratio(one, s["step"]),
+             f"{100 * s['passes'] / s['step']:.0f} %", ratio(s["step"], s["floor"])]
+            for n, s in found.items()]
+    return (table([f"{name}: threads", "into out", "times as fast", "passes", "/ floor"], rows)
+            + f"\nthe step gains up to {gains_up_to(found)} threads")
+
+
+def gains_up_to(found):
+    """The number of threads up to which each step is faster than that of fewer."""
+    best = None
+    for n in sorted(found):
+        if best is not None and found[best]["step"] < GAIN * found[n]["step"]:
+            break
+        best = n
+    return best
 
 
 def query_table(found):
@@ -161,8 +171,6 @@ def query_table(found):
 
 def memory_table(found):
     """{workload: bytes of a step} as text."""
-    def mib(n, less=0):
-        return "-" if n is None else f"{(n - less) / 2**20:.0f}"
     return table(["memory of a step, MiB", "result", "beyond it", "process beyond it",
                   "torch's process beyond it"],
                  [[name, mib(m["result"]), mib(m["extra"]),
@@ -172,10 +180,14 @@ def memory_table(found):
 
 def classes_table(rows):
     """Step time against the number of classes as text."""
-    return table(["classes", "adaptive", "full / adaptive", "torch / adaptive"],
+    return table(["classes", "adaptive", "full / adaptive", "torch / adaptive",
+                  "torch's full / adaptive", "memory, MiB", "full", "torch", "torch's full"],
                  [[f"{row['classes']:,}", f"{1e3 * row['seconds']['adaptive']:.1f} ms",
                    ratio(row["seconds"]["full softmax"], row["seconds"]["adaptive"]),
-                   ratio(row["seconds"].get("torch"), row["seconds"]["adaptive"])]
+                   ratio(row["seconds"].get("torch"), row["seconds"]["adaptive"]),
+                   ratio(row["seconds"].get("torch full"), row["seconds"]["adaptive"]),
+                   *(mib(row["bytes"].get(who)) for who in ("adaptive", "full softmax", "torch",
+                                                            "torch full"))]
                   for row in rows]) + "\n" + PAPER
 
 
@@ -188,9 +200,10 @@ def plot(rows, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
     figure, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
-    styles = {"adaptive": ("o-", "0"), "full softmax": ("s--", "0.35"), "torch": ("^:", "0.55")}
-    labels = {"torch": "PyTorch, adaptive", "adaptive": "npadasoft, adaptive",
-              "full softmax": "npadasoft, full softmax"}
+    styles = {"adaptive": ("o-", "0"), "full softmax": ("s--", "0.35"), "torch": ("^:", "0.55"),
+              "torch full": ("x-.", "0.7")}
+    labels = {"torch": "PyTorch, adaptive", "torch full": "PyTorch, full softmax in chunks",
+              "adaptive": "npadasoft, adaptive", "full softmax": "npadasoft, full softmax"}
     classes = [row["classes"] for row in rows]
     for name, (style, grey) in styles.items():
         if name in rows[0]["seconds"]:

@@ -11,6 +11,8 @@ import sys
 import time
 import tracemalloc
 
+from npadasoft import fused, passes
+
 PAUSE = 0.03        # seconds
 _MAPPED = "MALLOC_MMAP_THRESHOLD_"
 
@@ -63,6 +65,25 @@ def medians(contestants, rounds, progress, what, pause=PAUSE):
             call()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def pass_seconds(step, rounds):
+    """Median seconds that a training step spends in its passes over the logits, not in products."""
+    spent: list[float] = []
+
+    def timed(call, z):
+        start = time.perf_counter()
+        passes.over_rows(call, z)
+        spent[-1] += time.perf_counter() - start
+    before = fused.over_rows
+    fused.over_rows = timed
+    try:
+        for _ in range(rounds + 1):
+            spent.append(0.0)
+            step()
+    finally:
+        fused.over_rows = before
+    return statistics.median(spent[1:])
 
 
 def numpy_peak(call):

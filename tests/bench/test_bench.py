@@ -1,6 +1,7 @@
 """`bench` runs, its contestants compute the same numbers, and its counting of memory counts."""
 import functools
 import json
+import os
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -9,8 +10,8 @@ import pytest
 from contract import same
 from witnesses import witness
 
-from npadasoft import arrays
-from npadasoft.bench import command, contestants, tables, timing
+from npadasoft import arrays, fused, passes
+from npadasoft.bench import command, contestants, machine, tables, timing
 from npadasoft.bench.workloads import WORKLOADS, leaving
 
 TINY = WORKLOADS["tiny"]
@@ -27,7 +28,7 @@ def test_all_ways_to_a_step_and_pytorch_compute_the_same_numbers(problem):
     ours = contestants.ours(layer, x, y)
     loss, gradients = ours["blocked"]()
     assert same((loss, gradients), ours["into out"]())
-    by_hand = ours["forward + backward"]()
+    _, by_hand = ours["forward + backward"]()
     module = contestants.torch_layer(layer)
     contestants.torch_step(module, x, y)["torch"]()
     # sums of at most 200 terms of one order: 200 u of the largest, in each of two computations
@@ -52,10 +53,46 @@ def test_the_floor_makes_the_products_of_a_step_and_nothing_else(problem):
 def test_the_full_softmax_is_the_plain_softmax(problem):
     scipy_special = witness("scipy.special")
     _, x, y = problem
-    output = contestants.full_softmax(TINY.n_classes, x, y)["full softmax"]()
-    z = x @ (np.ones((TINY.n_classes, x.shape[1])) / x.shape[1]).T
-    expected = scipy_special.log_softmax(z, axis=-1)[np.arange(len(y)), y]
-    assert np.abs(output - expected).max() <= TINY.n_classes * 2.0**-53 * np.abs(expected).max()
+    loss, (dx, dweight) = contestants.full_softmax(TINY.n_classes, x, y)["full softmax"]()
+    z = x @ contestants.full_weight(TINY.n_classes, x).T
+    expected = -scipy_special.log_softmax(z, axis=-1)[np.arange(len(y)), y].mean()
+    assert abs(loss - expected) <= TINY.n_classes * 2.0**-53 * expected
+    dz = (scipy_special.softmax(z, axis=-1) - np.eye(TINY.n_classes)[y]) / len(y)
+    assert np.abs(dweight - dz.T @ x).max() <= TINY.n_classes * 2.0**-52 * np.abs(dweight).max()
+    assert dx.shape == x.shape
+
+
+def test_the_full_softmax_of_pytorch_in_chunks_has_the_same_loss_and_gradients(problem):
+    witness("torch")
+    _, x, y = problem
+    made = contestants.torch_full(TINY.n_classes, x, y)
+    if not made:
+        pytest.skip("torch: this one has no linear_cross_entropy, 2.13 has")
+    loss, theirs = made["torch full"]()
+    due, ours = contestants.full_softmax(TINY.n_classes, x, y)["full softmax"]()
+    bound = 2 * TINY.n_classes * 2.0**-53           # sums of as many terms, in each of the two
+    assert abs(loss - due) <= bound * due
+    for a, b in zip(ours, theirs):
+        assert np.abs(a - b.numpy()).max() <= bound * max(1, np.abs(a).max())
+
+
+def test_contestants_that_do_other_work_are_refused():
+    contestants.agree({"a": lambda: (2.0, None), "b": lambda: (2 + 1e-15, None)}, 10, np.float64)
+    with pytest.raises(RuntimeError, match="'b': 2.1"):
+        contestants.agree({"a": lambda: (2.0, None), "b": lambda: (2.1, None)}, 10, np.float64)
+
+
+def test_the_time_of_the_passes_is_a_part_of_the_step(problem):
+    layer, x, y = problem
+    before, calls = fused.over_rows, []
+
+    def step():
+        layer.loss_and_gradients(x, y)
+        calls.append(timing.time.perf_counter())
+    spent = timing.pass_seconds(step, 3)
+    assert fused.over_rows is before and len(calls) == 4
+    assert 0 < spent < calls[-1] - calls[0]
+    assert timing.pass_seconds(lambda: None, 1) == 0
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5])
@@ -82,20 +119,78 @@ def test_the_growth_of_a_process_counts_what_is_given_back_too():
     assert abs(grown - 80e6) < 2 * 2**21                # a huge page of 2 MiB at either end
 
 
-def test_the_command_prints_every_table_and_writes_every_figure(tmp_path, capsys):
+def test_the_command_prints_every_table_and_writes_every_figure(tmp_path, capsys, monkeypatch):
     witness("torch")
     witness("matplotlib")
     file, picture = tmp_path / "bench.json", tmp_path / "plot.png"
     arguments = ["tiny", "--rounds", "1", "--json", str(file), "--plot", str(picture),
-                 "--threads", "1", "--classes", "300", "600"]
+                 "--threads", "1", "--classes", "300", "--simd"]
+    monkeypatch.setattr(machine, "without_avx512", lambda: None)
     assert command.main(arguments) == 0
     text = capsys.readouterr().out
-    for word in ("training step", "PyTorch / ours", "memory of a step", "classes", "cpu:"):
+    for word in ("training step", "PyTorch / ours", "memory of a step", "classes", "cpu:",
+                 "exp of float32: ", "passes", "no AVX-512"):
         assert word in text
     found = json.loads(file.read_text())
     assert found["step"]["tiny"]["blocked"] > 0 and found["machine"]["numpy"] == np.__version__
     assert set(found["memory"]["tiny"]["resident"]) == {"blocked", "torch"}
     assert picture.stat().st_size > 10_000
+
+
+def test_several_numbers_of_threads_make_a_table_of_how_the_step_scales(tmp_path, capsys):
+    witness("threadpoolctl")
+    file = tmp_path / "bench.json"
+    assert command.main(["tiny", "--rounds", "1", "--threads", "1,2", "--json", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert "tiny: threads" in text and "the step gains up to" in text
+    assert "training step" not in text
+    assert set(json.loads(file.read_text())["threads"]["tiny"]) == {"1", "2"}
+
+
+@pytest.mark.parametrize("seconds, due", [
+    ({1: 8, 2: 4, 4: 3, 8: 3}, 4), ({1: 4}, 1), ({1: 4, 2: 5, 4: 1}, 1), ({1: 8, 2: 7, 4: 6}, 4)])
+def test_a_step_gains_up_to_the_threads_before_those_that_bring_nothing(seconds, due):
+    assert tables.gains_up_to({n: {"step": s} for n, s in seconds.items()}) == due
+
+
+def test_threads_that_are_limited_limit_the_passes_for_a_while(monkeypatch):
+    witness("threadpoolctl")
+    monkeypatch.setattr(passes, "_cpus", lambda: [0, 1, 2, 3])
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    with machine.limited(2):
+        assert passes.threads() == 2
+    assert passes.threads() == 4
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    with machine.told(3):
+        assert passes.threads() == 3
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+def test_the_loop_of_exp_is_named_where_numpy_tells(monkeypatch):
+    assert machine.exp_loop("float32")
+    monkeypatch.setitem(sys.modules, "numpy.lib.introspect", None)
+    monkeypatch.delattr(np.lib, "introspect", raising=False)
+    assert machine.exp_loop("float32") == "loop unknown"
+    assert 0 < machine.exp_seconds("float64", 1, rounds=1) < 1e-6
+
+
+def test_a_processor_with_avx512_runs_it_all_again_without(monkeypatch, capsys, tmp_path):
+    core = machine.umath()
+    monkeypatch.setattr(core, "__cpu_dispatch__", ["X86_V3", "AVX512_SKX", "AVX512_SPR"])
+    monkeypatch.setattr(core, "__cpu_features__", {"X86_V3": True, "AVX512_SKX": True,
+                                                   "AVX512_SPR": False})
+    due = {"NPY_DISABLE_CPU_FEATURES": "AVX512_SKX", "OPENBLAS_CORETYPE": "Haswell"}
+    assert machine.without_avx512() == due
+    started = []
+
+    def run(words, env):
+        started.append((words[3:], {name: env[name] for name in due}))
+        return SimpleNamespace(returncode=5)
+    monkeypatch.setattr(command.subprocess, "run", run)
+    assert command._without_avx512(["tiny", "--simd", "--json", "a.json"]) == 5
+    assert started == [(["bench", "tiny", "--json", "a.json.without-avx512"], due)]
+    monkeypatch.setattr(core, "__cpu_features__", {})
+    assert machine.without_avx512() is None
 
 
 def test_without_pytorch_it_is_left_out_and_said_so(monkeypatch, capsys):
