@@ -34,7 +34,7 @@ def witness(name):
     except ImportError as error:
         (pytest.skip if name.split(".")[0] in ABSENT else without)(
             f"the witness {name} is absent ({error}): "
-            "pip install 'npadasoft[test,peers,interop,plot]'")
+            "pip install 'npadasoft[test,peers,interop,plot,cluster]'")
 
 
 def without(reason):
