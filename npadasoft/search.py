@@ -109,15 +109,19 @@ def topk(x, parameters, cutoffs, k):
 def _first(values, k):
     """The k largest of each row, nan first, equal ones by place: values and places, (R, k) each."""
     xp = array_namespace(values)
-    key = _key(values)
-    chosen = _smallest(key, k) if is_host(xp) and 0 < 4 * k < key.shape[1] else None
-    if chosen is None:
-        chosen = xp.argsort(key, kind="stable")[:, :k]
+    if is_host(xp) and 0 < 4 * k < values.shape[1]:
+        chosen = xp.empty((values.shape[0], k), dtype=xp.int64)
+
+        def select(rows):
+            chosen[rows] = _smallest(_key(values[rows]), k)
+        over_rows(select, values)
+    else:
+        chosen = xp.argsort(_key(values), kind="stable")[:, :k]
     return xp.take_along_axis(values, chosen, -1), chosen
 
 
 def _smallest(key, k):
-    """What a stable sort of each row puts first, (R, k), without the sort; None if it is tied.
+    """What a stable sort of each row puts first, (R, k), without the sort where nothing is tied.
 
     On the host alone: it has to know how many are below the k-th value.
     """
@@ -125,7 +129,7 @@ def _smallest(key, k):
     limit = xp.partition(key, k - 1, axis=-1)[:, k - 1, None]
     places = (key <= limit).reshape(-1).nonzero()[0]    # flat: a tenth of the time of two axes
     if places.size != k * key.shape[0]:                 # equal values straddle the k-th place
-        return None
+        return xp.argsort(key, kind="stable")[:, :k]
     places = places.reshape(-1, k) % key.shape[1]
     order = xp.argsort(xp.take_along_axis(key, places, -1), kind="stable")
     return xp.take_along_axis(places, order, -1)
@@ -214,10 +218,15 @@ def sample(x, parameters, cutoffs, u):
 def _draw(log_p, u):
     """Inverse of the running sum at u, and [number of rows with nan, the first such row]."""
     xp = array_namespace(log_p)
-    running = xp.cumsum(xp.exp(log_p.real), axis=-1, dtype=xp.float64)      # (N, K)
-    total = running[:, -1]
+    total = xp.empty(log_p.shape[0], dtype=xp.float64)
+    drawn = xp.empty(log_p.shape[0], dtype=xp.int64)
+
+    def draw(rows):
+        running = xp.cumsum(xp.exp(log_p[rows].real), axis=-1, dtype=xp.float64)
+        total[rows] = running[:, -1]
+        drawn[rows] = (running <= (u[rows] * total[rows])[:, None]).sum(-1)
+    over_rows(draw, log_p)
     bad = xp.isnan(total)
-    drawn = (running <= (u * total)[:, None]).sum(-1)
     return drawn, [bad.sum(), bad.argmax()] if bad.size else []
 
 

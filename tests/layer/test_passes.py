@@ -62,7 +62,7 @@ def results(layer, x, y):
     top = layer.topk(x, 3)
     return {"loss": loss, **gradients.by_path(), "log_prob": layer.log_prob(x),
             "value": top.log_prob, "index": top.index, "predict": layer.predict(x),
-            "softmax": functional.log_softmax(x)}
+            "sample": layer.sample(x, 0), "softmax": functional.log_softmax(x)}
 
 
 def problem(dtype):
