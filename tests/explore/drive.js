@@ -104,7 +104,9 @@ async function layer(golden) {
   found.sums = all(page, '#layer td[data-name]').flatMap((td) => {
     td.focus();
     const sum = one(page, '#spelt [data-sum]');
-    return sum ? [[td.dataset.name, td.dataset.at, sum.dataset.sum, td.dataset.v]] : [];
+    return sum
+      ? [[td.dataset.name, sum.dataset.of, td.dataset.at, sum.dataset.sum, sum.dataset.due, td.dataset.v]]
+      : [];
   });
   const weight = one(page, 'td[data-name="grad.head.weight"][data-at="3,1"]');
   weight.focus();

@@ -122,14 +122,18 @@ def test_every_number_is_the_golden_vectors(found):
         assert shown[name] == tensor["data"]
 
 
-def test_what_is_spelt_out_sums_to_the_number(found):
-    sums = {(name, at): (float(total), float(v)) for name, at, total, v in found["sums"]}
-    spelt = {name for name, _ in sums}
-    assert spelt == set(command.given()["order"]) - {n for n in spelt | {
-        "cluster", "head_column", "tail.0.relative_target", "tail.1.relative_target"}
-        if "column" in n or "target" in n or n == "cluster"}
-    largest = max(abs(v) for _, v in sums.values())     # 8 terms at most, of 8 roundings at most
-    assert all(abs(total - v) <= 64 * U * largest for total, v in sums.values())
+def test_what_is_spelt_out_sums_to_the_number_and_of_a_weight_to_its_gradient(found):
+    given = {*CASE["params"], "input"}
+    indices = {name for name in command.given()["order"]
+               if name.startswith(("cluster", "head_column")) or "target" in name}
+    shown = {(name, at): v for name, places in found["golden"].items() for at, v in places}
+    assert {name for name, *_ in found["sums"]} == {name for name, _ in shown} - indices
+    sizes = [abs(float(v)) for v in shown.values()]
+    for name, of, at, total, due, v in found["sums"]:
+        assert of == (f"grad.{name}" if name in given else name) and due == shown[of, at]
+        # at most 8 terms, of at most 8 roundings each
+        assert abs(float(total) - float(due)) <= 64 * U * max(sizes)
+        assert v == shown[name, at]
 
 
 def test_a_weights_gradient_is_spelt_out_with_q_p_and_the_picked_one(found):
@@ -185,6 +189,7 @@ ASKED = {"boundary": BY_ID["S01"]}
 
 @pytest.mark.parametrize("name", LINES)
 def test_a_mistake_lights_up_where_the_judge_says_that_it_starts(name, found, tmp_path):
+    tools("javascript")
     right, wrong = LINES[name]
     assert PORT.count(right) == 1
     (tmp_path / "port.js").write_text(PORT.replace(right, wrong))

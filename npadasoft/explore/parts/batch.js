@@ -32,7 +32,8 @@ function drawChips() {
       words(
         x + w / 2,
         bottom + 1.2 * em,
-        (slot > 3.4 * em ? 'head ' : '') + (part ? `column ${config.cutoffs[0] + part - 1}` : `columns 0 … ${end - 1}`),
+        (slot > 3.4 * em ? 'head ' : '') +
+          (part ? `column ${config.cutoffs[0] + part - 1}` : `columns 0 … ${end - 1}`),
         {class: 'small', 'text-anchor': 'middle'},
       ),
     );

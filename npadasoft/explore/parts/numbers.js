@@ -56,13 +56,14 @@ function ownRows(name) {
   return parts ? Number(parts[1]) : null;
 }
 
-// What is due at a place; undefined where the right port has no such row.
-function wantedAt(name, at) {
+// The same place in the right port's tensor: its row, where the mistake routes others into a tail, may stand elsewhere.
+function wantedPlace(name, at) {
   const i = ownRows(name);
-  if (i === null) return valueAt(wanted, name, at);
-  const r = rowsIn(wanted, i).indexOf(rowsIn(got, i)[at[0]]);
-  return r < 0 ? undefined : valueAt(wanted, name, [r, ...at.slice(1)]);
+  return i === null ? at : [rowsIn(wanted, i).indexOf(rowsIn(got, i)[at[0]]), ...at.slice(1)];
 }
+
+// What is due at a place; undefined where the right port has no such row.
+const wantedAt = (name, at) => valueAt(wanted, name, wantedPlace(name, at));
 
 const isWrong = (name, at) => got !== wanted && !Object.is(wantedAt(name, at) + 0, valueAt(got, name, at) + 0);
 

@@ -130,92 +130,64 @@ function logProbSpelt(logits, r, k) {
 
 let chosen = null; // {name, at} of the number that is spelt out
 
+// A given number is told with its gradient, and that is spelt out.
 function spell(name, at) {
+  unmark();
   chosen = {name, at};
-  for (const old of document.querySelectorAll('td.source, td.chosen')) old.classList.remove('source', 'chosen');
-  const cellOf = (tensor, place) =>
-    document.querySelectorAll(`td[data-name="${tensor}"][data-at="${place.join(',')}"]`);
-  const found = valueAt(got, name, at),
-    due = wantedAt(name, at),
-    aside = $('spelt'),
-    label = `${name}${at.length ? `[${at.join(', ')}]` : ''}`;
+  const due = wantedAt(name, at),
+    of = name in params || name === 'input' ? `grad.${name}` : name,
+    told = due === undefined ? null : spelling(of, wantedPlace(of, at));
   const close = make('button', {type: 'button', 'aria-label': 'close', class: 'close'}, '×');
   close.addEventListener('click', unspell);
-  const lines = [
-    make(
-      'p',
-      {},
-      make('code', {}, label),
-      ' = ',
-      make('b', {'data-v': due}, due === undefined ? 'no such row' : short(due)),
-      close,
-    ),
-  ];
-  if (isWrong(name, at)) {
-    lines.push(
-      make(
-        'p',
-        {class: 'fault'},
-        `got ${short(found)}, want ${due === undefined ? 'nothing: the row belongs elsewhere' : short(due)}. `,
-        origins.includes(name)
-          ? 'The mistake starts in this tensor.'
-          : `It spreads to here from ${origins.join(', ')}.`,
-      ),
-    );
-  }
-  const told =
-    due === undefined
-      ? null
-      : spelling(
-          name,
-          ownRows(name) === null
-            ? at
-            : [rowsIn(wanted, ownRows(name)).indexOf(rowsIn(got, ownRows(name))[at[0]]), at[1]],
-        );
-  if (told) {
-    const [rule, terms] = told;
-    lines.push(make('p', {class: 'rule'}, rule));
-    lines.push(
-      make(
-        'table',
-        {class: 'terms'},
-        ...terms.map(({label, factors, v}) =>
-          make(
-            'tr',
-            {},
-            make('th', {scope: 'row'}, label),
-            make('td', {}, factors.map((f, j) => (j ? bracket(f.text) : f.text)).join(' · ')),
-            make('td', {}, '= ', short(v)),
-          ),
-        ),
-        make(
-          'tr',
-          {class: 'total'},
-          make('th', {scope: 'row'}, 'sum'),
-          make('td', {}, terms.length ? '' : 'no row: nothing to add'),
-          make('td', {'data-sum': terms.reduce((sum, t) => sum + t.v, 0)}, '= ', short(due)),
-        ),
-      ),
-    );
-    for (const {factors} of terms)
-      for (const f of factors) if (f.name) cellOf(f.name, f.at).forEach((td) => td.classList.add('source'));
-  } else if (due !== undefined) {
-    lines.push(
-      make(
-        'p',
-        {class: 'rule'},
-        name in params || name === 'input' ? 'Given. Its gradient stands in the third picture.' : 'An index.',
-      ),
-    );
-  }
-  cellOf(name, at).forEach((td) => td.classList.add('chosen'));
-  aside.replaceChildren(...lines);
-  aside.classList.remove('empty');
+  $('spelt').replaceChildren(
+    make('p', {}, make('code', {}, placeName(name, at)), ' = ', make('b', {}, dueText(due)), close),
+    ...(isWrong(name, at) ? [fault(name, at, due)] : []),
+    ...(told ? sum(of, at, told, of !== name) : []),
+  );
+  $('spelt').classList.remove('empty');
+  mark(name, at, 'chosen');
+  for (const {factors} of told ? told[1] : []) for (const f of factors) if (f.name) mark(f.name, f.at, 'source');
+}
+
+const placeName = (name, at) => `${name}${at.length ? `[${at.join(', ')}]` : ''}`;
+const dueText = (due) => (due === undefined ? 'no such row' : short(due));
+
+function mark(name, at, kind) {
+  const found = document.querySelectorAll(`td[data-name="${name}"][data-at="${at.join(',')}"]`);
+  for (const td of found) td.classList.add(kind);
+}
+
+function unmark() {
+  for (const old of document.querySelectorAll('td.source, td.chosen')) old.classList.remove('source', 'chosen');
+}
+
+function fault(name, at, due) {
+  const from = origins.includes(name)
+    ? 'The mistake starts in this tensor.'
+    : `It spreads to here from ${origins.join(', ')}.`;
+  return make('p', {class: 'fault'}, `got ${short(valueAt(got, name, at))}, want ${dueText(due)}. ${from}`);
+}
+
+function sum(name, at, [rule, terms], given) {
+  const due = wantedAt(name, at),
+    total = {'data-of': name, 'data-sum': terms.reduce((all, {v}) => all + v, 0), 'data-due': due};
+  const line = (label, text, v, attributes) =>
+    make('tr', {}, make('th', {scope: 'row'}, label), make('td', {}, text), make('td', attributes, '= ', short(v)));
+  const body = terms.map(({label, factors, v}) =>
+    line(label, factors.map((f, j) => (j ? bracket(f.text) : f.text)).join(' · '), v),
+  );
+  const last = line('sum', terms.length ? '' : 'no row: nothing to add', due, total);
+  last.className = 'total';
+  return [
+    given ? make('p', {}, 'Given. Its gradient: ', make('code', {}, placeName(name, at))) : null,
+    make('p', {class: 'rule'}, rule),
+    make('table', {class: 'terms'}, ...body, last),
+  ].filter(Boolean);
 }
 
 function unspell() {
   chosen = null;
-  for (const old of document.querySelectorAll('td.source, td.chosen')) old.classList.remove('source', 'chosen');
+  unmark();
   $('spelt').replaceChildren(make('p', {class: 'rule'}, 'Point at a number, and it is spelt out here.'));
   $('spelt').classList.add('empty');
 }
