@@ -37,6 +37,8 @@ _STARTS = [     # (bytes, what, the way on)
 ]
 _OLD_TORCH = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"      # its magic number, pickled
 
+_MINDSPORE = (b"\x12\x07Float32\x1a", b"\x12\x07Float16\x1a", b"\x12\x07Float64\x1a",
+              b"\x12\x05Int32\x1a", b"\x12\x05Int64\x1a", b"\x12\x08BFloat16\x1a")
 _ONNX_FIELDS = (b"\x12", b"\x1a", b"\x22", b"\x3a", b"\x42")     # of a ModelProto
 
 
@@ -66,6 +68,9 @@ def told(start, end=b""):
     if end == b"\x57\xfb\x80\x8b\x24\x75\x47\xdb":
         return Kind("the index of a TensorFlow checkpoint", "read it with tf.train.load_checkpoint,"
                     " and give its arrays to interop.write")
+    if start[:1] == b"\n" and any(word in start for word in _MINDSPORE):
+        return Kind("a checkpoint of MindSpore, it seems", "save it with mindspore.save_checkpoint("
+                    "..., format='safetensors')")
     if start[:1] == b"\x08" and start[1:2] < b"\x20" and start[2:3] in _ONNX_FIELDS:
         return Kind("an ONNX model, it seems", "read its initializers with "
                     "onnx.numpy_helper.to_array, and give them to interop.write")

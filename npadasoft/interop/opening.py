@@ -45,7 +45,7 @@ def opened(path, entry=None, *, shard=False):
     with ExitStack() as stack:
         file, size = _regular(path, stack)
         head = file.read(_HEAD)
-        if head[:1] in (b"{", b" ", b"\n", b"\r", b"\t", b"[") and head[4:9] != b"\0\0\0\0{":
+        if head.lstrip()[:1] in (b"{", b"[") and head[4:9] != b"\0\0\0\0{":
             if shard:
                 raise WeightFileError("an index names an index")
             yield _sharded(Path(path), file, size, entry, stack)
@@ -89,6 +89,9 @@ def _scan(file, size, head, entry, stack):
     file.seek(0)
     if flax_file.is_flax(head) and not plausible:
         return flax_file.scan(file, size)
+    if head[8:9] not in b"{" and int.from_bytes(head[:8], "little") > safetensors_file.MAX_HEADER:
+        raise WeightFileError("this is no file of weights that is known: it begins with "
+                              f"{head[:8]!r}, and a safetensors file has a {{ as its ninth byte")
     return safetensors_file.scan(file, size)
 
 

@@ -10,9 +10,10 @@ from npadasoft.interop.folding import fold, refuse_quantized
 def from_torch(module, *, ignore_index=None, reduction="mean"):
     """The layer with the weights of a PyTorch module, from any device.
 
-    A module may be compiled, or wrapped for data in parallel.  Weights under a parametrization are
-    those that the module has in eval(); weights that a hook makes (pruning, the older norms) are
-    made anew of their parts, see `folding.fold`, because the module's own wait for its next call.
+    A module may be compiled, or wrapped for data in parallel or for an average.  Weights under a
+    parametrization are those that the module has in eval(); weights that a hook makes (pruning, the
+    older norms) are made anew of their parts, see `folding.fold`, because the module's own wait for
+    its next call.
 
     Parameters
     ----------
@@ -28,12 +29,17 @@ def from_torch(module, *, ignore_index=None, reduction="mean"):
 
     Raises
     ------
+    TypeError
+        If it is another module: one that contains the layer, say.
     ValueError
         If the module holds more or other arrays than the layer does.
     """
     while type(module).__name__ in _WRAPPERS:
         module = getattr(module, _WRAPPERS[type(module).__name__])
     state = {name: tensor.detach().cpu() for name, tensor in _state(module).items()}
+    if not hasattr(module, "div_value"):
+        raise TypeError("module should be a torch.nn.AdaptiveLogSoftmaxWithLoss, but found "
+                        f"{type(module).__name__}")
     arrays = {name: from_foreign(tensor.resolve_conj().resolve_neg())[0]
               for name, tensor in state.items()}
     return AdaptiveLogSoftmaxWithLoss.from_state_dict(
@@ -41,7 +47,7 @@ def from_torch(module, *, ignore_index=None, reduction="mean"):
 
 
 _WRAPPERS = {"OptimizedModule": "_orig_mod", "DistributedDataParallel": "module",
-             "DataParallel": "module"}
+             "DataParallel": "module", "AveragedModel": "module"}
 
 
 def _state(module):

@@ -11,6 +11,7 @@ declare -A needs=(
   [mlx]="mlx[cpu]==0.32.4 numpy==2.4.6"
   [paddle]="paddlepaddle==3.3.1"
   [mxnet]="numpy==1.23.5 mxnet==1.9.1"
+  [mindspore]="numpy==1.26.4 mindspore==2.7.0"
   [nnabla]="numpy==1.26.4 nnabla==1.39.0"
   [tinygrad]="numpy==2.4.6 tinygrad==0.14.0"
   [safetensors]="safetensors==0.8.0 torch==2.13.0 numpy==2.4.6"

@@ -136,6 +136,13 @@ def nnabla():
         "executors": [{"name": "r", "network": "n", "data": ["x"], "output": list(outputs)}]})
 
 
+def mindspore():
+    import mindspore as ms
+    arrays = [{"name": name, "data": ms.Tensor(array)} for name, array in weights().items()]
+    ms.save_checkpoint(arrays, str(HERE / "mindspore.ckpt"))
+    ms.save_checkpoint(arrays, str(HERE / "mindspore"), format="safetensors")
+
+
 def paddle():
     import paddle as pd
     w = weights()

@@ -148,6 +148,11 @@ def test_other_parametrizations_come_from_the_module_and_are_refused_from_a_file
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")     # torch.compile's own
 def test_a_compiled_and_wrapped_module_has_its_weights(tmp_path):
     plain = module(head_bias=True)
+    average = torch.optim.swa_utils.AveragedModel(plain)
+    assert np.array_equal(interop.from_torch(average).parameters.head.weight,
+                          plain.head.weight.detach().numpy())
+    with pytest.raises(TypeError, match="a torch.nn.AdaptiveLogSoftmaxWithLoss, but found Linear"):
+        interop.from_torch(plain.head)
     wrapped = torch.compile(torch.nn.DataParallel(plain))
     found = interop.from_torch(wrapped).state_dict()
     for key, tensor in plain.state_dict().items():

@@ -70,6 +70,7 @@ CELLS = {       # file: (what it says it is, all that it holds, and what of it c
                                   "count": np.array([3], np.int64)}, {}),
     "nnabla.h5": ("HDF5", NNABLA, {}),
     "nnabla.nnp": ("an .nnp archive of NNabla", NNABLA, {}),
+    "mindspore.safetensors": ("safetensors", W, {}),
     "tinygrad.safetensors": ("safetensors", {**W, "half": HALF.astype("f2")}, {}),
     "tied.safetensors": ("safetensors", {"embed.weight": W["head.weight"], "head.bias": HALF,
                                          "head.weight": W["head.weight"]}, {}),
@@ -100,6 +101,7 @@ def test_a_file_of_a_framework_is_read_and_what_cannot_be_is_named(file):
 
 
 @pytest.mark.parametrize("file, message", [
+    ("mindspore.ckpt", "a checkpoint of MindSpore, it seems: save it with mindspore.save_check"),
     ("nnabla.protobuf", "a protobuf of NNabla, it seems: save it as .h5 with nnabla.save_param"),
     ("mxnet_sparse.params", "holds a sparse array: save its tostype"),
     ("torch_script.pt", "this is a TorchScript archive"), ("torch_old.pt", "before 1.6"),
@@ -110,6 +112,7 @@ def test_a_file_of_a_framework_is_refused_by_name(file, message):
 
 
 @pytest.mark.parametrize("file", ["mlx.safetensors", "mxnet.params", "tinygrad.safetensors",
+                                  "mindspore.safetensors",
                                   "shard.safetensors.index.json"])
 def test_files_under_pytorchs_names_make_the_layer(file):
     found = interop.read(DATA / file)
@@ -201,7 +204,7 @@ def test_every_row_of_the_table_in_the_readme_names_files_that_are_tested():
     tested = "".join(path.read_text(encoding="utf-8")
                      for path in Path(__file__).parents[1].rglob("test_interop*.py"))
     named = set(re.findall(r"`([\w.]+\.(?:pt|npz|safetensors|json|h5|keras|msgpack|params|pdparams"
-                           r"|nnp|protobuf))`", table.split("\n## ")[0]))
+                           r"|nnp|protobuf|ckpt))`", table.split("\n## ")[0]))
     assert named and {file for file in CELLS} <= named
     for file in named:
         assert (DATA / file).exists() and file.rsplit(".", 1)[0] in tested, file

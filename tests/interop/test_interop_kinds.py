@@ -47,7 +47,10 @@ TOLD = {
     "a JPEG picture": b"\xff\xd8\xff\xe0" + bytes(40),
     "a JSON without a weight_map": b'{"architectures": ["Bert"]}',
     "looks like JSON, and is none": b'{"architectures": ["Bert"',
-    "the header claims": bytes(range(100, 200)),
+    "no file of weights that is known: it begins with b'defghijk', and a": bytes(range(100, 200)),
+    "known: it begins with b'Rar!": b"Rar!\x1a\x07\x01\0" + bytes(60),
+    r"known: it begins with b'.n .n.x05inpu', and a": b"\n \n\x05input\x12\x0bPlaceholder",
+    "a checkpoint of MindSpore, it seems": b"\n\x0a\n\1w\x12\x09\x12\x07Float32\x1a" + bytes(9),
     "before 1.6": b"\x80\2\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + bytes(9),
     "a bare pickle, .* no state dict, but something else: list": pickle.dumps([1, 2]),
 }

@@ -172,7 +172,8 @@ FINDINGS = (
             "subnormal numbers are flushed to 0 (jax's also in comparisons)",
             cases=("N10",), script="jax_has_no_subnormals"),
     Finding(PYTORCH,
-            "torch.func.hessian raises where exactly one row of the batch lies in some tail",
+            "torch.func's jacrev, jacfwd and hessian raise where exactly one row of the batch lies "
+            "in some tail",
             script="torch_hessian_with_one_row_in_a_tail"),
     Finding(("autograd",),
             "scores less their logsumexp, as its log-softmax must be written, lose digits where "
