@@ -196,13 +196,13 @@ def mxnet_operator(f, g):
     import mxnet as mx
 
     class Operator(mx.operator.CustomOp):
-        def forward(self, is_train, req, ins, outs, aux):
-            value = np.full(1, f(ins[0].asnumpy()))
-            self.assign(outs[0], req[0], mx.nd.array(value, dtype=ins[0].dtype))
+        def forward(self, is_train, req, in_data, out_data, aux):
+            value = np.full(1, f(in_data[0].asnumpy()))
+            self.assign(out_data[0], req[0], mx.nd.array(value, dtype=in_data[0].dtype))
 
-        def backward(self, req, upstream, ins, outs, found, aux):
-            slope = g(ins[0].asnumpy()) * upstream[0].asnumpy()
-            self.assign(found[0], req[0], mx.nd.array(slope, dtype=ins[0].dtype))
+        def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
+            slope = g(in_data[0].asnumpy()) * out_grad[0].asnumpy()
+            self.assign(in_grad[0], req[0], mx.nd.array(slope, dtype=in_data[0].dtype))
 
     class Property(mx.operator.CustomOpProp):
         def infer_shape(self, shapes):
@@ -305,7 +305,7 @@ CHECKERS = {
     "torch fast": (torch_fast, "torch==2.13.0 numpy==2.4.6"),
     "jax check_grads": (jax, "jax==0.10.2 numpy==2.4.6"),
     "autograd check_grads": (autograd, "autograd==1.9.1 numpy==2.4.6"),
-    "chainer check_backward": (chainer, "chainer==7.8.1 numpy==1.23.5"),
+    "chainer check_backward": (chainer, "chainer==7.8.1 numpy==1.23.5 setuptools==65.5.0"),
     "pytensor verify_grad": (pytensor, "pytensor==3.0.7 numpy==2.4.6"),
     "tensorflow": (tensorflow, "tensorflow-cpu==2.21.0"),
     "mxnet": (mxnet, "mxnet==1.9.1 numpy==1.23.5"),
@@ -354,7 +354,7 @@ def fresh(name):
     with tempfile.TemporaryDirectory(prefix="checkers-") as folder:
         python = environment(folder, CHECKERS[name][1].split())
         done = subprocess.run([python, __file__, "--here", "--bare", name], check=True,
-                              capture_output=True, text=True)
+                              stdout=subprocess.PIPE, text=True)
         return done.stdout.rstrip("\n").split("\n")[-1]
 
 

@@ -140,7 +140,7 @@ def covariances():
 WHY = {
     "SmoothedUniform.compute*PDFGradient*": (
         "mistake", "the derivative by sigma is 1.25 times the right one at some points"),
-    "FrankCopula.generatorDerivative": (
+    "FrankCopula.generator*": (
         "mistake", "theta / (1 - exp(-theta t)) for -theta / (exp(theta t) - 1)"),
     "*": EPS,
 }
