@@ -111,7 +111,7 @@ def assert_same_numbers(found, tensor):
     assert found.tobytes() == wanted.tobytes()
 
 
-@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+@pytest.mark.filterwarnings("ignore:B?Complex.* support is experimental")
 @given(st.lists(st.tuples(st.sampled_from(PLAIN), st.lists(st.integers(0, 4), max_size=3),
                           st.lists(st.sampled_from(VIEWS), max_size=3), st.sampled_from(WRAPPERS),
                           st.integers(0, 2**32 - 1)), min_size=1, max_size=4),
