@@ -15,8 +15,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:     # before NumPy is imported: it reads
         os.environ.setdefault(_name, "1")
 
 # devices, and frameworks that CI has not: anywhere, or on the Python that it runs on now
-ELSEWHERE = {"autograd", "cupy", "dpnp", "dynet", "jax", "keras_adaptive_softmax", "mlx", "mxnet",
-             "openvino", "paddle", "tensorflow", "tinygrad",
+ELSEWHERE = {"autograd", "chainer", "cupy", "dpnp", "dynet", "jax", "keras_adaptive_softmax", "mlx",
+             "mxnet", "openvino", "paddle", "tensorflow", "tinygrad",
              *os.environ.get("NPADASOFT_ABSENT", "").split()}
 
 if os.environ.get("CI") == "true":

@@ -237,7 +237,7 @@ def test_a_finding_is_still_to_be_seen_in_the_framework_that_is_here(name):
 
 @pytest.mark.parametrize("name", ["torch", "fairseq", "transfo-xl", "transfo-xl-default", "paddle",
                                   "gluon-nlp", "jax", "autograd", "mlx", "dynet", "openvino",
-                                  "tensorflow", "tinygrad", "keras-adaptive-softmax"])
+                                  "tensorflow", "chainer", "tinygrad", "keras-adaptive-softmax"])
 def test_a_port_still_gives_what_its_row_says(name):
     needs(name)
     only = ["S08", "T03", "E01", "E12", "G04", "N09", "X01", "A07", "F06"]

@@ -26,6 +26,7 @@ packages() {            # of a row, for pip
         mlx) echo "mlx==0.32.4 mlx-cpu==0.32.4 numpy==2.4.6" ;;
         tensorflow) echo "tensorflow==2.21.0" ;;
         keras-adaptive-softmax) echo "tensorflow==2.21.0 tf_keras==2.21.0" ;;
+        chainer) echo "numpy==1.23.5 setuptools<60 wheel" ;;
         tinygrad) echo "tinygrad==0.14.0 numpy==2.4.6" ;;
         onnxruntime | onnx-reference | onnxruntime-node | onnxruntime-web)
             echo "onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6" ;;
@@ -47,6 +48,7 @@ files() {               # of a row, under build/peers
         transfo-xl | transfo-xl-default) unpacked transformers==4.35.2 transformers-4.35.2 ;;
         pytorch-transformers)
             unpacked pytorch-transformers==1.2.0 pytorch-transformers-1.2.0 ;;
+        chainer) "$venv/bin/pip" install --quiet --no-build-isolation chainer==7.8.1 ;;
         keras-adaptive-softmax)
             "$venv/bin/pip" install --quiet --no-deps keras-adaptive-softmax==0.9.0 ;;
         gluon-nlp) unpacked autogluon-contrib-nlp==0.0.1b20220208 gluon-nlp ;;

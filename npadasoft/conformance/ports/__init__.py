@@ -22,6 +22,7 @@ READY = {
     "autograd": (_HERE + "autograd:Autograd", "the definition in NumPy, by autograd"),
     "mlx": (_HERE + "mlx:Mlx", "the definition in MLX"),
     "tensorflow": (_HERE + "tensorflow:TensorFlow", "the definition in TensorFlow"),
+    "chainer": (_HERE + "chainer:Chainer", "the definition in Chainer"),
     "tinygrad": (_HERE + "tinygrad:Tinygrad", "the definition in tinygrad"),
     "onnxruntime": (_HERE + "onnxruntime:OnnxRuntime", "our ONNX export, by onnxruntime"),
     "onnx-reference": (_HERE + "onnxruntime:OnnxReference", "our ONNX export, by onnx"),

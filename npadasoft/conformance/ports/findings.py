@@ -36,7 +36,7 @@ PYTORCH = ("torch", "torch-newest")
 TORCH = (*PYTORCH, "torch-compile", "libtorch")
 TRANSFORMERS = ("transfo-xl", "transfo-xl-default")
 XL = (*TRANSFORMERS, "pytorch-transformers")
-PRIMITIVES = ("autograd", "jax", "mlx", "tensorflow", "tinygrad")
+PRIMITIVES = ("autograd", "jax", "mlx", "tensorflow", "chainer", "tinygrad")
 KERAS = "keras-adaptive-softmax"
 TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "dynet", KERAS, *PRIMITIVES)
 FINDINGS = (
@@ -179,6 +179,14 @@ FINDINGS = (
             "scores less their logsumexp, as its log-softmax must be written, lose digits where "
             "all scores are shifted far",
             cases=("N02", "N05")),
+    Finding(("chainer",),
+            "scores less their logsumexp, which is its log-softmax, lose digits where all scores "
+            "are shifted far",
+            cases=("N02", "N05")),
+    Finding(("chainer",),
+            "a Variable divided by the int 0 raises ZeroDivisionError, so that a mean over no rows "
+            "must be asked for otherwise",
+            cases=("F06", "F07", "A08")),
     Finding(("dynet",),
             "full_log_distribution is not the distribution that the loss is taken from",
             cases=("[STNPGF]*", "X09"), script="dynet_full_distribution_is_another"),

@@ -73,7 +73,10 @@ class Primitives(Port):
         parts = [head[..., :s]]
         for i in range(len(config["cutoffs"])):
             hidden = self.product(x, weights[f"tail.{i}.0.weight"])
-            tail = self.log_softmax(self.product(hidden, weights[f"tail.{i}.1.weight"]))
+            scores = self.product(hidden, weights[f"tail.{i}.1.weight"])
+            if f"tail.{i}.1.bias" in weights:
+                scores = scores + weights[f"tail.{i}.1.bias"]
+            tail = self.log_softmax(scores)
             parts.append(head[..., s + i:s + i + 1] + tail)
         return self.concatenate(parts)
 
