@@ -94,9 +94,11 @@ What a check cannot see
 from npadasoft.gradcheck.bound import bound
 from npadasoft.gradcheck.check import check
 from npadasoft.gradcheck.derivative import Derivative, derivative
+from npadasoft.gradcheck.dot_test import dot_test
 from npadasoft.gradcheck.errors import GradcheckFailed, GradcheckUsage
 from npadasoft.gradcheck.noise import Noise, noise
 from npadasoft.gradcheck.report import Report, TensorReport
+from npadasoft.gradcheck.slopes import Slopes, slopes
 
-__all__ = ["Derivative", "GradcheckFailed", "GradcheckUsage", "Noise", "Report", "TensorReport",
-           "bound", "check", "derivative", "noise"]
+__all__ = ["Derivative", "GradcheckFailed", "GradcheckUsage", "Noise", "Report", "Slopes",
+           "TensorReport", "bound", "check", "derivative", "dot_test", "noise", "slopes"]

@@ -1,4 +1,6 @@
 """The command `npadasoft gradcheck`: checks the layer, or the gradients that a port returns."""
+from pathlib import Path
+
 import numpy as np
 
 from npadasoft.adaptive import AdaptiveLogSoftmaxWithLoss
@@ -19,7 +21,7 @@ class PortError(Exception):
     """The port did not answer, or with an error."""
 
 
-@one_line("gradcheck", ValueError, TypeError, GradcheckUsage, PortError)
+@one_line("gradcheck", ValueError, TypeError, GradcheckUsage, PortError, OSError)
 def gradcheck(argv):
     """Check gradients; exit status 0: all PASS, 1: not all, 2: nothing could be checked."""
     arguments, command = _parser().parse_with_command(argv)
@@ -29,6 +31,8 @@ def gradcheck(argv):
     _complete(arguments, of_port)
     report = _of_port(arguments, command) if of_port else _of_layer(arguments)
     report.accept = ACCEPT
+    if arguments.html:
+        Path(arguments.html).write_text(report.html(), encoding="utf-8")
     print(report.to_json(indent=1) if arguments.json else render(report, full=True))
     return 0 if report.ok else 1
 
@@ -60,6 +64,7 @@ def _parser():
     parser.add_argument("--blocked", action="store_true",
                         help="gradients of loss_and_gradients instead of backward")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--html", metavar="FILE", help="write the report as a page, too")
     return parser
 
 

@@ -35,6 +35,7 @@ class Derivative:
     step: float = math.nan  # the finest step that went into the value
     constant: bool = False  # every value of φ was the same
     still: bool = False     # or nearly so: within its noise
+    levels: tuple = ()      # (step, central difference) of all levels, coarsest first
 
     @property
     def kink(self):
@@ -124,6 +125,7 @@ class Sampler:
 
     def __init__(self, phi, eps_f, snap=None, eps=EPS):
         self.phi, self.eps_f, self.eps, self.seen = phi, eps_f, eps, {}
+        self.levels = []
         self.snap = snap or (lambda t: t)
         self.center = self.at(0.0)
 
@@ -141,6 +143,7 @@ class Sampler:
         if not (math.isfinite(above) and math.isfinite(below)):
             return None
         noise_f = max(self.eps_f, 2 * self.eps * max(abs(above), abs(below)))
+        self.levels.append((h, (above - below) / (plus - minus)))
         return ((above - below) / (plus - minus), 2 * noise_f / (plus - minus),
                 (self.center - below) / -minus, (above - self.center) / plus)
 
@@ -240,7 +243,8 @@ def _result(sampler, table, kinks, scale, signal):
     elif error > max(1e-3 * abs(value), 1e-9 * abs(sampler.center) / scale):
         verdict = "INCONCLUSIVE"
     return Derivative(value, error, sampler.eps_f, left, right, len(sampler.seen), verdict, step,
-                      constant, max(values) - min(values) <= 4 * sampler.eps_f)
+                      constant, max(values) - min(values) <= 4 * sampler.eps_f,
+                      tuple(sampler.levels))
 
 
 def _nonfinite(eps_f, evaluations):

@@ -38,18 +38,40 @@ class Side:
 def numeric_gradient(numeric, analytic):
     """Every element, by the tensor's method; by Richardson if that refutes the complex step."""
     n = numeric.leaf.point.size
+    inside = _inside(numeric, n)
     side = Side(np.zeros(n), np.zeros(n), np.zeros(n, bool), {}, np.zeros(n, bool),
                 np.zeros(n, bool))
     if numeric.method == "complex":
-        value = np.array([numeric.complex_at(i) for i in range(n)])
+        value = np.zeros(n)
+        value[inside] = [numeric.complex_at(i) for i in inside]
         side.value = np.where(np.abs(value) <= numeric.truncation(value), 0.0, value)
         side.error = complex_error(side.value, numeric.eps)
         numeric.exact &= numeric.unreal <= 4 * numeric.eps_f
         trust(numeric, analytic, side)
     if numeric.method == "richardson":
-        for i in range(n):
+        side.constant[:] = True
+        for i in inside:
             side.at(i, numeric.at(i))
     return side
+
+
+def _inside(numeric, n):
+    """The elements to ask for: all, or those of a declared sparsity that holds.
+
+    It holds if f does not move along all others together.
+    """
+    if numeric.sparsity is None or numeric.sparsity.all():
+        return np.arange(n)
+    u = np.where(numeric.sparsity, 0.0, numeric.draw("outside"))
+    if numeric.method == "complex":
+        moves = numeric.complex_along(u) != 0
+    else:
+        real = numeric.along(u)
+        moves = abs(real.value) > real.error
+    if moves:
+        numeric.note = ("f moves along elements outside of the declared sparsity: all are looked "
+                        "at")
+    return np.arange(n) if moves else np.flatnonzero(numeric.sparsity)
 
 
 def complex_error(value, eps):
@@ -135,6 +157,7 @@ class Judge:
         self.report, self.numeric, self.analytic, self.side = report, numeric, analytic, side
         self.g, self.noise = analytic.gradient.ravel(), analytic.error.ravel()
         self.difference = np.abs(self.g - side.value)
+        self.levels: dict = {}      # of Richardson, at the elements it was asked for
         self.size = np.maximum(np.abs(self.g), np.abs(side.value))
 
     @property
@@ -149,6 +172,8 @@ class Judge:
     def describe(self, i):
         """The numbers of one element, and of the bluntest."""
         report, tolerance = self.report, self.tolerance
+        report.ratios = self.ratio.reshape(report.shape)
+        report.curve = self._curve(i)
         report.worst_index = unravel(i, report.shape)
         report.analytic, report.numeric = float(self.g[i]), float(self.side.value[i])
         report.numeric_error, report.tolerance = float(self.side.error[i]), float(tolerance[i])
@@ -158,6 +183,18 @@ class Judge:
         report.sharp = int(sharp.sum())
         relative = tolerance[sharp] / np.where(self.size[sharp] > 0, self.size[sharp], np.inf)
         report.would_catch_relative = WOULD_CATCH * float(relative.max(initial=0.0))
+
+    def _curve(self, i):
+        """Difference quotients by step, at the element or else along the tensor."""
+        value, whole = self.side.value, self.numeric.whole
+        if i in self.levels:
+            return {"of": f"at {list(unravel(i, self.report.shape))}", "levels": self.levels[i],
+                    "analytic": float(self.g[i]), "numeric": float(value[i])}
+        if whole is None or self.numeric.method != "complex":
+            return None
+        u = self.numeric.draw("trust").ravel()
+        return {"of": "along a direction through all elements", "levels": whole.levels,
+                "analytic": float(u @ self.g), "numeric": float(u @ value)}
 
     def sharp(self):
         """Elements whose tolerance is a small part of themselves; zeros on both sides."""
@@ -228,6 +265,7 @@ class Judge:
         if side.kink[i]:
             return "KINK", self._slopes(i, *side.slopes[i])
         real = numeric.at(i, second=numeric.method == "richardson")
+        self.levels[i] = real.levels
         if real.kink:
             return "KINK", self._slopes(i, real.left, real.right)
         state, reason = judge(numeric, real, side.value[i], side.error[i], self.g[i],

@@ -64,6 +64,7 @@ class Numeric:
     exact: bool = False         # nothing speaks against a complex step that is right to rounding
     unreal: float = 0.0         # the most by which Re f(x + ih) was off f(x)
     constant: bool = False      # f does not depend on the tensor at all, as far as was seen
+    sparsity: np.ndarray | None = None      # where the derivative may not be zero, if declared
     whole: Derivative | None = None     # Richardson along one direction through all elements
 
     def __post_init__(self):

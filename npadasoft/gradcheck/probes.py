@@ -141,6 +141,8 @@ def _pursue(report, numeric, analytic, top):
         _kink(report, numeric, top)
         return
     again = numeric.along(top.u, second=True) if top.real else real
+    report.curve = {"of": "along a probe", "levels": real.levels, "analytic": top.analytic,
+                    "numeric": top.value}
     report.verdict, report.reason = judge(numeric, again, top.value, top.error, top.analytic,
                                           top.noise)
     block = bisect(numeric, analytic, top)

@@ -14,6 +14,7 @@ import numpy as np
 from npadasoft.gradcheck import tree
 from npadasoft.gradcheck.continued import Continued
 from npadasoft.gradcheck.errors import GradcheckUsage
+from npadasoft.gradcheck.progress import Clock
 from npadasoft.gradcheck.sizes import rms, signs, units
 
 LOW = (np.dtype(np.float16), np.dtype(np.float32))
@@ -50,12 +51,13 @@ class Leaf:
 class Problem:
     """f, params and grads, with counted calls on copies."""
 
-    def __init__(self, f, params, grads, cotangent=None, seed=0, upcast=True):
+    def __init__(self, f, params, grads, cotangent=None, seed=0, upcast=True, clock=None):
         if not callable(f):
             raise GradcheckUsage(f"f: expected a callable, got {type(f).__name__}")
         self.f, self.params, self.grads, self.seed = f, params, grads, seed
         self.cotangent, self.cotangent_weights = cotangent, None
         self.f_calls = self.grads_calls = 0
+        self.clock = clock or Clock()
         self.chosen = False     # wrt was given
         self.undefined = ""     # what was raised first at a displaced point
         self.continued: set[str] = set()        # paths whose complex steps need |x| continued
@@ -84,7 +86,8 @@ class Problem:
             arrays[path] = self.leaves[path].trial(array, path in self.continued
                                                    and np.iscomplexobj(array))
         self.f_calls += 1
-        return self.f(tree.rebuild(self.params, arrays))
+        trial = tree.rebuild(self.params, arrays)
+        return self.clock.timed(lambda: self.f(trial))
 
     def value(self, moved=None):
         """f as one number, or contracted with the cotangent; nan where f raises anything."""

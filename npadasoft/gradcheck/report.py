@@ -1,7 +1,8 @@
 """What a check found: one line per tensor for people, the same as JSON for machines."""
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -44,11 +45,14 @@ class TensorReport:
     left: float | None = None       # the two slopes at a kink
     right: float | None = None
     hint: dict | None = None
+    seed: int | None = None         # of the worst of several points
+    ratios: Any = field(default=None, repr=False, compare=False)    # of each element, for the page
+    curve: dict | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self):
         """Fields that say something, as JSON can hold them."""
-        return {key: _plain(value) for key, value in asdict(self).items()
-                if value is not None and value != ""}
+        return {name: _plain(value) for name, value in self.__dict__.items()
+                if name not in ("ratios", "curve") and value is not None and value != ""}
 
 
 @dataclass
@@ -63,14 +67,20 @@ class Report:
     evaluations: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
     second_order: dict | None = None
+    equations: list = field(default_factory=list)   # see `equations`: two numbers that are equal
+    points: int = 1
     joint: dict | None = None
     accept: tuple = ("PASS",)
 
     @property
     def verdict(self):
         """The worst verdict of all."""
+        return worst(self._verdicts())
+
+    def _verdicts(self):
         found = [tensor.verdict for tensor in self.tensors]
-        return worst(found + ([self.second_order["verdict"]] if self.second_order else []))
+        found += [entry["verdict"] for entry in self.equations]
+        return found + ([self.second_order["verdict"]] if self.second_order else [])
 
     @property
     def ok(self):
@@ -96,9 +106,7 @@ class Report:
         `accept` names more verdicts than PASS, e.g. ("PASS", "VACUOUS").
         """
         accept = self.accept if accept is None else accept
-        verdicts = [tensor.verdict for tensor in self.tensors] or [self.verdict]
-        verdicts += [self.second_order["verdict"]] if self.second_order else []
-        if any(verdict not in accept for verdict in verdicts):
+        if any(verdict not in accept for verdict in self._verdicts() or [self.verdict]):
             raise GradcheckFailed(self)
         return self
 
@@ -109,6 +117,8 @@ class Report:
             "seed": self.seed, "accept": list(self.accept), "f": self.f, "noise": self.noise,
             "evaluations": self.evaluations, "method": self.method, "joint": self.joint,
             "second_order": self.second_order, "notes": self.notes,
+            **({"equations": self.equations} if self.equations else {}),
+            **({"points": self.points} if self.points > 1 else {}),
             "tensors": [tensor.to_dict() for tensor in self.tensors]})
 
     def to_json(self, indent=None):
@@ -117,6 +127,15 @@ class Report:
 
     def __str__(self):
         return render(self)
+
+    def text(self):
+        """All of it as text, also if all is well."""
+        return render(self, full=True)
+
+    def html(self):
+        """One self-contained page: the verdict, the tensors, maps and curves of what is wrong."""
+        from npadasoft.gradcheck.page import page
+        return page(self)
 
 
 def _plain(value):
@@ -141,11 +160,13 @@ def render(report, full=False):
         return summary(report)
     lines = [_headline(report)] + _table(report)
     lines += _second_order(report)
+    lines += [f"{entry['name']}: {entry['text']}  {entry['verdict']}" for entry in report.equations]
     lines += [f"note: {note}" for note in report.notes]
     lines += [_result(report)]
-    failed = [tensor.path for tensor in report.tensors if tensor.verdict not in report.accept]
+    failed = [tensor for tensor in report.tensors if tensor.verdict not in report.accept]
     if failed:
-        lines.append(f'repeat: gradcheck.check(..., wrt="{failed[0]}", seed={report.seed})')
+        seed = report.seed if failed[0].seed is None else failed[0].seed
+        lines.append(f'repeat: gradcheck.check(..., wrt="{failed[0].path}", seed={seed})')
     return "\n".join(part for line in lines for part in _fold(line))
 
 
@@ -161,7 +182,9 @@ def summary(report):
 def _headline(report):
     dtypes = sorted({tensor.dtype for tensor in report.tensors})
     return (f"gradcheck {report.name}  {'/'.join(dtypes)}  f = {report.f!r}  noise of f "
-            f"{report.noise.get('sigma', math.nan):.1g} (measured)  seed {report.seed}")
+            f"{report.noise.get('sigma', math.nan):.1g} (measured)  "
+            + (f"worst of {report.points} seeds from {report.seed}" if report.points > 1
+               else f"seed {report.seed}"))
 
 
 HEADS = ("shape", "checked", "nonzero", "|diff|", "allowed", "ratio", "catches")
@@ -180,7 +203,7 @@ def _table(report):
         path = tensor.path
         if len(path) > width:
             path = path[:width // 3] + ".." + path[len(path) - width + width // 3 + 2:]
-        lines += [_line(path, _cells(tensor), tensor.verdict, width)] + _details(tensor)
+        lines += [_line(path, cells(tensor), tensor.verdict, width)] + _details(tensor)
     return lines
 
 
@@ -189,7 +212,8 @@ def _line(path, cells, verdict, width):
     return left + "".join(f" {c:>{w}}" for c, w in zip(cells[1:], WIDTHS[1:])) + f"  {verdict}"
 
 
-def _cells(tensor):
+def cells(tensor):
+    """What stands in the row of a tensor, under `HEADS`."""
     diff = None if tensor.analytic is None else abs(tensor.analytic - (tensor.numeric or 0.0))
     nonzero = "-" if tensor.nonzero is None else str(tensor.nonzero)
     return (_shape(tensor.shape), _checked(tensor), nonzero, _short(diff),

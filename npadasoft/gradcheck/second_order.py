@@ -15,8 +15,9 @@ import numpy as np
 from npadasoft.gradcheck import tree
 from npadasoft.gradcheck.analytic import shared
 from npadasoft.gradcheck.derivative import AGREEMENT, EPS, LEVELS, ODD, Neville, richardson
-from npadasoft.gradcheck.elements import FAIL_RATIO, unravel
-from npadasoft.gradcheck.numeric import BLUNT, TINY_STEP, moved
+from npadasoft.gradcheck.elements import unravel
+from npadasoft.gradcheck.equations import compare, verdict
+from npadasoft.gradcheck.numeric import TINY_STEP, moved
 from npadasoft.gradcheck.report import worst
 from npadasoft.gradcheck.sizes import norm, rms, signs
 
@@ -35,13 +36,13 @@ def second_order(problem, numerics, analytics, hvp=None):
     bends, curls = [], []
     for path in paths:
         bend = curvature(numerics[path], u[path][path])
-        bends.append(_compare(side.dot(u[path], hu[path]), (*bend, abs(bend[0])), f"u.Hu {path}",
-                              "f''"))
+        bends.append(compare(side.dot(u[path], hu[path]), (*bend, abs(bend[0])), f"u.Hu {path}",
+                             "f''"))
     weight = {path: max(map(abs, bends[i]["values"])) for i, path in enumerate(paths)}
     for i, a in enumerate(paths):
         for b in paths[i:]:
-            curls.append(_compare(side.dot(v[b], hu[a]), side.dot(u[a], hv[b]), f"v.Hu {a}, {b}",
-                                  "u.Hv", math.sqrt(weight[a]) * math.sqrt(weight[b])))
+            curls.append(compare(side.dot(v[b], hu[a]), side.dot(u[a], hv[b]), f"v.Hu {a}, {b}",
+                                 "u.Hv", math.sqrt(weight[a]) * math.sqrt(weight[b])))
     result = {"method": "complex" if side.complex else "richardson", "curl": _worst(curls),
               "curvature": _worst(bends)}
     verdicts = [result["curl"]["verdict"], result["curvature"]["verdict"]]
@@ -56,30 +57,10 @@ def _worst(entries):
     """The entry that decides: of those that are not empty, the worst verdict, the largest ratio."""
     shown = [entry for entry in entries if entry["verdict"] != "VACUOUS"] or entries
     if not shown:
-        return _compare((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "u.Hv", "v.Hu")
+        return compare((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "u.Hv", "v.Hu")
     decides = worst(entry["verdict"] for entry in shown)
     return max((entry for entry in shown if entry["verdict"] == decides), key=lambda entry: (
         entry["difference"] / entry["tolerance"] if entry["tolerance"] else entry["difference"]))
-
-
-def _compare(first, second, name, other, size=0.0):
-    difference, tolerance = abs(first[0] - second[0]), first[1] + second[1]
-    verdict = _verdict(difference, tolerance, max(first[2], second[2], size),
-                       first[0] == second[0] == 0)
-    return {"verdict": verdict, "values": [first[0], second[0]], "difference": difference,
-            "tolerance": tolerance,
-            "text": f"{name} = {first[0]:.9g}, {other} = {second[0]:.9g}, difference "
-                    f"{difference:.2g}, tolerance {tolerance:.2g}"}
-
-
-def _verdict(difference, tolerance, scale, zero):
-    if not math.isfinite(difference):
-        return "NONFINITE"
-    if difference > FAIL_RATIO * tolerance:
-        return "FAIL"
-    if difference > tolerance or (tolerance > BLUNT * scale and not zero):
-        return "INCONCLUSIVE"
-    return "VACUOUS" if zero else "PASS"
 
 
 class _Side:
@@ -179,8 +160,8 @@ class _Side:
                           out=np.where(difference > 0, np.inf, 0.0))
         i = int(np.argmax(ratio))
         scale = float(max(np.abs(value).max(), np.abs(given).max()))
-        return {"path": path, "verdict": _verdict(float(difference[i]), float(tolerance[i]), scale,
-                                                  not value.any() and not given.any()),
+        return {"path": path, "verdict": verdict(float(difference[i]), float(tolerance[i]), scale,
+                                                 not value.any() and not given.any()),
                 "worst_index": unravel(i, np.shape(found)), "diff": float(difference[i]),
                 "tolerance": float(tolerance[i]), "analytic": float(given[i]),
                 "numeric": float(value[i])}
