@@ -298,5 +298,5 @@ class _Run:
                                       self.report.noise.get("sigma", 0.0), eps))
         if answers.out:
             args = () if problem.cotangent_weights is None else (problem.cotangent,)
-            equations.append(of_out(answers.out, *answers.twice(problem.params, args, problem.seed),
-                                    problem.wrt))
+            clean, before, after = answers.twice(problem.params, args, problem.seed)
+            equations.append(of_out(answers.out, clean, before, after, problem.wrt))

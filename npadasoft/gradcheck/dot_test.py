@@ -106,7 +106,7 @@ class _Pair:
         sides = [(float(np.sum(a * b, dtype=float)), room, size) for (a, b), room, size in zip(
             ((jv, u), (v, ju)), rounding, sizes)]
         entry = {"name": f"{path} to {out}" if len(self.own) > 1 else "dot",
-                 **compare(*sides, "<Jv, u>", "<v, J'u>")}
+                 **compare(sides[0], sides[1], "<Jv, u>", "<v, J'u>")}
         if entry["verdict"] == "FAIL":
             entry["where"] = self._where(path, v, out, u)
             entry["text"] += f"; at {entry['where']}"
