@@ -8,7 +8,8 @@ from html import escape
 
 import numpy as np
 
-from npadasoft.gradcheck.report import HEADS, PRECEDENCE, cells, render
+from npadasoft.gradcheck.text import HEADS, cells, render
+from npadasoft.gradcheck.verdicts import PRECEDENCE
 
 STYLE = """body{font:15px/1.45 sans-serif;margin:2em auto;max-width:64em;padding:0 1em;color:#111}
 h1{font-size:1.5em}h2{font-size:1.15em;margin:.2em 0}pre{white-space:pre-wrap;background:#f5f5f5;

@@ -1,7 +1,7 @@
 """Several points or seeds in one report: of each tensor the worst."""
 import numpy as np
 
-from npadasoft.gradcheck.report import PRECEDENCE, worst
+from npadasoft.gradcheck.verdicts import PRECEDENCE, worst
 
 
 def merged(reports):

@@ -18,8 +18,8 @@ from npadasoft.gradcheck.derivative import AGREEMENT, EPS, LEVELS, ODD, Neville,
 from npadasoft.gradcheck.elements import unravel
 from npadasoft.gradcheck.equations import compare, verdict
 from npadasoft.gradcheck.numeric import TINY_STEP, moved
-from npadasoft.gradcheck.report import worst
 from npadasoft.gradcheck.sizes import norm, rms, signs
+from npadasoft.gradcheck.verdicts import worst
 
 VECTOR_LEVELS = 20
 

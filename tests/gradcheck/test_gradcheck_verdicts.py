@@ -8,7 +8,7 @@ import pytest
 from planted_layers import als, als_backward
 
 from npadasoft import gradcheck
-from npadasoft.gradcheck.report import render
+from npadasoft.gradcheck.text import render
 
 X = np.array([0.5, -1.25, 2.0, 0.75])
 
@@ -423,7 +423,7 @@ def test_second_order_at_the_edge_of_the_domain_is_not_a_fail():
 
 TENSOR_FIELDS = {
     "path": {"type": "string"}, "shape": {"type": "array"}, "dtype": {"type": "string"},
-    "verdict": {"enum": list(gradcheck.report.PRECEDENCE)}, "ratio": {"type": ["number", "string"]},
+    "verdict": {"enum": list(gradcheck.verdicts.PRECEDENCE)}, "ratio": {"type": ["number", "string"]},
     "checked": {"type": "integer"}, "worst_index": {"type": "array"}, "hint": {"type": "object"}}
 SCHEMA = {
     "type": "object", "additionalProperties": False,
@@ -432,7 +432,7 @@ SCHEMA = {
     "properties": {key: {} for key in ("name", "seed", "f", "noise", "method", "joint",
                                        "second_order", "accept", "evaluations")} | {
         "schema": {"const": "npadasoft.gradcheck/1"}, "ok": {"type": "boolean"},
-        "verdict": {"enum": list(gradcheck.report.PRECEDENCE)},
+        "verdict": {"enum": list(gradcheck.verdicts.PRECEDENCE)},
         "notes": {"type": "array", "items": {"type": "string"}},
         "tensors": {"type": "array", "items": {"type": "object", "properties": TENSOR_FIELDS,
                                                "required": ["path", "shape", "dtype", "verdict"]}}}}
