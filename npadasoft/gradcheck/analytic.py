@@ -21,6 +21,7 @@ FIRST, LAST = 0, -1         # rungs that are always looked at
 HALF_LINE = 4               # 9 points
 DISTINCT = 5                # values on a line, or it tells nothing
 STANDS_OUT, TREND = 4.0, 16.0   # as in `noise`
+LOUDEST = 2.0 ** -6     # of the element: what is louder on a coarse line alone is curvature
 SAFETY = 16.0       # the worst true error seen was 6.6 sigma
 ROUNDING = 0.5      # of eps, at least: a sum that never changes along the line is still rounded
 HALF_ROUNDING = 0.25    # if it is of float16, which NumPy adds up in float32
@@ -89,7 +90,8 @@ def settle(lines):
     looked = [line_sigma(line) for line in lines]
     sigma = np.zeros(lines[0].shape[1])
     done = np.zeros(sigma.shape, bool)
-    for found, jump, distinct, span in looked:
+    for line, (found, jump, distinct, span) in zip(lines, looked):
+        found = np.where(done, np.minimum(found, LOUDEST * np.abs(line[len(line) // 2])), found)
         valid = (distinct >= DISTINCT) & ~jump
         louder = (span > TREND * found) | (found <= STANDS_OUT * sigma)
         sigma = np.where(valid & (~done | louder), np.maximum(found, sigma), sigma)

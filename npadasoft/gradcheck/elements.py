@@ -44,7 +44,7 @@ def numeric_gradient(numeric, analytic):
     if numeric.method == "complex":
         value = np.zeros(n)
         value[inside] = [numeric.complex_at(i) for i in inside]
-        side.value = np.where(np.abs(value) <= numeric.truncation(value), 0.0, value)
+        side.value = numeric.truncated(value)
         side.error = complex_error(side.value, numeric.eps)
         numeric.exact &= numeric.unreal <= 4 * numeric.eps_f
         trust(numeric, analytic, side)

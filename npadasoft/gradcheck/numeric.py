@@ -107,22 +107,25 @@ class Numeric:
         """Complex step along u, at x + t·u."""
         return complex_slope(self.problem, {self.path: u}, self.h, t)
 
-    def complex_at(self, index, point=None):
+    def complex_at(self, index, point=None, part=1.0):
         """Complex step at one element, of the point or of one beside it."""
         trial = np.array(self.leaf.point if point is None else point,
                          np.result_type(self.leaf.point, np.complex64))
-        h = self.h * float(self.units.flat[index])
+        h = part * self.h * float(self.units.flat[index])
         trial.flat[index] += 1j * h
         value = self.problem.value({self.path: trial})
         if point is None:
             self.unreal = max(self.unreal, abs(float(np.real(value)) - self.center))
         return float(np.imag(value)) / h
 
-    def truncation(self, value):
-        """What a complex step of x³ at 0 gives, about: h², which is no derivative."""
+    def truncated(self, value):
+        """`value` without what a complex step of x³ at 0 gives: h², which falls with the step."""
         units = self.units.ravel()
         size = max(abs(self.center), float(np.abs(value * units).max(initial=0.0)))
-        return 16 * self.h ** 2 * size / units
+        for i in np.flatnonzero((value != 0) & (np.abs(value) <= 16 * self.h ** 2 * size / units)):
+            if abs(self.complex_at(i, part=0.5) - value[i]) > abs(value[i]) / 4:
+                value[i] = 0.0
+        return value
 
     def spread_at(self, index, value):
         """How far the complex step changes at points one rounding away."""

@@ -144,6 +144,15 @@ def test_a_coarse_neighbour_lends_a_tensor_none_of_its_curvature():
         assert wrong.verdict == "FAIL"
 
 
+def test_a_gaussian_tail_of_1e_218_has_a_sign():
+    """Its curvature is no rounding, however far its gradient bends along a coarse line."""
+    x = np.array([0.3, -1.2, 22.4, 0.7])
+    f, g = lambda x: np.sum(np.exp(-x * x)), lambda x: -2 * x * np.exp(-x * x)
+    for sign in (1, -1, 0, 1.05):
+        found = verdict(f, x, lambda x: g(x) * [1, 1, sign, 1])
+        assert found != "PASS" if sign != 1 else found != "FAIL", sign
+
+
 # ---------------------------------------------------------------- numbers near both ends
 
 @pytest.mark.parametrize("k", [1e155, 1e200])

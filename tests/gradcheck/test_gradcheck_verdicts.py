@@ -423,8 +423,9 @@ def test_second_order_at_the_edge_of_the_domain_is_not_a_fail():
 
 TENSOR_FIELDS = {
     "path": {"type": "string"}, "shape": {"type": "array"}, "dtype": {"type": "string"},
-    "verdict": {"enum": list(gradcheck.verdicts.PRECEDENCE)}, "ratio": {"type": ["number", "string"]},
-    "checked": {"type": "integer"}, "worst_index": {"type": "array"}, "hint": {"type": "object"}}
+    "verdict": {"enum": list(gradcheck.verdicts.PRECEDENCE)},
+    "ratio": {"type": ["number", "string"]}, "checked": {"type": "integer"},
+    "worst_index": {"type": "array"}, "hint": {"type": "object"}}
 SCHEMA = {
     "type": "object", "additionalProperties": False,
     "required": ["schema", "name", "verdict", "ok", "seed", "accept", "f", "noise", "evaluations",
