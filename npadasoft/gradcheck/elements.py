@@ -221,7 +221,7 @@ class Judge:
         found = self._failing()
         if found:
             return found
-        if not self._moves_f():
+        if not self.size.any():
             return self._zero()
         ratio = self.ratio
         top = int(np.argmax(ratio))
@@ -230,6 +230,8 @@ class Judge:
                                       "fail")
         blunt = np.flatnonzero(~(self.sharp() | self.vanished()))
         if len(blunt) and not self.proven:
+            if self.side.unseen.all() and not self._moves_f():
+                return self._zero()
             return self._blunt(blunt, deterministic)
         if not deterministic:
             return "NONDETERMINISTIC", "repeated calls of f or grads differ", top

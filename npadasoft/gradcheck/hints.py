@@ -156,8 +156,9 @@ def _factor(c, lengths, precision):
 def _averaged(q):
     """Its mean along an axis in place of each element: of too many, or of the wrong ones."""
     for axis in range(q.g.ndim):
-        if 1 < q.shape[axis] and q.passes(np.where(np.abs(
-                q.n.mean(axis, keepdims=True) - q.g) <= q.numeric_error + q.noise, q.n, q.g)):
+        mean = np.broadcast_to(q.n.mean(axis, keepdims=True), q.shape)
+        room = np.broadcast_to(q.numeric_error.mean(axis, keepdims=True), q.shape) + q.noise
+        if 1 < q.shape[axis] and (np.abs(mean - q.g) <= room).all():
             return _hint("averaged", axis, "each element is the mean of the derivatives along "
                                            f"axis {axis}: averaged over another axis?")
     return None
