@@ -175,7 +175,32 @@ def richardson(phi, scale, eps_f, snap=None, eps=EPS):
             if _done(table, kinks, level, h / scale, signal):
                 break
         h /= 2
+    if not math.isfinite(table.error) and not kinks.flat:
+        return _one_sided(sampler, scale)
     return _result(sampler, table, kinks, scale, signal)
+
+
+def _one_sided(sampler, scale):
+    """The slope of the side on which φ is defined, at the edge of its domain: a series in h."""
+    best = Neville(power=2.0)
+    for sign in (1.0, -1.0):
+        table = Neville(power=2.0)
+        for level in range(LEVELS):
+            h = sampler.snap(sign * 2.0 ** (round(math.log2(scale / 8)) - level) * ODD)
+            value = sampler.at(h) if h else math.nan
+            if not math.isfinite(value):
+                table.clear()
+                continue
+            noise_f = max(sampler.eps_f, 2 * sampler.eps * abs(value))
+            table.add((value - sampler.center) / h, 2 * noise_f / abs(h), abs(h))
+            if 2 * noise_f / abs(h) > 8 * table.error:
+                break
+        best = min(best, table, key=lambda one: one.error)
+    if not math.isfinite(best.error):
+        return _nonfinite(sampler.eps_f, len(sampler.seen))
+    return Derivative(best.value, best.error, sampler.eps_f, best.value, best.value,
+                      len(sampler.seen), "INCONCLUSIVE" if best.error > 1e-3 * abs(best.value)
+                      else "PASS", best.step)
 
 
 def _done(table, kinks, level, relative, signal):

@@ -6,11 +6,13 @@ import numpy as np
 from npadasoft.gradcheck.analytic import settle
 from npadasoft.gradcheck.derivative import EPS, Derivative, richardson
 from npadasoft.gradcheck.errors import GradcheckUsage
+from npadasoft.gradcheck.noise import LONE
 from npadasoft.gradcheck.problem import Problem, first_line
 from npadasoft.gradcheck.sizes import norm, signs
 
 TINY_STEP = 2.0 ** -66      # of the unit of an element: an absolute step overflows at x ~ 1e-30
 TINY_VALUE = 2.0 ** -850    # of f: below it a tiny step would leave no digits
+DENORMAL = 2.0 ** -1020     # of a step: it has lost digits
 SEEN = 0.25                 # of a slope: a comparison that is coarser has not seen it
 BLUNT = 1e-3                # a comparison coarser than this part of the scale proves little
 SMALL = 2.0 ** -6           # rms of a tensor that may be scaled up to be seen
@@ -166,6 +168,9 @@ class Numeric:
         u = self.draw("trust")
         if abs(self.center) < TINY_VALUE:
             self.h = TINY_STEP ** 0.5
+        if self.h * float(self.units.min()) < DENORMAL:
+            self.note = "an element is too small for a complex step: Richardson is used"
+            return
         refusals = []
         for use in (self.problem.continued.discard, self.problem.continued.add):
             use(self.path)
@@ -237,14 +242,18 @@ class Numeric:
         """Noise of the complex step itself: single precision inside f is not seen otherwise."""
         room = NOISY * self.eps * size
         lines = [self._line(u, COARSE)]
-        if settle(lines)[0][0] > room:          # or is that curvature?
+        if settle(lines)[0][0] > room:          # or is that curvature, or a knot?
             lines = [self._line(u, FINE), *lines]
-        sigma = float(settle([line for line in lines if np.isfinite(line).all()] or [0 * lines[0]]
-                             )[0][0])
+        lines = [line for line in lines if np.isfinite(line).all()] or [np.zeros((9, 1))]
+        sigma = float(settle(lines)[0][0])
+        if sigma > room:
+            sides = [self._line(u, sign * COARSE, range(9)) for sign in (-1, 1)]
+            quieter = min(float(settle([side])[0][0]) for side in sides)
+            sigma = quieter if quieter < sigma / LONE else sigma
         self.exact = self.eps_f <= 16 * EPS * abs(self.center)
         if size > 0 and sigma > room:
             self.eps, self.exact = 4 * sigma / size, False
             self.note = self.note or "the complex step is far noisier than double precision"
 
-    def _line(self, u, step):
-        return np.array([[self.complex_along(u, j * step)] for j in range(-4, 5)])
+    def _line(self, u, step, points=range(-4, 5)):
+        return np.array([[self.complex_along(u, j * step)] for j in points])

@@ -6,6 +6,7 @@ that a small element beside large ones is moved by no more than a part of itself
 import numpy as np
 
 FAR_BELOW = 2.0 ** -40      # of the median: no unit for zeros is smaller
+SMALLEST = 2.0 ** -900      # nor is any smaller than this
 
 
 def norm(array, axis=None):
@@ -40,5 +41,4 @@ def units(array):
     sizes = np.abs(np.asarray(array, float))
     nonzero = sizes[(sizes > 0) & np.isfinite(sizes)]
     fill = max(nonzero.min(), FAR_BELOW * np.median(nonzero)) if nonzero.size else 1.0
-    sizes = np.where((sizes > 0) & np.isfinite(sizes), sizes, fill)
-    return np.maximum(sizes, 2.0 ** -900)
+    return np.where((sizes > 0) & np.isfinite(sizes), sizes, max(fill, SMALLEST))

@@ -181,3 +181,33 @@ def test_whatever_is_raised_at_a_displaced_point_means_undefined_there():
     report = gradcheck.check(f, x, lambda x: -x / np.sqrt(1 - x ** 2), method="richardson")
     assert report.verdict == "PASS"
     assert any("failed to converge" in note for note in report.notes)
+
+
+# ---------------------------------------------------------------- edges, knots, tiny numbers
+
+@pytest.mark.parametrize("f, g, x", [
+    (lambda x: (1 - x * x) ** 1.5, lambda x: -3 * x * np.sqrt(1 - x * x), [1.0, 0.5]),
+    (lambda x: x ** 2.5, lambda x: 2.5 * x ** 1.5, [0.0, 1.0, 2.0])], ids=["sqrt", "power"])
+def test_an_element_at_the_edge_of_the_domain_has_the_slope_of_its_side(f, g, x):
+    x = np.array(x)
+    right = gradcheck.check(lambda x: np.sum(f(x)), x, g)
+    assert right.verdict in ("PASS", "INCONCLUSIVE") and not right["x"].worst_index[0]
+    wrong = gradcheck.check(lambda x: np.sum(f(x)), x, lambda x: 1.01 * g(x))
+    assert wrong.verdict == "FAIL" and wrong["x"].worst_index[0]
+
+
+def test_numbers_of_1e_300_are_numbers():
+    f, g = lambda x: np.sum(x * np.log(x)), lambda x: np.log(x) + 1
+    x = np.array([1e-300, 1e-299])
+    assert verdict(f, x, g) == "PASS"
+    assert verdict(f, x, lambda x: g(x) * [1, 1.001]) == "FAIL"
+    assert verdict(f, np.array([1e-300, 0.5]), g) == "INCONCLUSIVE"     # swamped by the other
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_a_knot_of_the_gradient_is_no_low_precision(dtype):
+    x = np.array([1.0, 0.3, -2, 0.0], dtype)
+    for f, g in ((lambda x: np.where(np.abs(x) < 1, x * x / 2, np.abs(x) - 0.5),
+                  lambda x: np.clip(x, -1, 1)), (lambda x: x * np.abs(x), lambda x: 2 * np.abs(x))):
+        report = gradcheck.check(lambda x: np.sum(f(x)), x, lambda x: g(x).astype(dtype))
+        assert report.verdict == "PASS" and not report.notes, str(report)
