@@ -13,9 +13,9 @@ import numpy as np
 
 from npadasoft.gradcheck.analytic import SAFETY
 from npadasoft.gradcheck.derivative import EPS, richardson
-from npadasoft.gradcheck.elements import (FAIL_RATIO, SHARP, SWAMPED, Side, by_weight,
-                                          complex_error, judge, unravel)
+from npadasoft.gradcheck.elements import FAIL_RATIO, SHARP, SWAMPED, judge, unravel
 from npadasoft.gradcheck.numeric import complex_slope, moved
+from npadasoft.gradcheck.sides import Side, by_weight, complex_error
 from npadasoft.gradcheck.sizes import norm, signs
 
 WOULD_CATCH = 8.0       # tolerances of a probe

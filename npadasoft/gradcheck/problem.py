@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from npadasoft.gradcheck import tree
+from npadasoft.gradcheck.answers import gradient, is_number, number, numpy_end
 from npadasoft.gradcheck.continued import Continued
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.progress import Clock
@@ -105,7 +106,7 @@ class Problem:
     def contract(self, raw):
         """The number that stands for an output."""
         if self.cotangent_weights is None:
-            return _number(raw)
+            return number(raw)
         total: complex = 0.0
         for path, end in tree.ends(raw).items():
             weight = self.cotangent_weights.get(path)
@@ -140,7 +141,7 @@ class Problem:
                 raise GradcheckUsage(f"grads: {path} is no path of params, which has "
                                      f"{', '.join(self.ends) or 'none'}")
             self._refuse_constant(path, end)
-        return {path: _gradient(path, found, leaf) for path, leaf in self.leaves.items()
+        return {path: gradient(path, found, leaf) for path, leaf in self.leaves.items()
                 if path in (paths or self.wrt)}
 
     def high(self):
@@ -210,17 +211,17 @@ class Problem:
             if not callable(self.grads):
                 return
             what = f"an array of shape {np.shape(raw)}" if isinstance(raw, np.ndarray) else (
-                "a number" if _is_number(raw) else f"a {type(raw).__name__}")
+                "a number" if is_number(raw) else f"a {type(raw).__name__}")
             how = ("without a cotangent: return an array for one" if len(args) == 1 else
                    "with a cotangent, grads(params, cotangent): return a float for a loss")
             raise GradcheckUsage(f"f returns {what}, so grads is called {how} ({error})") from None
 
     def _prepare_cotangent(self, raw):
-        if _is_number(raw):
+        if is_number(raw):
             if self.cotangent is not None:
                 raise GradcheckUsage("cotangent: f returns a scalar, which has no cotangent")
             return
-        outputs = {path: np.asarray(_numpy(path, end)) for path, end in tree.ends(raw).items()}
+        outputs = {path: np.asarray(numpy_end(path, end)) for path, end in tree.ends(raw).items()}
         if self.cotangent is None:
             drawn = {path: self._draw(path, end) if end.dtype.kind in "fc" else None
                      for path, end in outputs.items()}
@@ -294,42 +295,3 @@ def quiet():
         warnings.simplefilter("ignore", RuntimeWarning)
         warnings.simplefilter("error", np.exceptions.ComplexWarning)
         yield
-
-
-def _is_number(raw):
-    return (isinstance(raw, (bool, int, float, complex, np.generic))
-            or isinstance(raw, np.ndarray) and raw.ndim == 0)
-
-
-def _numpy(path, end):
-    if tree.is_foreign(end) or not isinstance(end, (np.ndarray, np.generic, int, float, complex)):
-        raise GradcheckUsage(f"f: output {path}: expected a NumPy array or a number, got "
-                             f"{type(end).__module__}.{type(end).__name__}; {tree.REMEDY}")
-    return end
-
-
-def _number(raw):
-    if not _is_number(raw):
-        _numpy("", raw)
-        raise GradcheckUsage("f: expected a scalar as at its first call, got shape "
-                             f"{np.shape(raw)}")
-    return complex(raw) if np.asarray(raw).dtype.kind == "c" else float(raw)
-
-
-def _gradient(path, found, leaf):
-    if path not in found:
-        raise GradcheckUsage(f"grads: {path}: expected an array of shape {leaf.own.shape}, "
-                             "got nothing")
-    end = found[path]
-    if end is None:                     # unused, says grads
-        return np.zeros(leaf.own.shape, leaf.own.dtype)
-    if tree.is_foreign(end):
-        raise GradcheckUsage(f"grads: {path}: expected a NumPy array, got "
-                             f"{type(end).__module__}.{type(end).__name__}; {tree.REMEDY}")
-    array = np.array(end)               # a copy: grads may answer in one buffer again and again
-    if array.dtype.kind in "biu":
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "fc" or np.shape(end) != leaf.own.shape:
-        raise GradcheckUsage(f"grads: {path}: expected a floating array of shape "
-                             f"{leaf.own.shape}, got {array.dtype} of shape {array.shape}")
-    return array

@@ -15,9 +15,9 @@ import test_gradcheck_verdicts as verdict_tests
 
 from npadasoft import gradcheck
 
-elements, probes, noise, analytic, checking, numeric = (
+elements, sides, probes, noise, analytic, checking, running, numeric = (
     sys.modules[f"npadasoft.gradcheck.{name}"]
-    for name in ("elements", "probes", "noise", "analytic", "check", "numeric"))
+    for name in ("elements", "sides", "probes", "noise", "analytic", "check", "run", "numeric"))
 
 
 def breaks(test, *args):
@@ -63,7 +63,7 @@ def test_rademacher_probes_are_noticed(monkeypatch):
 
 def test_a_joint_probe_alone_is_noticed(monkeypatch):
     """Each tensor answers for all of them together."""
-    run = checking._Run
+    run = running.Run
 
     def jointly(self, tensor, max_elements, count, extra=()):
         joint, _ = probes.joint_probe(self.problem, self.numerics, self.analytics)
@@ -112,7 +112,8 @@ def test_no_confirmation_is_noticed(monkeypatch):
 def test_no_comparison_with_richardson_is_noticed(monkeypatch):
     def trusting(self, value, u):
         self.method = "complex"
-    monkeypatch.setattr(elements, "trust", lambda *args: None)
+        return True
+    monkeypatch.setattr(sides, "trust", lambda *args: None)
     monkeypatch.setattr(numeric.Numeric, "_compare", trusting)
     breaks(verdict_tests.test_an_omission_shared_by_the_complex_step_and_the_gradient_is_found)
 

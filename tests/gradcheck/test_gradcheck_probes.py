@@ -201,7 +201,7 @@ def test_none_means_never_probed():
 def test_what_the_joint_probe_sees_is_put_to_the_tensors(size, monkeypatch):
     """A joint probe that complains has every probed tensor answer along its part of it."""
     seen = []
-    module = sys.modules["npadasoft.gradcheck.check"]
+    module = sys.modules["npadasoft.gradcheck.run"]
     original, joint = module.check_probes, module.joint_probe
 
     def spy(report, numeric, analytic, deterministic, count, extra=(), proven=False):
