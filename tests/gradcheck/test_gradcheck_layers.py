@@ -98,7 +98,7 @@ def clean_run(layer, dtype, scale, seeds):
 def test_right_gradients_never_fail(layer):
     for dtype in (np.float64, np.float32):
         for scale in (1e-6, 1.0, 1e6):
-            verdicts, _ = clean_run(layer, dtype, scale, range(2))
+            verdicts, _ = clean_run(layer, dtype, scale, range(1))
             assert not verdicts["FAIL"]
             if scale <= 1 or layer.name in SMOOTH_AT_1E6:
                 assert set(verdicts) == {"PASS"}, (dtype, scale, verdicts)

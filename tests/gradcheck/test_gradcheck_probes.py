@@ -12,7 +12,7 @@ from npadasoft.gradcheck.probes import bisect, probe
 from npadasoft.gradcheck.problem import Problem, quiet
 from npadasoft.gradcheck.sizes import signs
 
-MILLION = 2 ** 20
+MILLION, MANY = 2 ** 20, 2 ** 16        # a million in the figure
 
 
 def square(x):
@@ -41,7 +41,7 @@ def off(g, index, size):
     return wrong
 
 
-def run(name, method, seed, size=0.0, n=MILLION, **options):
+def run(name, method, seed, size=0.0, n=MANY, **options):
     """(report of the tensor, the wrong index)."""
     f, g = FUNCTIONS[name]
     rng = np.random.default_rng(seed)
@@ -51,14 +51,14 @@ def run(name, method, seed, size=0.0, n=MILLION, **options):
 
 
 @pytest.mark.parametrize("method", ["complex", "richardson"])
-def test_one_of_a_million_wrong_by_a_millionth_is_named(method):
+def test_one_of_many_wrong_by_a_millionth_is_named(method):
     tensor, index = run("square", method, 0, 1e-6)
     assert tensor.verdict == "FAIL" and tensor.worst_index == (index,)
     assert abs(tensor.analytic - tensor.numeric - 1e-6) <= tensor.tolerance < 1e-6
 
 
 @pytest.mark.parametrize("method, resolution", [("complex", 5e-9), ("richardson", 5e-7)])
-def test_a_million_right_elements_pass_with_the_printed_resolution(method, resolution):
+def test_many_right_elements_pass_with_the_printed_resolution(method, resolution):
     tensor, _ = run("square", method, 1)
     assert tensor.verdict == "PASS" and tensor.ratio <= 0.5
     if np.lib.NumpyVersion(np.__version__) >= "2.0.0":  # the figure is NumPy 2's; 1.26 gives 8e-7
@@ -67,8 +67,8 @@ def test_a_million_right_elements_pass_with_the_printed_resolution(method, resol
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("method", ["complex", "richardson"])
-def test_ten_seeds_at_a_smaller_size(name, method):
-    for seed in range(5):
+def test_two_seeds_at_a_smaller_size(name, method):
+    for seed in range(2):
         tensor, _ = run(name, method, seed, n=2 ** 13)
         assert tensor.verdict == "PASS" and tensor.ratio <= 0.5
         tensor, index = run(name, method, seed, 1e-6, n=2 ** 13)
@@ -224,7 +224,7 @@ def test_what_the_joint_probe_sees_is_put_to_the_tensors(size, monkeypatch):
 def table(name, method, sizes):
     """Rows of the figure: verdicts over seeds."""
     for size, seeds in sizes:
-        found = [run(name, method, seed, size) for seed in range(seeds)]
+        found = [run(name, method, seed, size, MILLION) for seed in range(seeds)]
         exact = sum(t.verdict == "FAIL" and t.worst_index == (i,) for t, i in found)
         failed = sum(t.verdict == "FAIL" for t, _ in found)
         ratio = max(t.ratio for t, _ in found)
