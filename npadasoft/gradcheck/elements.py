@@ -191,7 +191,7 @@ class Judge:
         many = f"{len(blunt)} of {self.g.size} elements"
         if self.side.unseen[blunt].all():
             return self._or_kink(i, f"{many} are swamped: f is too coarse to tell whether the "
-                                    "complex step is right there")
+                                    "complex step is right there; leave its constant part out?")
         return self._or_kink(i, f"blunt at {many}: tolerance {tolerance[i]:.1g} is above "
                                 f"{SHARP:g} of an element {self.size[i]:.2g}")
 

@@ -244,7 +244,7 @@ def _missing_term(q):
         room = np.sum(q.numeric_error + q.noise, axis)
         numeric, analytic = np.abs(q.n.sum(axis)), np.abs(q.g.sum(axis))
         if q.shape[axis] > 1 and (numeric <= room).all() and (analytic > 4 * room).any():
-            return _hint("sums", axis, f"sums along axis {axis} vanish, but not the analytic "
-                         "ones: a term is missing, as the mean or the one-hot of a "
-                         "softmax, or a reaction")
+            return _hint("sums", axis, f"sums along axis {axis} vanish in the derivative, but not "
+                         "in yours: a term is missing, as the mean or the one-hot of a softmax, or "
+                         "a reaction")
     return None

@@ -123,8 +123,12 @@ def _result(report):
     for tensor in report.tensors:
         counts[tensor.verdict] = counts.get(tensor.verdict, 0) + 1
     first = counts.pop(report.verdict, 0)
+    why = [entry["name"] for entry in report.equations
+           if entry["verdict"] == report.verdict != "PASS"]
+    if first or not why:
+        why.append(f"{first} of {len(report.tensors)} tensors")
     others = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
-    return (f"RESULT: {report.verdict}, {first} of {len(report.tensors)} tensors"
+    return (f"RESULT: {report.verdict}, {' and '.join(why)}"
             f"{f' ({others})' if others else ''}.  {report.evaluations.get('f', 0)} evaluations "
             f"of f, {report.evaluations.get('grads', 0)} of grads.")
 
