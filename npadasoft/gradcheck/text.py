@@ -32,7 +32,7 @@ def summary(report):
 def _headline(report):
     dtypes = sorted({tensor.dtype for tensor in report.tensors})
     return (f"gradcheck {report.name}  {'/'.join(dtypes)}  f = {report.f!r}  noise of f "
-            f"{report.noise.get('sigma', math.nan):.1g} (measured)  "
+            f"{report.noise.get('sigma', math.nan):.1g}  "
             + (f"worst of {report.points} seeds from {report.seed}" if report.points > 1
                else f"seed {report.seed}"))
 

@@ -162,8 +162,9 @@ class Foreign:
 
 
 USAGE = {
-    "complex leaf": (lambda: ((cubes, A() + 0j, squares), {}), "real leaf, got complex128"),
-    "python complex": (lambda: ((cubes, 1j, squares), {}), "real leaf, got complex"),
+    "complex leaf": (lambda: ((cubes, A() + 0j), {"jacobian": squares}),
+                     "real leaf, got complex128"),
+    "python complex": (lambda: ((cubes, 1j), {"jacobian": squares}), "real leaf, got complex"),
     "foreign leaf": (lambda: ((cubes, {"a": Foreign()}, squares), {}), "detach"),
     "two leaves of one path": (lambda: ((cubes, {"a.b": A(), "a": {"b": A()}}, squares), {}),
                                "a.b: two leaves"),
@@ -207,7 +208,7 @@ USAGE = {
     "method": (lambda: ((cubes, A(), squares), {"method": "forward"}), "auto, complex, richardson"),
     "complex refused":
         (lambda: ((refusing, A(), squares), {"method": "complex"}), "takes no complex x"),
-    "order": (lambda: ((cubes, A(), squares), {"order": 3}), "1 or 2, got 3"),
+    "order": (lambda: ((cubes, A(), squares), {"order": 3}), "one of 1, 2, got 3"),
     "order of arrays": (lambda: ((cubes, A(), A()), {"order": 2}), "callable"),
     "hvp without order": (lambda: ((cubes, A(), squares), {"hvp": cubes}), "order=2"),
     "probes": (lambda: ((cubes, A(), squares), {"probes": 0}), "at least 1, got 0"),
