@@ -5,8 +5,8 @@
 
 It gives probabilities, whose logarithms the port takes; output and loss are Keras's cross-entropy.
 The columns of tails in the head are a kernel of their own. Its tails have biases whenever its head
-has: they are 0. Sizes of a div_val that is no int cannot be built, so the port sets its weights by
-hand. Under Keras 3 it is imported, and raises when it is called on one tensor.
+has, 0 unless a case says others. Sizes of a div_val that is no int cannot be built, so the port
+sets its weights by hand. Under Keras 3 it is imported, and raises when it is called on one tensor.
 """
 import os
 
@@ -60,7 +60,9 @@ class KerasAdaptiveSoftmax(Port):
         return found
 
     def build(self, config, params, dtype):
-        mean_of_all(config)
+        mean_of_all({**config, "tail_bias": False})
+        if config.get("tail_bias") and not config["head_bias"]:
+            raise Skipped("it has biases in head and tails, or in none of them")
         layer = self._layer({**config, "in_features": 64, "div_value": 2}, dtype)
         variable, s = self.tf.Variable, config["cutoffs"][0]
         layer.embeddings[0] = variable(params["head.weight"][:s])
@@ -72,7 +74,8 @@ class KerasAdaptiveSoftmax(Port):
             layer.projections[i] = variable(params[f"tail.{i - 1}.0.weight"])
             layer.embeddings[i] = variable(params[f"tail.{i - 1}.1.weight"])
             if layer.use_bias:
-                layer.biases[i].assign(self.tf.zeros_like(layer.biases[i]))
+                bias = params.get(f"tail.{i - 1}.1.bias", np.zeros(layer.biases[i].shape))
+                layer.biases[i].assign(bias)
         return layer
 
     def _output(self, layer, x, target):
@@ -109,6 +112,8 @@ class KerasAdaptiveSoftmax(Port):
             joins["head.bias"] = [layer.biases[0], layer.bias_cluster]
         for i, (projection, table) in enumerate(zip(layer.projections[1:], layer.embeddings[1:])):
             joins[f"tail.{i}.0.weight"], joins[f"tail.{i}.1.weight"] = [projection], [table]
+            if layer.use_bias:
+                joins[f"tail.{i}.1.bias"] = [layer.biases[i + 1]]
         found_x, found = tape.gradient(value, [x, joins], unconnected_gradients="zero")
         found = {name: [self.tf.convert_to_tensor(g).numpy() for g in parts]
                  for name, parts in found.items()}
