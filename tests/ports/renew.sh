@@ -20,7 +20,8 @@ packages() {            # of a row, for pip
         fairseq | transfo-xl | transfo-xl-default | pytorch-transformers)
             echo "torch==2.13.0 numpy==2.4.6" ;;
         paddle) echo "paddlepaddle==3.3.1 numpy==2.4.6 setuptools" ;;
-        gluon-nlp) echo "mxnet==1.9.1 numpy==1.23.5" ;;
+        fairseq-input | transfo-xl-input) echo "torch==2.13.0 numpy==2.4.6" ;;
+        gluon-nlp | gluon-nlp-input) echo "mxnet==1.9.1 numpy==1.23.5" ;;
         jax) echo "jax==0.12.0.1 numpy==2.5.5" ;;           # for Python 3.12 or newer
         autograd) echo "autograd==1.9.1 scipy==1.17.1 numpy==2.4.6" ;;
         mlx) echo "mlx==0.32.4 mlx-cpu==0.32.4 numpy==2.4.6" ;;
@@ -43,15 +44,15 @@ unpacked() {            # requirement, folder under build/peers, platform option
 
 files() {               # of a row, under build/peers
     case $1 in
-        fairseq) unpacked fairseq==0.12.2 fairseq-0.12.2 --only-binary :all: \
+        fairseq | fairseq-input) unpacked fairseq==0.12.2 fairseq-0.12.2 --only-binary :all: \
             --python-version 3.8 --platform manylinux1_x86_64 ;;
-        transfo-xl | transfo-xl-default) unpacked transformers==4.35.2 transformers-4.35.2 ;;
+        transfo-xl | transfo-xl-default | transfo-xl-input) unpacked transformers==4.35.2 transformers-4.35.2 ;;
         pytorch-transformers)
             unpacked pytorch-transformers==1.2.0 pytorch-transformers-1.2.0 ;;
         chainer) "$venv/bin/pip" install --quiet --no-build-isolation chainer==7.8.1 ;;
         keras-adaptive-softmax)
             "$venv/bin/pip" install --quiet --no-deps keras-adaptive-softmax==0.9.0 ;;
-        gluon-nlp) unpacked autogluon-contrib-nlp==0.0.1b20220208 gluon-nlp ;;
+        gluon-nlp | gluon-nlp-input) unpacked autogluon-contrib-nlp==0.0.1b20220208 gluon-nlp ;;
         onnxruntime-node | onnxruntime-web)
             [ -d "$peers/node" ] || npm install --silent --ignore-scripts --prefix "$peers/node" \
                 onnxruntime-node@1.30.0 onnxruntime-web@1.30.0 ;;

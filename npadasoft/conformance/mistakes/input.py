@@ -70,8 +70,7 @@ class index_out_of_range_reads_zeros(Layer):
 # ------------------------------------------------------------------ padding
 
 
-@known("the row at the place of padding_idx is padding in every band: classes are lost", *READ,
-       link=FAIRSEQ)
+@known("the row at the place of padding_idx is padding in every band: classes are lost", *READ)
 class padding_row_of_every_band(Layer):
     def is_padding(self, index):
         found, padding = super().is_padding(index), self.config.get("padding_index")
@@ -89,7 +88,7 @@ class padding_is_a_class(Layer):
         return super().is_padding(index) & ((index < 0) | (index >= self.config["n_classes"]))
 
 
-@known("padding reads its vector, though it has no gradient", "embed")
+@known("padding reads its vector, though it has no gradient", "embed", link=FAIRSEQ)
 class padding_reads_its_vector(Layer):
     def embed(self, index):
         config = dict(self.config)

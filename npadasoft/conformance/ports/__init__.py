@@ -37,6 +37,9 @@ READY = {
     "transfo-xl-default": (_HERE + "transfo_xl:TransfoXLDefault", "the same, rows by cluster"),
     "pytorch-transformers": (_HERE + "transfo_xl:PytorchTransformers", "its early version"),
     "gluon-nlp": (_HERE + "gluon_nlp:GluonNLP", "gluon-nlp's projected layer, MXNet"),
+    "fairseq-input": (_HERE + "inputs:FairseqInput", "fairseq's AdaptiveInput"),
+    "transfo-xl-input": (_HERE + "inputs:TransfoXLInput", "TransfoXL's AdaptiveEmbedding"),
+    "gluon-nlp-input": (_HERE + "inputs:GluonNLPInput", "gluon-nlp's AdaptiveEmbedding, MXNet"),
 }
 
 

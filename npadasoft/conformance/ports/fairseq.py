@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 from npadasoft.conformance.ports.base import Skipped
-from npadasoft.conformance.ports.foreign import DTYPES, TRAINS, module_of, peer_file
+from npadasoft.conformance.ports.foreign import (DTYPES, TRAINS, module_of, no_tail_bias,
+                                                 peer_file)
 from npadasoft.conformance.ports.torch import Torch
 from npadasoft.conformance.wire.messages import PortInfo
 
@@ -39,6 +40,7 @@ class Fairseq(Torch):
         self.info = PortInfo("fairseq", version, "python", DTYPES, TRAINS)
 
     def _layer(self, config, dtype=None):
+        no_tail_bias(config)
         if config.get("reduction", "mean") == "none":
             raise Skipped("AdaptiveLoss has one loss a row only with all rows in the head")
         if (config.get("ignore_index") or 0) < 0:

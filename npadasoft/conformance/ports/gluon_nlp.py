@@ -83,6 +83,8 @@ class GluonNLP(Port):
         for i in range(len(config["cutoffs"])):
             values[f"inter_proj_l.{i + 1}.weight"] = params[f"tail.{i}.0.weight"]
             values[f"out_proj_l.{i + 1}.weight"] = params[f"tail.{i}.1.weight"]
+            if f"tail.{i}.1.bias" in params:
+                values[f"out_proj_l.{i + 1}.bias"] = params[f"tail.{i}.1.bias"]
         for name, value in values.items():
             weights[name].set_data(self._array(value))
         self.config, self.has_bias = config, "head.bias" in params
@@ -133,4 +135,5 @@ class GluonNLP(Port):
         for i in range(len(self.config["cutoffs"])):
             found[f"grad.tail.{i}.0.weight"] = g[f"inter_proj_l.{i + 1}.weight"]
             found[f"grad.tail.{i}.1.weight"] = g[f"out_proj_l.{i + 1}.weight"]
+            found[f"grad.tail.{i}.1.bias"] = g[f"out_proj_l.{i + 1}.bias"]
         return found

@@ -2,7 +2,8 @@
 import numpy as np
 
 from npadasoft.conformance.ports.base import Port, Skipped
-from npadasoft.conformance.wire.messages import OPS, PortInfo
+from npadasoft.conformance.ports.foreign import ALONG, PREDICTS, no_tail_bias
+from npadasoft.conformance.wire.messages import PortInfo
 
 
 class Torch(Port):
@@ -15,7 +16,7 @@ class Torch(Port):
             raise ImportError("this port needs PyTorch: pip install torch") from None
         self.torch = torch
         self.info = PortInfo("torch", torch.__version__, "python", dtypes=("float64", "float32"),
-                             ops=OPS[:-1])              # no topk
+                             ops=(*PREDICTS, *ALONG))
 
     def build(self, config, params, dtype):
         layer = self._layer(config, getattr(self.torch, dtype))
@@ -24,6 +25,7 @@ class Torch(Port):
 
     def _layer(self, config, dtype=None):
         config = dict(config)
+        no_tail_bias(config)
         for name in {"ignore_index", "reduction"} & config.keys():
             raise Skipped(f"torch's layer has no {name}",
                           "https://github.com/pytorch/pytorch/issues/12675")
@@ -63,6 +65,48 @@ class Torch(Port):
 
     def predict(self, layer, input):
         return layer.predict(self._tensor(input)).numpy()
+
+    def jvp(self, layer, input, target, tangents, want):
+        _, (output, loss) = self.torch.func.jvp(
+            self._call(layer, target), *self._moving(layer, input, tangents))
+        return {"jvp.output": output.numpy(), "jvp.loss": loss.numpy()}
+
+    def log_prob_jvp(self, layer, input, tangents):
+        every = type("LogProb", (self.torch.nn.Module,), {
+            "forward": lambda module, x: module.layer.log_prob(x)})()
+        every.layer = layer
+        at, along = self._moving(every, input, {f"layer.{n}": d for n, d in tangents.items()})
+        _, moved = self.torch.func.jvp(
+            lambda weights, x: self.torch.func.functional_call(every, weights, (x,)), at, along)
+        return moved.numpy()
+
+    def hvp(self, layer, input, target, cotangents, tangents, want):
+        """Forward mode over reverse mode, as `torch.func.hvp` has it."""
+        call = self._call(layer, target)
+        given = [(k, self._tensor(cotangents[name])) for k, name in enumerate(("output", "loss"))
+                 if name in cotangents]
+
+        def total(weights, x):
+            results = call(weights, x)
+            return sum((results[k] * a).sum() for k, a in given)
+        _, (weights, dx) = self.torch.func.jvp(self.torch.func.grad(total, argnums=(0, 1)),
+                                               *self._moving(layer, input, tangents))
+        return {"hvp.input": dx.detach().numpy(),
+                **{f"hvp.{name}": w.detach().numpy() for name, w in weights.items()}}
+
+    def _call(self, layer, target):
+        y = self._tensor(target)
+        return lambda weights, x: tuple(self.torch.func.functional_call(layer, weights, (x, y)))
+
+    def _moving(self, layer, input, tangents):
+        """(weights, input) and their tangents; what has none stands still."""
+        weights = {name: w.detach() for name, w in layer.named_parameters()}
+        x = self._tensor(input)
+        dx = tangents.get("input", tangents.get("layer.input"))
+        still = self.torch.zeros_like
+        return (weights, x), (
+            {name: self._tensor(tangents[name]) if name in tangents else still(w)
+             for name, w in weights.items()}, still(x) if dx is None else self._tensor(dx))
 
     def _gradients(self, layer, x, pairs):
         leaves = {"grad.input": x, **{f"grad.{name}": p for name, p in layer.named_parameters()}}

@@ -7,6 +7,7 @@ uncompiled.
 """
 from dataclasses import replace
 
+from npadasoft.conformance.ports.foreign import PREDICTS
 from npadasoft.conformance.ports.torch import Torch
 
 
@@ -18,7 +19,7 @@ class TorchCompile(Torch):
     def __init__(self):
         super().__init__()
         name = f"torch.compile, {self.backend}"
-        self.info = replace(self.info, name=name)
+        self.info = replace(self.info, name=name, ops=PREDICTS)
 
     def build(self, config, params, dtype):
         self.torch._dynamo.reset()

@@ -61,8 +61,10 @@ class TransfoXL(Torch):
             table = tensors[f"tail.{i}.1.weight"]
             module.out_projs[i + 1] = parameter(tensors[f"tail.{i}.0.weight"].T.contiguous())
             module.out_layers[i + 1].weight = parameter(table)
-            module.out_layers[i + 1].bias = parameter(table.new_zeros(len(table)))
+            bias = tensors.get(f"tail.{i}.1.bias", table.new_zeros(len(table)))
+            module.out_layers[i + 1].bias = parameter(bias)
         module.head_bias, module.ignored = "head.bias" in tensors, config.get("ignore_index")
+        module.tail_bias = "tail.0.1.bias" in tensors
         return module
 
     def _results(self, module, x, y):
@@ -116,6 +118,8 @@ class TransfoXL(Torch):
             projection = g[f"grad.out_projs.{i + 1}"]
             found[f"grad.tail.{i}.0.weight"] = None if projection is None else projection.T
             found[f"grad.tail.{i}.1.weight"] = g[f"grad.out_layers.{i + 1}.weight"]
+            if layer.tail_bias:
+                found[f"grad.tail.{i}.1.bias"] = g[f"grad.out_layers.{i + 1}.bias"]
         return found
 
     def _join(self, *parts):
