@@ -110,7 +110,7 @@ class TransfoXLInput(TorchInput):
         names = {"torch": self.torch, "nn": self.torch.nn}
         exec(compile(_class("AdaptiveEmbedding", source), path, "exec"), names)
         self.layer_class = names["AdaptiveEmbedding"]
-        self.announce("transformers TransfoXL AdaptiveEmbedding", "4.35.2")
+        self.announce("TransfoXL AdaptiveEmbedding", "4.35.2")
 
     def build(self, config, params, dtype):
         if config.get("padding_index") is not None:
@@ -152,8 +152,8 @@ class GluonNLPInput(Port):
         for name in ("_fmt_and_check_cutoffs", "AdaptiveEmbedding"):
             exec(compile(_class(name, source), gluon_nlp.FILE, "exec"), names)
         self.layer_class = names["AdaptiveEmbedding"]
-        version = f"as {gluon_nlp.PACKAGE} {gluon_nlp.VERSION} on MXNet {mxnet.__version__}"
-        self.info = PortInfo("gluon-nlp AdaptiveEmbedding", version, "python", DTYPES, EMBEDS)
+        version = f"{gluon_nlp.VERSION} on MXNet {mxnet.__version__}"
+        self.info = PortInfo("AdaptiveEmbedding", version, "python", DTYPES, EMBEDS)
 
     def build(self, config, params, dtype):
         if config.get("padding_index") is not None:
