@@ -44,6 +44,10 @@ class TorchInput(Port):
             eye = np.eye(config["in_features"], dtype=table.dtype)
             yield b, table, params.get(f"bands.{b}.projection", eye)
 
+    def parts(self, layer):
+        """(table, projection) parameters of each band."""
+        raise NotImplementedError
+
     def embed(self, layer, index):
         with self.torch.no_grad():
             return layer(self.torch.tensor(index)).numpy()

@@ -16,7 +16,7 @@ from npadasoft.conformance.wire.messages import PortInfo
 class Primitives(Port):
     """The definition, in seven primitives that a library gives; a layer is (config, weights)."""
 
-    ops = PREDICTS[1:]                  # no shapes: a weight is whatever size it is given
+    ops: tuple[str, ...] = PREDICTS[1:]     # no shapes: a weight is whatever size it is given
 
     def announce(self, name, version, dtypes=("float64", "float32")):
         """Set `info`."""
