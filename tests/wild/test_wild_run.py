@@ -1,4 +1,5 @@
 """The runner itself: what is explained, borne out and found again, and what makes a row no good."""
+import re
 import sys
 import types
 from pathlib import Path
@@ -58,7 +59,8 @@ def test_a_correction_that_is_wrong_itself_makes_the_row_no_good(monkeypatch):
 
 def test_pins_are_read_without_the_packages_that_they_name():
     names = [path.stem for path in (run.HERE / "packages").glob("*.py")]
-    assert names and all("==" in pin for name in names for pin in run.pins(name))
+    assert len(names) >= 30
+    assert all("==" in pin for name in names for pin in run.pins(name))
     assert run.pins("cma")[0] == "cma==4.5.0"
 
 
@@ -76,3 +78,15 @@ def test_plain_differences_are_right_within_their_gap(f, df):
         value, gap = witness.slope(lambda a: f(a[1]), np.array([5.0, x]), "x", (1,))
         assert abs(value - df(x)) <= 3 * gap + 1e-13 * abs(df(x))
         assert gap < 1e-9 * max(abs(df(x)), 1)
+
+
+def test_the_readme_opens_with_the_table_that_is_committed():
+    figures = (run.HERE.parent / "figures/wild.txt").read_text()
+    rows = re.findall(r"^([a-zA-Z_]\S* \d\S*) +(\d+) ", figures, re.M)
+    assert len(rows) >= 30 and sum(int(checks) for _, checks in rows) >= 2000
+    readme = (run.HERE.parents[1] / "npadasoft/gradcheck/README.md").read_text()
+    for name, checks in rows:
+        assert f"| {name} | {int(checks):,} |" in readme
+    listed = re.findall(r"findings/(\w+)\.sh", readme)
+    assert len(listed) >= 20
+    assert all((run.HERE.parents[1] / f"findings/{name}.sh").exists() for name in listed)
