@@ -111,6 +111,16 @@ def test_padding_reads_zeros_and_has_no_gradient_even_if_it_is_nan():
     assert found.bands[1].embedding[3].any()                # class 6 is read once
 
 
+def test_a_complex_gradient_of_real_weights_makes_complex_gradients():
+    """Linear, and analytic: (1 + 2i) g is pulled back to (1 + 2i) times what g is."""
+    embed, rng = make(first_size=4), np.random.default_rng(1)
+    output, cache = embed.forward(INDEX)
+    up = rng.normal(size=output.shape)
+    real, found = embed.backward(cache, up), embed.backward(cache, (1 + 2j) * up)
+    for (path, a), (_, b) in zip(real.items(), found.items()):
+        assert b.dtype == np.complex128 and abs(b - (1 + 2j) * a).max() <= 64 * U * abs(a).max()
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 3), (2, 0, 3)], ids=str)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble", "complex64"])
 def test_indices_of_any_shape_and_weights_of_any_dtype(shape, dtype):
