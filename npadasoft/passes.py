@@ -173,6 +173,7 @@ def _serve(queue, cpu):
             pass
     for work in iter(queue.get, None):
         work()
+        del work                                        # and with it the arrays that it works on
 
 
 _helpers, _pass = _Helpers(), threading.Lock()      # the lock is held while a pass has helpers

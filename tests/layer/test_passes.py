@@ -6,6 +6,9 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
+import weakref
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
@@ -166,6 +169,19 @@ def test_all_settings_of_numpy_hold_in_every_thread(small, monkeypatch):
     assert len(found) == 2
 
 
+def test_a_helper_that_waits_holds_no_array():
+    queue, freed = SimpleQueue(), threading.Event()
+    thread = threading.Thread(target=passes._serve, args=(queue, None))
+    thread.start()
+    z = np.zeros(8)
+    weakref.finalize(z, freed.set)
+    queue.put(z.sum)
+    del z
+    assert freed.wait(30)
+    queue.put(None)
+    thread.join()
+
+
 # ------------------------------------------------------------------------ how it ends
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -174,14 +190,37 @@ def test_the_error_of_the_first_rows_that_fail_is_raised(small, monkeypatch, n):
     z = np.zeros((800, 16))
 
     def fail(rows):
+        ran.append(rows)
         if rows.start >= 80:
             raise IndexError(f"row {rows.start}")
     for _ in range(20):
+        ran: list[slice] = []
         with pytest.raises(IndexError, match="row 80"):
             passes.over_rows(fail, z)
+        assert len(ran) <= 11 + n                       # and whoever was at work: no more of 100
     seen = []
     passes.over_rows(seen.append, z)                    # and the next pass has all of its rows
     assert sorted(rows.start for rows in seen) == list(range(0, 800, 8))
+
+
+@pytest.mark.parametrize("first, second", [(0, 8), (8, 0)])
+def test_of_two_errors_that_of_the_first_rows_is_raised(small, monkeypatch, first, second):
+    use(monkeypatch, 2)
+    failed = threading.Event()
+
+    def fail(rows):
+        if rows.start == second:
+            failed.wait(60)
+            time.sleep(0.05)
+        failed.set()
+        raise IndexError(f"row {rows.start}")
+    together = threading.Barrier(2, timeout=60)
+
+    def both(rows):
+        together.wait()                                 # nobody fails before both have rows
+        fail(rows)
+    with pytest.raises(IndexError, match="row 0"):
+        passes.over_rows(both, np.zeros((16, 16)))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -205,9 +244,9 @@ def test_ctrl_c_in_a_pass_is_raised_when_nobody_works_any_more(small, monkeypatc
     assert np.array_equal(z, before)
 
 
-def run(code, *arguments, **variables):
+def run(code, before=""):
     """The output of a fresh Python that runs `code` after some lines of preparation."""
-    start = """
+    start = before + """
         import os, signal, sys, threading, time, warnings
         import numpy as np
         from npadasoft import functional, passes
@@ -222,10 +261,9 @@ def run(code, *arguments, **variables):
         def alive():
             return sum(t.name == "npadasoft pass" for t in threading.enumerate())
         """
-    environment = {**{k: v for k, v in os.environ.items() if k not in passes.VARIABLES},
-                   **variables}
+    environment = {k: v for k, v in os.environ.items() if k not in passes.VARIABLES}
     found = subprocess.run([sys.executable, "-W", "error", "-c",
-                            textwrap.dedent(start) + textwrap.dedent(code), *arguments],
+                            textwrap.dedent(start) + textwrap.dedent(code)],
                            capture_output=True, text=True, timeout=60, env=environment)
     assert found.returncode == 0 and not found.stderr, found.stderr
     return found.stdout.split()
@@ -308,13 +346,11 @@ def test_no_thread_outlives_the_exit_even_beside_a_daemon_in_a_pass():
 
 def test_at_exit_the_helpers_end():
     assert run("""
-        import atexit
-        passes._helpers.end()
-        atexit.unregister(passes._end)
-        atexit.register(lambda: print(alive()))
-        atexit.register(passes._end)
         shared()
         print(alive() > 0)
+        """, before="""
+        import atexit
+        atexit.register(lambda: print(alive()))         # runs after all that came later
         """) == ["True", "0"]
 
 
