@@ -11,6 +11,7 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import echo, machine, report
 from npadasoft.conformance.judge.difference import difference
 from npadasoft.conformance.judge.outline import outline
+from npadasoft.conformance.judge.plan import asked_of
 from npadasoft.conformance.judge.session import GIVE_UP, Session
 from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.vectors_command import add_selection, selected, vectors
@@ -46,7 +47,11 @@ def conform(argv):
     port, shown = _port(arguments, command)
     info = port.start()
     try:
-        dtypes = _dtypes(arguments.dtype, info)
+        dtypes, chosen = _dtypes(arguments.dtype, info), cases
+        cases = asked_of(chosen, info)
+        if chosen and not cases:
+            raise ValueError(f"{info.name} announces no operation that these cases ask for: "
+                             f"{', '.join(info.ops)}")
         numbers_too = hasattr(port, "echo") and _wants_echo(arguments)
         _print_head(info, dtypes, cases, numbers_too, arguments)
         results = _echoes(port, dtypes) if numbers_too else []

@@ -12,9 +12,9 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import echo
 from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
 from npadasoft.conformance.judge.session import Session
-from npadasoft.conformance.wire.messages import (OPS, PROTOCOL, Answer, BadMessage, PortInfo,
-                                                 decode_answer, decode_info, encode_request,
-                                                 from_port, to_port)
+from npadasoft.conformance.wire.messages import (LINEAR, OPS, PROTOCOL, Answer, BadMessage,
+                                                 PortInfo, decode_answer, decode_info,
+                                                 encode_request, from_port, to_port)
 from npadasoft.conformance.wire.process import Fault
 from npadasoft.conformance.wire.protocol import SUITE, decode_echo
 from npadasoft.conformance.wire.strict_json import LONGEST_LINE, BadJson, loads, printable
@@ -35,7 +35,7 @@ def export(directory, cases, dtypes, layout="out_in", index_base=0):
 
 def requests(cases, dtypes, layout="out_in", index_base=0):
     """The messages to a port that answers everything, in order."""
-    info = PortInfo("any", ops=OPS, layout=layout, index_base=index_base,
+    info = PortInfo("any", ops=OPS + LINEAR, layout=layout, index_base=index_base,
                     trace=("*", "*.*", "*.*.*", "*.*.*.*"))
     yield {"cmd": "start", "protocol": PROTOCOL, "suite": SUITE, "layout": layout,
            "index_base": index_base}

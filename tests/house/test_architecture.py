@@ -32,6 +32,7 @@ ALLOWED = {
     "state": {"arrays", "checks", "cutoffs", "parameters"},
     "adaptive": LAYER - {"adaptive"},
     "tangents": LAYER,
+    "linear": {"arrays", "checks", "functional", "fused"},
     "adaptive_input": {"arrays", "checks", "cutoffs", "parameters"},
     "tying": {"arrays", "parameters"},
     "planning": {"planning", "cutoffs"},
@@ -46,7 +47,7 @@ ALLOWED = {
     "conformance.wire": {"conformance.wire"},                          # how a port is spoken to
     "conformance.judge": {"_version", "conformance.judge", "conformance.wire"},
     "conformance.ports": {"functional", "cutoffs", "parameters", "fused", "adaptive", "interop",
-                          "tangents", "adaptive_input",
+                          "tangents", "adaptive_input", "linear",
                           "conformance.ports", "conformance.judge", "conformance.wire"} | FACE,
     "conformance.ports.table": {"conformance.ports", "conformance.judge", "console",
                                 "conformance.golden.vectors_io"},

@@ -32,6 +32,11 @@ packages() {            # of a row, for pip
         onnxruntime | onnx-reference | onnxruntime-node | onnxruntime-web)
             echo "onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6" ;;
         openvino) echo "openvino==2026.4.1 onnx==1.23.2 numpy==2.4.6" ;;
+        linear-ours | linear-ours-blocks) echo "numpy==2.4.6" ;;
+        linear-torch | linear-torch-fused | linear-torch-chunked)
+            echo "torch==2.13.0 numpy==2.4.6" ;;
+        linear-sklearn) echo "scikit-learn==1.7.2 numpy==2.4.6" ;;
+        linear-optax) echo "jax==0.10.2 optax==0.2.8 numpy==2.4.6" ;;
         dynet) echo "dynet38==2.2 numpy==2.4.6" ;;
         *) echo "renew.sh: no row $1" >&2; exit 2 ;;
     esac

@@ -30,7 +30,7 @@ def of_output_and_loss(case: Expected) -> None:
                               case.problem.xs, case.parameters)
     _tail_hidden(case, limits, seeds)
     hidden = [f"grad.tail.{i}.hidden" for i, tail in enumerate(case.tails) if tail.rows]
-    _pulled_back(case, case.problem, seeds, limits, ["grad.head_logits", *hidden], _origin)
+    pulled_back(case, case.problem, seeds, limits, ["grad.head_logits", *hidden], _origin)
 
 
 def of_log_prob(case: Expected) -> None:
@@ -54,7 +54,7 @@ def of_log_prob(case: Expected) -> None:
     limits = bounds.pull_back(([v for v, _ in head], [e for _, e in head]), tails, everyone.xs,
                               case.parameters)
     after = ["log_prob", "cotangents.log_prob"]
-    _pulled_back(case, everyone, seeds, limits, after, lambda name: after)
+    pulled_back(case, everyone, seeds, limits, after, lambda name: after)
 
 
 def row_seeds(case: Expected) -> tuple[Vector, Vector]:
@@ -127,8 +127,8 @@ def _origin(name: str) -> list[str]:
             else [f"grad.tail.{i}.logits", f"tail.{i}.hidden"])
 
 
-def _pulled_back(case: Expected, problem: oracle.Problem, seeds: Sequence[Any],
-                 limits: dict[str, Any], after: list[str], origin) -> None:
+def pulled_back(case: Expected, problem: oracle.Problem, seeds: Sequence[Any],
+                limits: dict[str, Any], after: list[str], origin) -> None:
     """grad.input and the gradients of all parameters."""
     case.sheet.put_batch("grad.input", oracle.input_gradient(problem, seeds, case.step),
                          limits["grad.input"], after, case.recipe.config["in_features"])

@@ -75,8 +75,9 @@ def terms(case):
         return config["in_features"] + max(s[1] for s in shapes) + len(inputs["index"]["data"])
     shape = inputs["input"]["shape"]
     edges = [*config["cutoffs"], config["n_classes"]]
-    widest = max(b - a for a, b in zip(edges, edges[1:]))
-    hidden = max(t["shape"][0] for name, t in case["params"].items() if name.endswith(".0.weight"))
+    widest = max((b - a for a, b in zip(edges, edges[1:])), default=0)
+    hidden = max((t["shape"][0] for name, t in case["params"].items()
+                  if name.endswith(".0.weight")), default=0)
     rows = int(np.prod(shape[:-1], dtype=np.int64))
     return shape[-1] + edges[0] + len(edges) - 1 + widest + hidden + rows
 

@@ -54,7 +54,7 @@ def log_prob_slack(case):
         first, second = weight[f"tail.{i}.0.weight"], weight[f"tail.{i}.1.weight"]
         size = x @ first.T @ second.T + weight.get(f"tail.{i}.1.bias", 0.0)     # (N, O)
         tails.append(_softmax_slack(size.max(-1), sum(first.shape), size.shape[1]))
-    return slack + np.max(tails, axis=0)
+    return slack + np.max(tails, axis=0) if tails else slack
 
 
 def _softmax_slack(size, n_terms, n):

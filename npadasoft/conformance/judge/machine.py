@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 from npadasoft._version import __version__
 from npadasoft.conformance.judge.page import page
 from npadasoft.conformance.judge.report import describe, summary
-from npadasoft.conformance.judge.verdict import as_json, exit_status, worst_ratio
+from npadasoft.conformance.judge.verdict import as_json, deciding, exit_status, worst_ratio
 
 
 BADGE = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img">
@@ -17,7 +17,7 @@ COLOURS = {0: "#2e7d32", 1: "#b71c1c", 3: "#8a6d00"}
 
 def badge(results):
     """A picture of one line: how many of the required cases passed."""
-    required = [r for r in results if r.tier == "required"]
+    required = [r for r in results if r.tier == deciding(results)]
     text = (f"adaptive softmax: {sum(r.verdict == 'pass' for r in required)} of {len(required)} "
             "required cases pass")
     return BADGE.format(text=text, width=16 + 6 * len(text), colour=COLOURS[exit_status(results)])
@@ -72,6 +72,6 @@ def as_junit(results, info):
 
 def _kind(result):
     """The element that JUnit has for a verdict: failure, error, skipped; None for a pass."""
-    if result.counts and result.tier == "required":
+    if result.counts and result.tier in ("required", "linear"):
         return "failure" if result.verdict in ("fail", "pass") else "error"
     return None if result.verdict == "pass" else "skipped"

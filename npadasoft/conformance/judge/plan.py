@@ -5,7 +5,7 @@ import numpy as np
 
 from npadasoft.conformance.judge.compare import blocks, values
 from npadasoft.conformance.judge.numbers import round_to
-from npadasoft.conformance.wire.messages import Request, is_integer, matches
+from npadasoft.conformance.wire.messages import LINEAR, Request, is_integer, matches
 
 PUBLIC = ("output", "loss", "log_prob", "predict", "grad.input", "grad.head.weight",
           "grad.head.bias", "grad.tail.*.0.weight", "grad.tail.*.1.weight", "grad.tail.*.1.bias",
@@ -14,8 +14,23 @@ PUBLIC = ("output", "loss", "log_prob", "predict", "grad.input", "grad.head.weig
 BAD_CONFIGURATION = ("cutoffs", "config", "dtype")      # kinds of error that `shapes` must give
 
 
+def is_linear(case):
+    """Whether a case asks for the head alone: a configuration without cutoffs, and its numbers."""
+    return not case["config"].get("cutoffs", True) and bool(case.get("inputs"))
+
+
+def asked_of(cases, info):
+    """The cases that a port is asked: those of the head alone if it announces that, and of the
+    layer unless it announces nothing else.
+    """
+    whole, head = set(info.ops) - set(LINEAR), set(info.ops) & set(LINEAR)
+    return [case for case in cases if (head if is_linear(case) else whole)]
+
+
 def op_of(name, case):
     """The operation that answers the tensor `name`."""
+    if is_linear(case):
+        return "linear_backward" if name.startswith("grad.") else "linear"
     if name in ("log_prob", "predict", "shapes", "embed"):
         return name
     if name == "jvp.log_prob":
@@ -47,7 +62,7 @@ def wanted(case):
         if error["kind"] in BAD_CONFIGURATION:
             return {"shapes": []}
         op = error.get("op", "forward")
-        return {op: ["output", "loss"] if op == "forward" else [op]}
+        return {op: {"forward": ["output", "loss"], "linear": ["loss"]}.get(op, [op])}
     names: dict[str, list] = {}
     for name in itertools.chain.from_iterable(blocks(case)):
         group = names.setdefault(op_of(name, case), [])
@@ -95,7 +110,7 @@ def _request(case, op, dtype, arrays, asked):
     if op == "shapes":
         return Request(case["id"], op, dtype, case["config"])
     inputs = {name: a for name, a in arrays["inputs"].items()
-              if name != "target" or op in ("forward", "backward", "jvp", "hvp")}
+              if name != "target" or op in ("forward", "backward", "jvp", "hvp", *LINEAR)}
     of_log_prob = op == "log_prob_backward"
     cotangents = {name: a for name, a in arrays["cotangents"].items()
                   if op.endswith(("backward", "hvp")) and (name == "log_prob") == of_log_prob}

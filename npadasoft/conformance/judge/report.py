@@ -7,11 +7,11 @@ import numpy as np
 
 from npadasoft.conformance.judge.compare import ancestors, blocks
 from npadasoft.conformance.judge.plan import op_of
-from npadasoft.conformance.judge.verdict import (BAD, NOT_ASKED, VERDICTS, exit_status,
+from npadasoft.conformance.judge.verdict import (BAD, NOT_ASKED, VERDICTS, deciding, exit_status,
                                                  worst_ratio)
 from npadasoft.conformance.wire.messages import is_shifted, is_turned, matches, weight_of
 
-TIERS = ("required", "quality", "excellence", "extensions")
+TIERS = ("required", "quality", "excellence", "extensions", "linear")
 _SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",
           "timeout": "TIMEOUT", "skipped": "skipped", "incomplete": "incomplete"}
 _STATUS = {0: "every required case passed", 1: "NOT conformant",
@@ -280,9 +280,11 @@ def _blocks(case):
 
 
 def last_line(results):
-    failed = _failed(results, "required")
+    decides = deciding(results)
+    failed = _failed(results, decides)
     number_of = f", {len(failed)} required cases" if len(failed) > 8 else ""
-    others = [f"{len(ids)} of tier {tier}" for tier in TIERS[1:] if (ids := _failed(results, tier))]
+    others = [f"{len(ids)} of tier {tier}" for tier in TIERS
+              if tier != decides and (ids := _failed(results, tier))]
     beside = f"; not required, and failed: {', '.join(others)}" if others else ""
     return _STATUS[exit_status(results)] + number_of + _listed(failed) + beside
 

@@ -2,7 +2,8 @@
 import time
 from dataclasses import replace
 
-from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
+from npadasoft.conformance.judge.plan import (asked_of, in_order, repeated, representable,
+                                              requests_of)
 from npadasoft.conformance.judge.state import State
 from npadasoft.conformance.judge.verdict import BAD, NOT_ASKED, Result, judge
 from npadasoft.conformance.judge.writing import judge_writing
@@ -20,13 +21,14 @@ class Session:
     port : object
         With `info`, `run(request)` and `restart()`; already started.
     cases : sequence of mappings
+        Those of the head alone are put to a port that announces it, and to no other.
     expected_failures : collection of (id, dtype or None) or (id, dtype or None, link or None)
     give_up : int
         Faults in a row after which the remaining cases are not put any more.
     """
 
     def __init__(self, port, cases, *, expected_failures=(), give_up=GIVE_UP):
-        self.port, self.cases = port, list(cases)
+        self.port, self.cases = port, asked_of(cases, port.info)
         self.expected, self.give_up = {(id, dtype): why for id, dtype, why in (
             (*line, None)[:3] for line in expected_failures)}, give_up
         self.results: list[Result] = []

@@ -57,8 +57,8 @@ class Statistic(NamedTuple):
                     f"(at most {self.most:.3g} is due): are factors cut short, or sums truncated?")
         lean, allowed = self.lean or 0.0, SIGMA + self.drift
         return (f"{self.tensor}: the errors of {self.n} numbers, each within its bound, lean to "
-                f"one side by {lean:+.3g} sigma ({allowed:.3g} are allowed), where "
-                "+ is how truncated sums move them): does a sum truncate, or exp or log lean?")
+                f"one side by {lean:+.3g} sigma ({allowed:.3g} are allowed; + is "
+                "how truncated sums move them): does a sum truncate, or exp or log lean?")
 
 
 def statistics(case, dtype, got):

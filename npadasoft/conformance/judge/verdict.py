@@ -201,9 +201,15 @@ def _reason(skips, lacking):
     return "; ".join(parts + ([f"not announced: {', '.join(lacking)}"] if lacking else []))
 
 
+def deciding(results):
+    """The tier that decides: required; of the head alone, linear."""
+    tiers = {r.tier for r in results}
+    return "linear" if "linear" in tiers and "required" not in tiers else "required"
+
+
 def exit_status(results):
     """0 all required cases passed; 1 some failed; 3 those that ran passed, but not all ran."""
-    required = [r for r in results if r.tier == "required"]
+    required = [r for r in results if r.tier == deciding(results)]
     if any(r.counts for r in required):
         return 1
     return 3 if any(r.verdict in ("skipped", "incomplete") for r in required) else 0

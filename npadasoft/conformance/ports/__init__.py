@@ -40,6 +40,13 @@ READY = {
     "fairseq-input": (_HERE + "inputs:FairseqInput", "fairseq's AdaptiveInput"),
     "transfo-xl-input": (_HERE + "inputs:TransfoXLInput", "TransfoXL's AdaptiveEmbedding"),
     "gluon-nlp-input": (_HERE + "inputs:GluonNLPInput", "gluon-nlp's AdaptiveEmbedding, MXNet"),
+    "linear-ours": (_HERE + "linear:Ours", "the head alone: our cross-entropy of a linear map"),
+    "linear-ours-blocks": (_HERE + "linear:OursInBlocks", "the same in the smallest blocks"),
+    "linear-torch": (_HERE + "linear:Torch", "PyTorch's cross_entropy of a linear map"),
+    "linear-torch-fused": (_HERE + "linear:TorchLinear", "PyTorch's linear_cross_entropy"),
+    "linear-torch-chunked": (_HERE + "linear:TorchChunked", "the same in chunks of rows"),
+    "linear-sklearn": (_HERE + "linear:Sklearn", "scikit-learn's HalfMultinomialLoss"),
+    "linear-optax": (_HERE + "linear:Optax", "optax's cross-entropy, JAX"),
 }
 
 

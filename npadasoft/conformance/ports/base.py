@@ -98,6 +98,17 @@ class Port:
         """{"grad.bands.0.embedding", ...} of dL/d embed."""
         raise NotImplementedError
 
+    def linear(self, layer, input, target, want):
+        """{"loss"}, of a configuration without cutoffs: cross-entropy of the head alone.
+
+        Only of ports that announce it.
+        """
+        raise NotImplementedError
+
+    def linear_backward(self, layer, input, target, cotangents, want):
+        """{"grad.input", "grad.head.weight", "grad.head.bias"} of a cotangent "loss"."""
+        raise NotImplementedError
+
     def error_kind(self, error):
         """Kind of an exception, for the note beside a refusal."""
         return getattr(error, "kind", "other")
@@ -152,10 +163,10 @@ class Port:
             return {"jvp.log_prob": self.log_prob_jvp(layer, x, tangents)}
         if request.op == "hvp":
             return self.hvp(layer, x, inputs["target"], cotangents, tangents, request.want)
-        if request.op == "forward":
-            return self.forward(layer, x, inputs["target"], request.want)
-        if request.op == "backward":
-            return self.backward(layer, x, inputs["target"], cotangents, request.want)
+        if request.op in ("forward", "linear"):
+            return getattr(self, request.op)(layer, x, inputs["target"], request.want)
+        if request.op in ("backward", "linear_backward"):
+            return getattr(self, request.op)(layer, x, inputs["target"], cotangents, request.want)
         if request.op == "log_prob_backward":
             return self.log_prob_backward(layer, x, cotangents["log_prob"], request.want)
         if request.op == "topk":

@@ -38,12 +38,28 @@ TRANSFORMERS = ("transfo-xl", "transfo-xl-default")
 XL = (*TRANSFORMERS, "pytorch-transformers")
 PRIMITIVES = ("autograd", "jax", "mlx", "tensorflow", "chainer", "tinygrad")
 KERAS = "keras-adaptive-softmax"
-TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "dynet", KERAS, *PRIMITIVES)
+LINEAR = ("linear-torch", "linear-torch-fused", "linear-torch-chunked", "linear-optax",
+          "linear-sklearn")
+TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "dynet", KERAS, *PRIMITIVES, *LINEAR)
 FINDINGS = (
     Finding(TEXTBOOK,
             "a confident example loses its loss and gradient: both are 0 from a gap of 37 "
             "(float32: 17) on, and half of the digits are gone at 20",
-            cases=("X*",), script="torch_confident"),
+            cases=("X*", "L20", "L21"), script="torch_confident"),
+    Finding(("linear-torch-chunked",),
+            "in chunks, a batch of padding alone has gradients of nan, where the plain path of the "
+            "same function has 0",
+            cases=("L22",), script="torch_chunked_cross_entropy_of_padding"),
+    Finding(("linear-optax",),
+            "a target that is no class is taken, and the loss is nan or another class's",
+            script="optax_labels_that_are_none"),
+    Finding(("linear-sklearn",),
+            "a target of n_classes is taken (by the loss, which is internal: LogisticRegression "
+            "numbers the labels itself)",
+            cases=("L18",)),
+    Finding(("onnxruntime",),
+            "Log of float64 leans: on average it is a quarter of a last place too small",
+            script="onnxruntime_log_leans"),
     Finding(TORCH,
             "no batch of more than one axis, and no log_prob or predict of a single example",
             cases=("A01", "A02", "A03", "A04")),

@@ -25,7 +25,7 @@ from npadasoft.conformance.ports.findings import FINDINGS
 from npadasoft.console import Parser, one_line
 
 STATE = Path(__file__).with_name("state.json")
-TIERS = ("required", "quality", "excellence", "extensions")
+TIERS = ("required", "quality", "excellence", "extensions", "linear")
 DTYPES = ("float64", "float32")
 PORTS = tuple(name for name in ports.READY if not name.startswith("ours-"))
 
@@ -189,6 +189,8 @@ def ran(name, row):
 
 def _cell(by_dtype):
     """`96/100+ 95/99`: passed and put, in each dtype; + where some were incomplete."""
+    if not by_dtype:
+        return "-"
     cells = []
     for dtype in DTYPES:
         counts = by_dtype.get(dtype, {})

@@ -17,6 +17,7 @@ PROTOCOL = 1
 DTYPES = ("float64", "float32", "float16", "bfloat16")
 OPS = ("shapes", "forward", "backward", "log_prob", "log_prob_backward", "predict", "topk",
        "jvp", "log_prob_jvp", "hvp", "embed", "embed_backward")
+LINEAR = ("linear", "linear_backward")      # the head alone: cases without cutoffs
 ERROR_KINDS = ("target", "shape", "cutoffs", "config", "dtype", "unsupported", "other")
 
 SHIFTED_TENSORS = ("target", "index", "predict", "tail.*.relative_target", "head_column",
@@ -290,7 +291,7 @@ def decode_info(message):
     return PortInfo(name=_text(who.get("name", "a port without a name"), 80),
                     version=_text(who.get("version", ""), 40),
                     language=_text(who.get("language", ""), 40),
-                    dtypes=dtypes, ops=_names(message, "ops", OPS),
+                    dtypes=dtypes, ops=_names(message, "ops", OPS + LINEAR),
                     trace=_names(message, "trace", None), layout=layout, index_base=base)
 
 

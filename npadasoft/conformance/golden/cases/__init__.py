@@ -10,7 +10,8 @@ from npadasoft.conformance.golden.recipe import Recipe
 
 SUITE = "1.1.0"
 FEATURES = ("shape", "targets", "errors", "numerics", "predict", "gradients", "excellence",
-            "special", "extensions", "rounding", "biases", "tangents", "input")
+            "special", "extensions", "rounding", "biases", "tangents", "input",
+            "linear")
 
 
 def catalogue() -> dict[str, list[Recipe]]:

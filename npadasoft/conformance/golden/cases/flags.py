@@ -125,6 +125,12 @@ _flag("IgnoreIndex", "PADDING", "Rows of padding.",
 _flag("Reduction", "REDUCTION", "The loss is a sum, or is not reduced.",
       "Off by the number of rows.", _ISSUE + "89053",
       "https://github.com/huggingface/transformers/pull/16140")
+_flag("LinearHead", "MISSING_TERM", "The head alone: the cross-entropy of a linear map.",
+      "A bias that is not added where it should be, negative losses: a released kernel had both.",
+      "https://github.com/apple/ml-cross-entropy/issues/52")
+_flag("LabelSmoothing", "REDUCTION", "A part of every label belongs to all classes.",
+      "The part is shared by the other classes alone, or padding pays it.",
+      "https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html")
 _flag("TopK", "ARGMAX", "The k most probable classes.",
       "A class of a tail that was not looked at is missing.")
 _flag("TailBias", "MISSING_TERM", "A bias in the output map of every tail.",
