@@ -82,7 +82,8 @@ def judged(argv, tmp_path_factory):
 
 def asked_of(id):
     """The operations that a case asks for."""
-    return wanted(vectors_io.select(vectors_io.load(), [id])[0])
+    found = [case for case in vectors_io.load() if case["id"] == id]
+    return wanted(found[0]) if found else ("echo",)         # IO, how numbers are read
 
 
 def ratios(report, dtype):
