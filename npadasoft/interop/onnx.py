@@ -48,8 +48,8 @@ def to_onnx(asm, path, function="log_prob"):
     -----
     A graph has no words to refuse with, but it fails where the layer does: a target that is no
     class becomes an index out of bounds, and more or fewer targets than rows a `Reshape` that does
-    not fit.  What `ArgMax` makes of nan is the runtime's choice.  A cluster of hidden size 0 has
-    logits x · 0.
+    not fit.  What `ArgMax` makes of nan is the runtime's choice.  A tail of hidden size 0 has
+    logits x · 0, and its bias.
     """
     model = onnx_model(asm, function)
     with replacing(path) as file:
@@ -113,11 +113,14 @@ class _Graph:
 
     def tail(self, x, i):
         """Log-probabilities within cluster `i`: (N, O)."""
+        weight, bias = (self.weights.get(f"tail.{i}.1.{name}") for name in ("weight", "bias"))
         if self.asm.hidden_sizes[i] == 0:       # runtimes differ on products of no terms
-            shape = (self.asm.in_features, len(self.weights[f"tail.{i}.1.weight"]))
-            return self.log_softmax(self.op("MatMul", x, np.zeros(shape, self.dtype)), shape[1])
-        logits = self.linear(self.linear(x, f"tail.{i}.0"), f"tail.{i}.1")
-        return self.log_softmax(logits, len(self.weights[f"tail.{i}.1.weight"]))
+            shape = (self.asm.in_features, len(weight))
+            logits = self.op("MatMul", x, np.zeros(shape, self.dtype))
+            logits = logits if bias is None else self.op("Add", logits, bias)
+        else:
+            logits = self.linear(self.linear(x, f"tail.{i}.0"), f"tail.{i}.1")
+        return self.log_softmax(logits, len(weight))
 
     def log_softmax(self, z, n_columns):
         """(z - top) - log1p(Σ exp of all others), as in `npadasoft.functional`."""

@@ -114,8 +114,11 @@ def test_a_bad_target_is_no_answer_in_either_runtime(tmp_path, runtime, target):
 
 @RUNTIMES
 @pytest.mark.filterwarnings("ignore:tail . has hidden size 0")
-def test_a_cluster_of_hidden_size_0_is_uniform(tmp_path, runtime):
-    asm = AdaptiveLogSoftmaxWithLoss(4, 9, [2, 5], 4.0, rng=0)
+@pytest.mark.parametrize("tail_bias", [False, True])
+def test_a_tail_of_hidden_size_0_is_uniform_but_for_its_bias(tmp_path, runtime, tail_bias):
+    asm = AdaptiveLogSoftmaxWithLoss(4, 9, [2, 5], 4.0, tail_bias=tail_bias, rng=0)
+    rng = np.random.default_rng(1)
+    asm = asm.with_parameters(asm.parameters.map(lambda w: rng.standard_normal(w.shape)))
     assert asm.hidden_sizes == (1, 0)
     to_onnx(asm, tmp_path / "m.onnx")
     x = np.random.default_rng(0).standard_normal((5, 4))
