@@ -252,11 +252,11 @@ FINDINGS = (
     Finding((KERAS,),
             "a single example without a batch axis fails",
             cases=("T19", "T20", "A03", "A04")),
-    Finding(("torch",),
+    Finding(PYTORCH,
             "a row that is sure of its class stands still: forward mode and the Hessian's product, "
             "by torch.func, are exactly 0 where they are 1 - p = 8.5e-18",
             cases=("X20",)),
-    Finding(("torch",),
+    Finding(PYTORCH,
             "what is wrong of batches is wrong along a direction: more axes and none",
             cases=("J13", "J16")),
     Finding(("fairseq-input",),
