@@ -1,6 +1,7 @@
 """Errors taken together: no correct port is accused, and what stays within every bound is caught.
 """
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -187,10 +188,15 @@ for name in sys.argv[1:]:
 
 
 def on_kernel(kernel, *ports):
-    """What the statistics of these ports are with one kernel of OpenBLAS."""
+    """What the statistics of these ports are with one kernel of OpenBLAS; None if this processor
+    has not its instructions.
+    """
     done = subprocess.run([sys.executable, "-c", KERNEL, *ports], text=True, capture_output=True,
-                          env={**os.environ, "OPENBLAS_CORETYPE": kernel}, check=True,
+                          env={**os.environ, "OPENBLAS_CORETYPE": kernel},
                           cwd=Path(__file__).parents[2])
+    if done.returncode == -signal.SIGILL:
+        return None
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
@@ -203,6 +209,9 @@ def test_another_kernel_of_blas_accuses_no_one():
 def test_the_statistics_of_ports_that_are_here_on_every_kernel():
     for kernel in KERNELS:
         out = on_kernel(kernel, "ours", "ours-blocked", "torch", "torch-compile", "onnxruntime")
+        if out is None:
+            print(f"\nOPENBLAS_CORETYPE={kernel}: not for this processor")
+            continue
         print(f"\nOPENBLAS_CORETYPE={kernel}, NumPy {np.__version__}: rms (at most), lean (at "
               f"most)\n{out}")
         assert "ACCUSED" not in out
