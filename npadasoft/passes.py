@@ -10,7 +10,7 @@ OMP_NUM_THREADS (the first that is set, read at every call), and no more than th
 caller may run on.  A BLAS's own threads spin on for a tenth of a second after each product, one on
 each CPU, and the scheduler takes them for work: it would rather put two of ours on one CPU.
 So, where all CPUs are ours to use, there is one helper a CPU, bound to it, and the caller takes
-chunks beside them; whoever is held up takes fewer.  A spinning thread yields to a bound one.
+chunks beside them; whoever is held up takes fewer.
 
 The helpers are made when first needed, end before a fork and at exit, and serve one pass at a time:
 a second one that comes meanwhile, of another thread, runs where it was called.
