@@ -12,7 +12,7 @@ from importlib import resources
 import numpy as np
 
 from npadasoft.conformance.golden.vectors_io import load
-from npadasoft.conformance.judge.plan import in_order, is_public, representable
+from npadasoft.conformance.judge.plan import in_order, is_linear, is_public, representable
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import Result, judge, shown, tensors
 from npadasoft.conformance.mistakes.diagnosis import candidates_of, diagnose
@@ -42,10 +42,13 @@ class Caught:
 
 
 def ordered(cases):
-    """Those first that see most; of the tiers, the required one first."""
+    """Those first that see most; of the tiers, the required one first.
+
+    Cases of the linear head are left out: it has no step of the layer that a mistake could replace.
+    """
     tiers = ("required", "extensions", "quality", "excellence")
-    return sorted(cases, key=lambda c: (FIRST.index(c["id"]) if c["id"] in FIRST else len(FIRST),
-                                        tiers.index(c["tier"])))
+    return sorted((case for case in cases if not is_linear(case)), key=lambda c: (
+        FIRST.index(c["id"]) if c["id"] in FIRST else len(FIRST), tiers.index(c["tier"])))
 
 
 def results_of(mistake, cases, dtypes=DTYPES):
