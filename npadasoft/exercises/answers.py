@@ -116,6 +116,8 @@ def _topk_cases():
     cases = []
     for n, k in enumerate((2, 9, 4, 1, 3, 2, 1, 3)):
         x, weights = eighths(rng, 4), Sealed(weights_of(rng))
+        if n in (2, 4):                                 # classes 1 and 2 are equal
+            weights["head.weight"][2] = weights["head.weight"][1]
         values, index = _topk(x, k, weights, CUTOFFS)
         columns = log_softmax((x @ weights["head.weight"].T)[None])[0, CUTOFFS[0]:]
         if n:                                           # the first may read them all
@@ -142,12 +144,40 @@ def _columns(x, k, weights, cutoffs, values, index):
     return _best(k, head)
 
 
+def _kth(found, k):
+    return np.sort(found)[-k]                           # -inf while there are fewer than k
+
+
+def _searched(enough=_kth, order=slice(None)):
+    """topk that stops at a column below `enough`, and takes equal classes in another order."""
+    def topk(x, k, weights, cutoffs):
+        head, s = log_softmax((x @ weights["head.weight"].T)[None])[0], cutoffs[0]
+        row = np.full(cutoffs[-1], -np.inf)
+        row[:s] = head[:s]
+        for i in np.argsort(-head[s:], kind="stable"):
+            if head[s + i] < enough(row, k):
+                break
+            row[cutoffs[i]:cutoffs[i + 1]] = head[s + i] + scores(x[None], weights, i)[1][0]
+        values, place = _best(min(k, np.isfinite(row).sum()), row[order])
+        return values, np.arange(len(row))[order][place]
+    return {"topk": topk}
+
+
 TOPK = Exercise(
     "e14_topk", {"topk": _topk}, (search.topk, search._rounds, search._tail_log_prob), _topk_cases,
     {"opens-all": Mistake(
         "no class of a tail is above the tail's column of the head: begin with the best column, "
         "and stop where a column is below the k-th best that you have",
         {"topk": lambda x, k, weights, cutoffs: _best(k, _whole_row(x, weights, cutoffs))}),
+     "stops-at-the-best": Mistake(
+         "a tail may hold one of the k best though its column is below the best: compare with the "
+         "k-th best so far", _searched(
+             lambda found, k: found.max() if np.isfinite(_kth(found, k)) else -np.inf)),
+     "fewer-than-k": Mistake(
+         "while fewer than k classes are there, go on to the next tail; then compare with the k-th "
+         "best, not with the best", _searched(lambda found, k: found.max())),
+     "last-of-equals": Mistake("of equal classes the lowest first",
+                               _searched(order=slice(None, None, -1))),
      "ascending": Mistake("the best first", _changed(lambda *a: (a[4][::-1], a[5][::-1]))),
      "columns": Mistake("a column of the head is no class: open the tails that may hold one of the "
                         "k best", _changed(_columns)),
@@ -218,8 +248,10 @@ def _blocks(size=8, whole=True, add=True, sign=1, upstream=True):
 STEP = Exercise(
     "e15_step", {"step": _step}, (fused.backpropagate, fused._add, fused._whole,
                                   fused._exponentials), _step_cases,
-    {"all-at-once": Mistake("the scores of all rows together are too many: take a block of rows, "
-                            "use it up, and drop it before the next", _blocks(size=10**6)),
+    {"block-too-large": Mistake(
+        "the block is too large: one row of 500 scores is 4 kB, and a block holds its scores, "
+        "log_p, exp and dz at once: take few rows, and drop them before the next",
+        _blocks(size=10**6)),
      "last-block-alone": Mistake("dweight is the sum over the blocks: +=", _blocks(add=False)),
      "rows-left-over": Mistake("the last block may be shorter: no row is left out",
                                _blocks(whole=False)),

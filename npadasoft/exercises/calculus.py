@@ -63,8 +63,8 @@ LINEAR = Exercise(
 def _scores():
     """Scores (N, K) in eighths: ordinary, confident, large, and rows that have little in common."""
     rng = np.random.default_rng(4)
-    return [eighths(rng, 3, 4), np.array([[50.0, 0.0, -1.5], [0.25, 0.5, 60.0]]),
-            np.array([[2.0**30, 2.0**30 + 0.5], [-1000.0, -1001.0]]), eighths(rng, 2, 1)]
+    return [eighths(rng, 3, 4), np.array([[2.0**30, 2.0**30 + 0.5], [-1000.0, -1001.0]]),
+            np.array([[50.0, 0.0, -1.5], [0.25, 0.5, 60.0]]), eighths(rng, 2, 1)]
 
 
 def _log_softmax_cases():
@@ -72,8 +72,8 @@ def _log_softmax_cases():
                  log_p(log_softmax(z), z.shape[1])) for z in _scores()]
 
 
-def _textbook(z):
-    t = z - z.max(-1, keepdims=True)
+def _textbook(z, axis=-1):
+    t = z - z.max(axis, keepdims=True)
     return t - np.log(np.exp(t).sum(-1, keepdims=True))
 
 
@@ -99,6 +99,9 @@ LOG_SOFTMAX = Exercise(
     _log_softmax_cases,
     {"no-shift": Mistake("exp of a large score overflows: subtract the largest of the row first",
                          {"log_softmax": lambda z: z - np.log(np.exp(z).sum(-1, keepdims=True))}),
+     "one-shift-for-all": Mistake(
+         "exp of a row far below the largest score of all is 0: subtract the row's own largest",
+         {"log_softmax": lambda z: _textbook(z, axis=None)}),
      "log-of-one-plus-s": Mistake(
          "log(1 + s) is 0 as soon as s is below 1e-16: leave the largest entry out of the sum and "
          "take log1p", {"log_softmax": _textbook}),
@@ -213,7 +216,7 @@ def _softmax_cases():
     for z in _scores()[:3]:
         lp, grad = log_softmax(z), eighths(rng, *z.shape) + 0.0625
         if z.max() == 60:               # where the others have no grad, 1 - p alone is left
-            grad = np.array([[1.5, 0.0, 0.0], [0.0, 0.0, -2.0]])
+            grad = np.array([[1.5, 2.0**-66, 0.0], [0.0, 0.0, -2.0]])
         found.append(Case("log_softmax_backward", {"log_p": lp, "grad": grad}, ("dz",),
                           functional.log_softmax_backward(lp, grad), logits_of_all(lp, grad)[1]))
     return found
@@ -222,6 +225,22 @@ def _softmax_cases():
 def _rho(rho):
     """The backward with another factor before p."""
     return lambda log_p, grad: grad - rho(grad, np.exp(log_p)) * np.exp(log_p)
+
+
+def _top(others, p=np.exp):
+    """The backward with another sum of the others' grads, or another p, at the largest."""
+    def backward(log_p, grad):
+        rows, top = np.arange(len(log_p)), log_p.argmax(-1)
+        dz, best = _rho(lambda g, p: g.sum(-1, keepdims=True))(log_p, grad), log_p[rows, top]
+        dz[rows, top] = -np.expm1(best) * grad[rows, top] - p(best) * others(grad, rows, top)
+        return dz
+    return {"log_softmax_backward": backward}
+
+
+def _others(grad, rows, top):
+    rest = grad.copy()
+    rest[rows, top] = 0
+    return rest.sum(-1)
 
 
 def _softmax_check(functions):
@@ -235,9 +254,16 @@ LOG_SOFTMAX_BACKWARD = Exercise(
     "e07_log_softmax_backward", {"log_softmax_backward": functional.log_softmax_backward},
     (functional.log_softmax_backward,), _softmax_cases,
     {"cancels": Mistake(
-        "grad - rho p cancels at the entry of the largest probability: form it as "
-        "(1 - p) grad - p * (sum of the other grads), with 1 - p = -expm1(log p)",
+        "grad - p * (sum of the row's grads) cancels at the entry of the largest probability: form "
+        "it as (1 - p) grad - p * (sum of the other grads), with 1 - p = -expm1(log p)",
         {"log_softmax_backward": _rho(lambda g, p: g.sum(-1, keepdims=True))}),
+     "others-by-subtraction": Mistake(
+         "the sum of the row minus the entry's own grad loses the others where they are small: set "
+         "that grad to 0 in a copy, and sum",
+         _top(lambda grad, rows, top: grad.sum(-1) - grad[rows, top])),
+     "p-before-the-others-forgotten": Mistake(
+         "the sum of the other grads is multiplied by p, too: (1 - p) grad - p * (their sum)",
+         _top(_others, np.ones_like)),
      "sum-taken-for-one": Mistake("p is multiplied by the sum of the row's grads",
                                   {"log_softmax_backward": _rho(lambda g, p: 1.0)}),
      "own-grad-alone": Mistake("every grad reaches every score: the sum of the row, not grad p",
@@ -250,7 +276,7 @@ LOG_SOFTMAX_BACKWARD = Exercise(
              grad - (grad * np.exp(log_p)).sum(-1, keepdims=True))}),
      "wrong-axis": Mistake("the sum is taken over the row, along axis -1",
                            {"log_softmax_backward": _rho(lambda g, p: g.sum(0))})},
-    ("d log p[j] / d z[k] = (j = k) - p[k]: sum over j.",
+    ("dL/d z[k] is the sum over j of grad[j] * d log_p[j] / d z[k].",
      "dz = grad - p * (sum of the row's grads). Then look at the entry where p is nearly 1.",
      "At the largest: -expm1(log_p) * grad - p * (sum of the others' grads)."),
     check=_softmax_check)

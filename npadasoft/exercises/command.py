@@ -10,6 +10,7 @@ from npadasoft.exercises import EXERCISES, trial
 USAGE = """npadasoft exercises DIR                      write the exercises into a folder
        npadasoft exercises check [DIR] [NUMBER]     judge what is there
        npadasoft exercises watch [DIR] [NUMBER]     judge it anew at every save
+                           check, watch also take   [--with-ours] [--seconds S]
        npadasoft exercises hint NUMBER [HOW_MANY]   one to three hints
        npadasoft exercises solution NUMBER          as it stands in the package"""
 STUBS = Path(__file__).with_name("stubs")
@@ -26,14 +27,15 @@ def parser():
     p.add_argument("--with-ours", action="store_true",
                    help="an exercise uses ours of the earlier ones, not the reader's")
     p.add_argument("--seconds", type=float, default=trial.SECONDS, metavar="S",
-                   help=f"time limit of a check (default {trial.SECONDS:g})")
+                   help="limit of the processor time that a check takes "
+                        f"(default {trial.SECONDS:g})")
     return p
 
 
 @one_line("exercises", OSError, ValueError)
 def main(argv):
     """Run the command; 0 done and all right, 1 something is wrong, 3 not all is begun."""
-    args = parser().parse_args(argv)
+    args = parser().parse_intermixed_args(argv)
     word, *rest = args.words
     if word in ("check", "watch"):
         folder, number = _folder(rest)
@@ -79,7 +81,8 @@ def write(folder):
         (folder / f"{exercise.name}.py").write_text(stub(exercise), "utf-8")
     kept = f", and kept {len(EXERCISES) - len(new)} that were there" if EXERCISES[len(new):] else ""
     print(f"wrote {many(len(new), 'exercise')} to {folder}{kept}\n"
-          f"begin with {EXERCISES[0].name}.py, then: npadasoft exercises check {folder}")
+          f"begin with {EXERCISES[0].name}.py, then: npadasoft exercises check {folder}\n"
+          f"(replace the `...`; one alone: `check {folder} 1`; stuck: `hint 1`)")
     return 0
 
 

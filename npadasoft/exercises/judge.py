@@ -108,12 +108,21 @@ def _wrong(case, got):
 
 def raised(error):
     """An exception in words, with the last line of the reader's that it went through."""
-    text = traceback.format_exception_only(error)[-1].strip()
+    text, at = traceback.format_exception_only(error)[-1].strip(), place(error)
+    if at and isinstance(error, SyntaxError):
+        text = f"{type(error).__name__}: {error.msg}"
+    return text + (f" ({at[0]}, line {at[1]})" if at else "")
+
+
+def place(error):
+    """(file, line) of the reader's that an exception came from, or None."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return Path(error.filename).name, error.lineno
     ours = str(Path(__file__).parent.parent)
     lines = [frame for frame in traceback.extract_tb(error.__traceback__)
-             if not frame.filename.startswith(ours) and "site-packages" not in frame.filename]
-    where = f" ({Path(lines[-1].filename).name}, line {lines[-1].lineno})" if lines else ""
-    return text + where
+             if not frame.filename.startswith((ours, "<frozen"))
+             and "site-packages" not in frame.filename]
+    return (Path(lines[-1].filename).name, lines[-1].lineno) if lines else None
 
 
 def diagnose(exercise, cases, found):
@@ -142,6 +151,8 @@ def shown(case):
     """The arguments of a case, for the reader to try."""
     lines = []
     for name, value in case.arguments.items():
+        if np.size(value) > 40:                         # too long to be shown in full
+            name = f"{name} {np.shape(value)}"
         text = np.array2string(value, separator=", ", threshold=40) if isinstance(
             value, np.ndarray) else repr(value) if not isinstance(value, dict) else ", ".join(
                 f"{key} {np.shape(part)}" for key, part in value.items())

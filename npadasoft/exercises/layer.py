@@ -117,7 +117,8 @@ def _backward_cases():
                    _pulled(x, weights, head, tails))
 
 
-def _backward(q=lambda n: -1 / n, through_head=True, dx_of_tails=1, unused=True, own_rows=True):
+def _backward(q=lambda n: -1 / n, through_head=True, dx_of_tails=1, unused=True, own_rows=True,
+              of_tails=lambda q: q):
     def backward(x, target, weights, cutoffs):
         column, rows, places = route(target, cutoffs)
         grad = np.full(len(x), q(len(x)))
@@ -129,7 +130,7 @@ def _backward(q=lambda n: -1 / n, through_head=True, dx_of_tails=1, unused=True,
             if not unused and not len(r):
                 continue
             hidden, b = scores(x[r], weights, i)
-            dt = pick_backward(b, places[i], grad[r])
+            dt = pick_backward(b, places[i], of_tails(grad[r]))
             ds = dt @ weights[f"tail.{i}.1.weight"]
             found[f"tail.{i}.0.weight"] = ds.T @ (x[r] if own_rows else x[:len(r)])
             found[f"tail.{i}.1.weight"] = dt.T @ hidden
@@ -162,6 +163,9 @@ BACKWARD = Exercise(
     (Layer.backward, Layer._logit_gradients, Layer._pull_back), lambda: list(_backward_cases()),
     {"not-the-mean": Mistake("the loss is a mean: every row begins with -1 / N",
                              _backward(q=lambda n: -1.0)),
+     "mean-of-the-tail": Mistake(
+         "the mean is over all N rows, in a tail too: -1 / N, not -1 / len(rows)",
+         _backward(of_tails=lambda q: np.full(len(q), -1 / max(1, len(q))))),
      "sign": Mistake("the loss is minus the mean: every row begins with -1 / N",
                      _backward(q=lambda n: 1 / n)),
      "dx-overwritten": Mistake("a tail adds to what the head gave its rows: dx[rows] += ...",

@@ -40,6 +40,9 @@ LOCATE = Exercise(
      "column-is-the-cutoff": Mistake(
          "the columns of the tails follow the short-list one by one: s + i, not cutoffs[i]",
          {"locate": _locate(column=lambda s, i, c: c[i])}),
+     "column-from-its-own-cutoff": Mistake(
+         "the columns of all tails are counted from the short-list: cutoffs[0] + i, not "
+         "cutoffs[i] + i", {"locate": _locate(column=lambda s, i, c: c[i] + i)}),
      "columns-backwards": Mistake(
          "the columns of the tails stand in the order of the tails: s + i, not from the end",
          {"locate": _locate(column=lambda s, i, c: s + len(c) - 2 - i)}),

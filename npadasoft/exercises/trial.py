@@ -1,25 +1,31 @@
 """One exercise in a process of its own: `python -m npadasoft.exercises.trial FOLDER NUMBER OURS`.
 
-It prints one line of JSON.  What the reader's code prints is counted and kept apart; a loop without
-end is stopped where it is by an alarm, or by whoever started the process.
+It prints one line of JSON.  What the reader's code prints is counted and kept apart.  The limit is
+of processor time, so that a busy machine accuses nobody: a loop without end is stopped where it is
+by an alarm, or the system ends its process; one that only waits is stopped by the clock on the
+wall.
 """
 import contextlib
 import importlib
 import io
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 from types import ModuleType
 
 from npadasoft.exercises import EXERCISES
-from npadasoft.exercises.judge import TimeUp, judge, raised
+from npadasoft.exercises.judge import TimeUp, judge, place, raised
+from npadasoft.gradcheck import GradcheckUsage
 
-SECONDS = 10.0          # for one exercise; ours take a few hundredths
-GRACE = 5.0             # to start and to stop in
+SECONDS = 10.0          # of processor time for one exercise; ours take a few hundredths
+WALL = 60.0             # more of the clock on the wall: others may have the processor
+GRACE = 60.0            # of that clock, to start and to stop in
 
 
 def run(folder, number, with_ours=False, seconds=SECONDS):
@@ -30,9 +36,12 @@ def run(folder, number, with_ours=False, seconds=SECONDS):
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, timeout=seconds + GRACE, text=True,
+                              stderr=subprocess.DEVNULL, timeout=seconds + WALL + GRACE,
+                              text=True,
                               env={**os.environ, "PYTHONPATH": path})
     except subprocess.TimeoutExpired:
+        return {"lines": [_waits(seconds)], "notes": []}
+    if done.returncode == -signal.SIGXCPU:
         return {"lines": [_late(seconds)], "notes": []}
     if not done.stdout:
         return {"lines": [f"the process ended without an answer, with status {done.returncode}"],
@@ -41,7 +50,21 @@ def run(folder, number, with_ours=False, seconds=SECONDS):
 
 
 def _late(seconds, where=""):
-    return f"no answer within {seconds:g} seconds: is there a loop without end{where}?"
+    return (f"no answer within {seconds:g} seconds of processor time: is there a loop without "
+            f"end{where}? {_more(seconds)}")
+
+
+def _waits(seconds, where=""):
+    return (f"no answer within {seconds + WALL:g} seconds, in which it computed for less than "
+            f"{seconds:g}: does it wait for something{where}? {_more(seconds)}")
+
+
+def _more(seconds):
+    return f"(more time: --seconds {6 * seconds:g}, in a notebook seconds={6 * seconds:g})"
+
+
+class Missing(Exception):
+    """A function that the exercise asks for is not in the file."""
 
 
 class Kept(io.TextIOBase):
@@ -69,7 +92,7 @@ def load(folder, number, with_ours):
     module = importlib.import_module(exercise.name)
     missing = [name for name in exercise.ours if not callable(getattr(module, name, None))]
     if missing:
-        raise LookupError(f"{exercise.name}.py has no function {missing[0]}")
+        raise Missing(f"{exercise.name}.py has no function {missing[0]}")
     return {name: getattr(module, name) for name in exercise.ours}
 
 
@@ -78,12 +101,15 @@ def attempt(folder, number, with_ours):
     exercise = EXERCISES[number - 1]
     try:
         functions = load(folder, number, with_ours)
-    except LookupError as error:
-        return [str(error.args[0])], []
+    except Missing as error:
+        return [str(error)], []
     except TimeUp:
         raise
     except BaseException as error:
-        return [f"{exercise.name}.py cannot be loaded: {raised(error)}"], []
+        file = Path((place(error) or [exercise.name])[0]).stem
+        other = any(file == other.name for other in EXERCISES) and file != exercise.name
+        which = f"{file}.py, which it uses," if other else f"{exercise.name}.py"
+        return [f"{which} cannot be loaded: {raised(error)}"], []
     lines = judge(exercise, functions, lambda: load(folder, number, with_ours))
     return lines, finite_differences(exercise, functions)
 
@@ -96,8 +122,10 @@ def finite_differences(exercise, functions):
         report = exercise.check(functions)
     except TimeUp:
         raise
+    except GradcheckUsage as error:
+        return [f"gradcheck, against finite differences: {error}"]
     except BaseException as error:
-        return [f"gradcheck, against finite differences: {type(error).__name__}"]
+        return [f"gradcheck, against finite differences: {raised(error)}"]
     words = []
     for tensor in report.tensors:
         hint = f" ({tensor.hint['text']})" if tensor.hint else ""
@@ -108,18 +136,33 @@ def finite_differences(exercise, functions):
 def within(seconds, attempt):
     """(lines, notes) of attempt(), stopped by an alarm; a note says what was printed meanwhile."""
     def late(number, frame):
-        raise TimeUp(f" at {Path(frame.f_code.co_filename).name}, line {frame.f_lineno}")
-    before, kept = signal.signal(signal.SIGALRM, late), Kept()
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+        say = _late if number == signal.SIGPROF else _waits
+        raise TimeUp(say(seconds, f" at {Path(frame.f_code.co_filename).name}, "
+                                  f"line {frame.f_lineno}"))
+    kept, timers = Kept(), [(signal.ITIMER_PROF, signal.SIGPROF, seconds),
+                            (signal.ITIMER_REAL, signal.SIGALRM, seconds + WALL)]
+    before = [signal.signal(number, late) for _, number, _ in timers]
+    for timer, _, limit in timers:
+        signal.setitimer(timer, limit)
     with contextlib.redirect_stdout(kept), contextlib.redirect_stderr(kept):
         try:
             lines, notes = attempt()
-        except TimeUp as where:
-            lines, notes = [_late(seconds, str(where))], []
+        except TimeUp as over:
+            lines, notes = [str(over)], []
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            for (timer, number, _), handler in zip(timers, before):
+                signal.setitimer(timer, 0)
+                signal.signal(number, handler)
     return lines, notes + ([f"it prints: {kept.text.strip()!r}"] if kept.text else [])
+
+
+def _end_after(seconds):
+    """The system ends the process that has computed this long from now, and a second more."""
+    import resource
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    limit = math.ceil(time.process_time() + seconds) + 1
+    if hard == resource.RLIM_INFINITY or limit < hard:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
 
 
 def main(folder, number, with_ours, seconds):
@@ -129,7 +172,7 @@ def main(folder, number, with_ours, seconds):
     sys.path.insert(0, folder)
     sys.dont_write_bytecode = True
     warnings.simplefilter("ignore")
-
+    _end_after(float(seconds))
     lines, notes = within(float(seconds), lambda: attempt(folder, int(number), with_ours == "1"))
     out.write(json.dumps({"lines": lines, "notes": notes}))
     out.flush()
