@@ -232,7 +232,8 @@ def _our_transpose(x, grad, weights, cutoffs):
     return gradients.input, dict(gradients.parameters.items())
 
 
-def _transpose(columns=lambda part: part.sum(-1), pull=_pulled, tails=1, step=log_softmax_backward):
+def _transpose(columns=lambda part: part.sum(-1), pull=_pulled, tails=1, step=log_softmax_backward,
+               of_head=lambda dz, s: dz):
     """The transpose; with `logits_of_all` and `_pulled` in place of the steps, its bounds."""
     def log_prob_backward(x, grad, weights, cutoffs):
         s, a = cutoffs[0], log_softmax(x @ weights["head.weight"].T)
@@ -240,7 +241,7 @@ def _transpose(columns=lambda part: part.sum(-1), pull=_pulled, tails=1, step=lo
         dhead = np.concatenate([grad[:, :s], *(columns(p)[:, None] for p in parts)], axis=1)
         each = [(slice(None), step(scores(x, weights, i)[1], part))
                 for i, part in enumerate(parts)]
-        return pull(x, weights, step(a, dhead), each)
+        return pull(x, weights, of_head(step(a, dhead), s), each)
 
     def values(x, weights, dz, each):
         dx, found = dz @ weights["head.weight"], {"head.weight": dz.T @ x}
@@ -284,6 +285,9 @@ TRANSPOSE = Exercise(
     _transpose_cases,
     {"short-list-alone": Mistake("a tail's column of the head gets the sum of its classes' grads, "
                                  "not 0", _transpose(lambda part: 0 * part[:, 0], None)),
+     "columns-of-the-tails-dropped": Mistake(
+         "the head's columns of the tails have a gradient, too: all s + J rows of its weight",
+         _transpose(pull=None, of_head=lambda dz, s: dz * (np.arange(dz.shape[1]) < s))),
      "mean-over-classes": Mistake("a tail's column gets the sum of its classes' grads, no mean",
                                   _transpose(lambda part: part.mean(-1), None)),
      "first-class-alone": Mistake("a tail's column was added to every one of its classes: sum "
