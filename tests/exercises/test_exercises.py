@@ -66,6 +66,12 @@ def test_a_planted_mistake_is_named_in_the_first_hint_line(name, mistake):
     assert lines[1] == f"that is what `{mistake}` gives: {hint}"
 
 
+def test_a_sum_without_a_shift_is_shown_where_it_overflows():
+    exercise = BY_NAME["e04_log_softmax"]
+    lines = judge(exercise, exercise.mistakes["no-shift"].functions)
+    assert "got -inf" in lines[0] and "1.07374182e+09" in lines[2]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_exercise_has_four_mistakes_or_more_and_three_hints(name):
     assert len(BY_NAME[name].mistakes) >= 4 and len(BY_NAME[name].hints) == 3
