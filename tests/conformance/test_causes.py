@@ -92,6 +92,15 @@ def test_a_wrong_shape_is_one_line_however_long_the_batches_are():
     assert found[0].text == "output: shape [n, 1] for [n]" and len(found) <= 2
 
 
+def test_cases_that_only_begin_as_a_mistake_does_stand_in_its_line():
+    class Clamps(Ours):
+        def forward(self, layer, input, target, want):
+            return super().forward(layer, input, np.clip(target, 0, layer.n_classes - 1), want)
+    results, found = run(Clamps(), "E01", "E02")
+    assert [c.text for c in found] == ["`takes-a-target-of-n-classes`"]
+    assert found[0].n_cases == 2 and "(1 of them only begin alike: accepted" in text_of(results)
+
+
 def test_what_differs_from_case_to_case_is_left_out_of_a_cause():
     assert general("sub2ind: index (7,_) out of bound 6") == "sub2ind: index (#,_) out of bound #"
     assert general("grad.tail.2.hidden") == "grad.tail.*.hidden" and general("N1x2") == "N1x2"

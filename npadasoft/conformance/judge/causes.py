@@ -1,7 +1,8 @@
 """Why cases fail: one cause, one line, with the number of cases that it explains.
 
 A cause is, in this order, a known mistake; a tensor of the wrong shape; an error, a fault or a
-refusal with its message; or the tensors with which a divergence begins.
+refusal with its message; or the tensors with which a divergence begins.  Numbers that are read
+wrongly come first, however few cases show it: what follows may be wrong for no other reason.
 """
 import re
 from dataclasses import dataclass, field
@@ -10,15 +11,20 @@ import numpy as np
 
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.judge.state import TEXT
+from npadasoft.conformance.wire.messages import OPS
+
+
+KINDS = ("reading", "rounding", "mistake", "state", "shape", "message", "divergence")
 
 
 @dataclass
 class Cause:
     """What some cases have in common."""
 
-    kind: str                       # rounding, mistake, state, shape, message, divergence
+    kind: str                       # of KINDS
     text: str
     results: list = field(default_factory=list)
+    alike: str = ""                 # of results that begin as the mistake does, without its name
 
     @property
     def n_cases(self):
@@ -43,12 +49,48 @@ def causes(results):
     for result in results:
         for key in _keys(result):
             found.setdefault(key, Cause(*key)).results.append(result)
-    kinds = ("rounding", "mistake", "state", "shape", "message", "divergence")
-    return sorted(found.values(), key=lambda c: (-c.n_cases, kinds.index(c.kind)))
+    return sorted(_begun_alike(_whatever_was_asked(list(found.values()))),
+                  key=lambda c: (c.kind != "reading", -c.n_cases, KINDS.index(c.kind)))
+
+
+def _whatever_was_asked(found):
+    """One cause of a message that several operations give: without the operation."""
+    forms: dict = {}
+    for cause in found:
+        op, _, rest = cause.text.partition(": ")
+        apart = cause.kind != "message" or op not in ("echo", *OPS)
+        forms.setdefault((cause.kind, cause.text if apart else rest), []).append(cause)
+    return [group[0] if len(group) == 1 else
+            Cause(kind, text, [r for cause in group for r in cause.results])
+            for (kind, text), group in forms.items()]
+
+
+def _begun_alike(found):
+    """A mistake that explains some cases of one form, and the cases of that form without a name.
+
+    They are one cause where all cases of the mistake are of that form and no other mistake's are.
+    """
+    forms: dict = {}
+    for cause in found:
+        if cause.kind == "mistake":
+            begun = {_unnamed(r, r.differing) for r in cause.results}
+            for key in begun:
+                forms.setdefault(key, []).append(cause if len(begun) == 1 else None)
+    gone = []
+    for cause in found:
+        named = forms.get((cause.kind, cause.text), [])
+        if cause.kind in ("message", "divergence") and len(named) == 1 and named[0]:
+            mistake = named[0]
+            mistake.alike = f" ({cause.n_cases} of them only begin alike: {cause.text})"
+            mistake.results += cause.results
+            gone.append(cause)
+    return [cause for cause in found if not any(cause is c for c in gone)]
 
 
 def _keys(result):
     """(kind, text) of each cause that a result has."""
+    if result.id == "IO" and result.verdict == "fail":
+        return [("reading", result.message.partition("; ")[0])]
     if result.rounding:
         return [("rounding", result.rounding)]
     groups = [n for n in result.named.values() if n] or [tuple(result.mistakes)]
@@ -126,8 +168,10 @@ def shape_form(got, want):
 
 
 def example(cause):
-    """The case that shows a cause best: required, and with the fewest numbers."""
+    """The case that shows a cause best: one that shows it alone, required, with few numbers."""
     def size(result):
         return sum(int(np.size(a)) for answer in result.answers.values()
                    for a in answer.results.values())
-    return min(cause.results, key=lambda r: (r.tier != "required", r.verdict != "fail", size(r)))
+    return min(cause.results, key=lambda r: (cause.kind == "state" and not r.repeat,
+                                             not r.mistakes and cause.kind == "mistake",
+                                             r.tier != "required", r.verdict != "fail", size(r)))

@@ -66,7 +66,7 @@ def _summary(found, results, sentences):
              f"No case fails, but not all of {asked} ran in full.",
              "Why, and in how many cases (an example of each below; --all lists every case):"]
     for cause in found[:SHOWN]:
-        lines.append(f"{cause.n_cases:>5}  {cause.text}{_about(cause, sentences)}")
+        lines.append(f"{cause.n_cases:>5}  {cause.text}{_about(cause, sentences)}{cause.alike}")
     if len(found) > SHOWN:
         ids = {r.id for cause in found[SHOWN:] for r in cause.results}
         lines.append(f"{len(ids):>5}  for {len(found) - SHOWN} other reasons")

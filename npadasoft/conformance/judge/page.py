@@ -73,7 +73,8 @@ def _causes(found, sentences):
         name = cause.text.strip("`").split("`")[0].split(" (")[0]
         about = f", {sentences[name]}" if cause.kind == "mistake" and name in sentences else ""
         links = " ".join(f'<a href="#{_anchor(r)}">{escape(r.id)}</a>' for r in cause.results[:12])
-        rows.append(f'<tr><td>{cause.n_cases}</td><td class="text">{escape(cause.text + about)}'
+        text = escape(cause.text + about + cause.alike)
+        rows.append(f'<tr><td>{cause.n_cases}</td><td class="text">{text}'
                     f"</td><td>{links}</td></tr>")
     return ("<h2>Why</h2><table><tr><th>cases</th><th>cause</th><th>some of them</th></tr>"
             f"{''.join(rows)}</table>")

@@ -91,7 +91,6 @@ class Session:
             second.message = ("passed when it was asked first, but not when it was asked again "
                               f"after the others: state is left over from an earlier request{why}")
             second.expected_fail, second.state = first.expected_fail, True
-            second.repeat = ((case["id"],), (dtype,))
             self.results[at] = second
 
     def _after(self, fault, request, case, dtype, start, answers):

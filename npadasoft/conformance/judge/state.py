@@ -42,10 +42,11 @@ class State:
             found = [r for r in first if self._passes_fresh(r)]
             rest = [r for group in forms.values() for r in group if r not in first]
             found += [r for r in rest[:MORE] if self._passes_fresh(r)] if found else []
-            for place, result in enumerate(found):
+            again = [r for r in self.results if r.state]    # asked twice in one process
+            for result in found:
                 result.state, result.message = True, TEXT
-                if place < SHOWN_AGAIN:
-                    result.repeat = self._shown_by(result)
+            for result in [*found[:SHOWN_AGAIN], *again[:SHOWN_AGAIN]]:
+                result.repeat = self._shown_by(result)
         except Exception:                   # it does not start again: what was found stands
             return
 
