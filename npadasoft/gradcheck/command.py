@@ -1,4 +1,5 @@
 """The command `npadasoft gradcheck`: checks the layer, or the gradients that a port returns."""
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ def gradcheck(argv):
     _complete(arguments, of_port)
     report = _of_port(arguments, command) if of_port else _of_layer(arguments)
     report.accept = ACCEPT
+    report.command = shlex.join(["npadasoft", "gradcheck", *argv])
     if arguments.html:
         Path(arguments.html).write_text(report.html(), encoding="utf-8")
     print(report.to_json(indent=1) if arguments.json else report.text())

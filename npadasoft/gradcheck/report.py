@@ -67,6 +67,7 @@ class Report:
     points: int = 1
     joint: dict | None = None
     accept: tuple = ("PASS",)
+    command: str = ""               # that made the check, if one did
 
     @property
     def verdict(self):

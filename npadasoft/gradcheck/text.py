@@ -16,7 +16,8 @@ def render(report, full=False):
     failed = [tensor for tensor in report.tensors if tensor.verdict not in report.accept]
     if failed:
         seed = report.seed if failed[0].seed is None else failed[0].seed
-        lines.append(f'repeat: gradcheck.check(..., wrt="{failed[0].path}", seed={seed})')
+        call = f'gradcheck.check(..., wrt="{failed[0].path}", seed={seed})'
+        lines.append(f"repeat: {report.command or call}")
     return "\n".join(part for line in lines for part in _fold(line))
 
 

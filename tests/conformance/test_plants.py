@@ -2,6 +2,7 @@
 
 The planted port is the layer itself, changed at its edges, or the plain Python port as a process.
 """
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.causes import causes
+from npadasoft.conformance.judge.compare import blocks
 from npadasoft.conformance.judge.outline import outline, remarkable
 from npadasoft.conformance.judge.plan import in_order
+from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import MISTAKES, name_run
 from npadasoft.conformance.mistakes.layer import Planted
@@ -131,6 +134,57 @@ def test_the_mean_of_no_rows_is_named_in_all_its_cases():
     lines, results = summary_of(changed(forward=zero), cases)
     assert lines == ["`mean-of-nothing-is-zero`"]
     assert {n for r in results for n in r.mistakes} == {"mean-of-nothing-is-zero"}
+
+
+# ------------------------------------------------------------------ the port's own dialect
+
+class Turned(Edge):
+    """Stores (in, out) and counts from 1; the judge's side of it converts, and back."""
+
+    info = PortInfo("turned", dtypes=("float64",), layout="in_out", index_base=1)
+
+    def build(self, config, params, dtype):
+        mine = {n: a.T if a.ndim == 2 else a for n, a in params.items()}
+        return super().build(config, mine, dtype)
+
+    def backward(self, layer, input, target, cotangents, want):
+        found = super().backward(layer, input, target - 1, cotangents, want)
+        found["grad.head.weight"][1, 2] += 1.0
+        return {n: a.T if n.endswith("weight") else a for n, a in found.items()}
+
+    def forward(self, layer, input, target, want):
+        return super().forward(layer, input, target - 1, want)
+
+    def predict(self, layer, input):
+        return super().predict(layer, input) + 2
+
+
+def test_an_element_is_shown_in_the_port_s_layout_and_index_base_with_a_word_that_it_is():
+    session = Session(Turned(), vectors_io.select(EVERY, ["T03"]))
+    result, = session.run(["float64"])
+    text = describe(result, "-- ./port", True)
+    turned = next(line for line in text.splitlines() if "(in_out, as the port has it)" in line)
+    assert turned.strip().startswith("[2, 1]  got "), text
+    counted = next(line for line in text.splitlines() if "(classes from 1" in line)
+    sets = next(b["predict"]["sets"] for b in blocks(result.case) if "predict" in b)
+    want, due_at_7 = sets[0][0] + 1, sets[7][0]
+    assert counted.strip().startswith(f"[0]  got {want + 1}   want {want} (classes"), text
+    assert f"row 7: {due_at_7 + 2} where {due_at_7 + 1} is due" in text
+
+
+@pytest.mark.parametrize("announced, words", [
+    ({"layout": "in_out"}, ["layout in_out", "written for out_in", "--layout in_out"]),
+    ({"index_base": 1}, ["index_base 1", "written for 0", "--index-base 1"]),
+    ({"layout": {"head.weight": "in_out", "*": "out_in"}}, ["announce that for all weights"])],
+    ids=["layout", "index-base", "a-layout-per-tensor"])
+def test_answers_in_another_dialect_are_refused(tmp_path, capfd, announced, words):
+    assert command.vectors(["export", str(tmp_path), "--only", "S08"]) == 0
+    start = {"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"], **announced}
+    (tmp_path / "answers.jsonl").write_text(json.dumps(start) + "\n")
+    capfd.readouterr()
+    assert command.verify([str(tmp_path / "answers.jsonl")]) == 2
+    error = capfd.readouterr().err
+    assert all(word in error for word in words) and "export them again with" in error
 
 
 # ------------------------------------------------------------------ state

@@ -1,6 +1,7 @@
 """npadasoft gradcheck: of the layer, of ports in this process, of a port behind a command."""
 import json
 import re
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,18 @@ def test_and_so_is_one_whose_forward_is_the_wrong_one(capsys):
     assert gradcheck(SMALL + here("WrongForward")) == 1
     out = capsys.readouterr().out
     assert "FAIL, 6 of 6 tensors" in out and "not which of" in out
+
+
+def test_what_fails_behind_a_command_is_repeated_by_a_command(tmp_path, capsys):
+    path = tmp_path / "a port.py"
+    path.write_text(PORT.read_text().replace('cotangents.get("loss", 0.0) /',
+                                             '2 * cotangents.get("loss", 0.0) /'))
+    words = ["--classes", "3", "--cutoffs", "2", "--in-features", "2", "--batch", "2",
+             "--div-value", "2", "--", sys.executable, str(path)]
+    assert gradcheck(words) == 1
+    out = "".join(line.strip(" ") + " " for line in capsys.readouterr().out.splitlines())
+    again = shlex.split(out.partition("repeat: ")[2])
+    assert again == ["npadasoft", "gradcheck", *words]
 
 
 @pytest.mark.parametrize("name, words", [

@@ -12,6 +12,8 @@ from npadasoft.conformance.judge.verdict import (BAD, NOT_ASKED, VERDICTS, decid
 from npadasoft.conformance.wire.messages import is_shifted, is_turned, matches, weight_of
 
 TIERS = ("required", "quality", "excellence", "extensions", "linear")
+_TURNED = " (in_out, as the port has it)"
+_COUNTED = " (classes from 1, as the port has them)"
 _SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",
           "timeout": "TIMEOUT", "skipped": "skipped", "incomplete": "incomplete"}
 _STATUS = {0: "every required case passed", 1: "NOT conformant",
@@ -41,7 +43,7 @@ def describe(result, command="", show_all=False, mistakes=None):
         lines.append(f"  this failure was expected{why}")
     lines += [f"  {text}" for text in (result.message, result.rounding, result.skipped) if text]
     lines += _divergence(result, show_all)
-    lines += [line for law in result.broken_laws for line in _law(law)]
+    lines += [line for law in result.broken_laws for line in _law(law, result.info)]
     lines += _named(result.mistakes, mistakes or {})
     lines += [f"  note: {note}" for note in result.notes] if show_all else []
     if result.stderr:
@@ -71,6 +73,8 @@ def _divergence(result, show_all):
         else:
             first, *more = element(_as_written(comparison.worst, result.info), result.dtype)
             context = _context(result, name, comparison.worst.index)
+            word = _dialect(comparison.worst, result.info)
+            context += word if word not in context else ""
             lines += [f"      {first}{context}", *(f"      {text}" for text in more)]
     later = [name for name in result.differing if name not in result.origins]
     hidden = 0 if show_all else max(len(result.origins) - 2, 0)
@@ -132,6 +136,15 @@ def _as_written(worst, info):
     return worst
 
 
+def _dialect(worst, info):
+    """A word that an element is shown as the port has it, where the layer has it otherwise."""
+    if info is not None and info.index_base and is_shifted(worst.tensor):
+        return _COUNTED
+    if info is not None and len(worst.index) == 2 and is_turned(worst.tensor, info.layout):
+        return _TURNED
+    return ""
+
+
 def _as_shaped(name, message, info):
     """A message on a shape, in the port's layout."""
     if info is None or not is_turned(name, info.layout):
@@ -139,7 +152,7 @@ def _as_shaped(name, message, info):
 
     def turned(found):
         return f"[{', '.join(reversed(found[1].split(', ')))}]"
-    return re.sub(r"\[(\d+(?:, \d+)*)\]", turned, message) + " (in_out, as the port has it)"
+    return re.sub(r"\[(\d+(?:, \d+)*)\]", turned, message) + _TURNED
 
 
 def _context(result, name, index):
@@ -150,7 +163,7 @@ def _context(result, name, index):
             "forward", "backward", "jvp", "hvp"):
         return ""
     base = result.info.index_base if result.info else 0
-    counted = " (classes from 1, as the port has them)" if base else ""
+    counted = _COUNTED if base else ""
     cutoffs = case["config"]["cutoffs"]
     return f"       target {target['data'][row] + base}, cutoffs {cutoffs}{counted}"
 
@@ -176,12 +189,12 @@ def row_of(case, name, index):
     return rows[index[0]] if index[0] < len(rows) else None
 
 
-def _law(law):
-    worst = law.worst
+def _law(law, info):
+    worst, word = _as_written(law.worst, info), _dialect(law.worst, info)
     row = "" if law.tensor == "loss" else f"row {worst.index[0]}: "
     got, want = (repr(v).removesuffix(".0") for v in (worst.got, worst.want))
     return [f"  broken law: {law.message}",
-            f"      {row}{got} where {want} is due, within {worst.bound:.3g}"]
+            f"      {row}{got} where {want} is due, within {worst.bound:.3g}{word}"]
 
 
 def _named(names, sentences):
