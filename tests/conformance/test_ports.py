@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -80,9 +81,15 @@ def judged(argv, tmp_path_factory):
     return judge
 
 
+@cache
+def all_cases():
+    return vectors_io.load()
+
+
+@cache
 def asked_of(id):
     """The operations that a case asks for."""
-    found = [case for case in vectors_io.load() if case["id"] == id]
+    found = [case for case in all_cases() if case["id"] == id]
     return wanted(found[0]) if found else ("echo",)         # IO, how numbers are read
 
 
