@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 
+from npadasoft.gradcheck.circles import contradicted
 from npadasoft.gradcheck.sides import numeric_gradient
 
 FAIL_RATIO = 4.0
@@ -160,7 +161,7 @@ class Judge:
         if real.kink:
             return "KINK", self._slopes(i, real.left, real.right)
         state, reason = judge(numeric, real, side.value[i], side.error[i], self.g[i],
-                              self.noise[i])
+                              self.noise[i], numeric.only(i))
         if state == "PASS":
             side.error[i] += abs(real.value - side.value[i]) + real.error
         return state, reason
@@ -205,8 +206,8 @@ class Judge:
         return "INCONCLUSIVE", reason, i
 
 
-def judge(numeric, real, value, error, g, noise):
-    """What Richardson `real` says of an analytic `g` that the numeric `value` contradicts.
+def judge(numeric, real, value, error, g, noise, u):
+    """What Richardson `real` says of an analytic `g` that the numeric `value` contradicts, along u.
 
     It has to contradict `g` itself: agreement with `value` proves nothing where its error holds
     both.  Only a complex step against which nothing speaks is believed beyond its reach.
@@ -218,7 +219,9 @@ def judge(numeric, real, value, error, g, noise):
     if abs(real.value - g) > FAIL_RATIO * (real.error + noise):
         return "FAIL", f"confirmed: {text} agrees"
     if (sharp or numeric.elsewhere) and numeric.exact and not numeric.blunt:
-        return "FAIL", f"confirmed: {text} agrees, as far as it sees"
+        if not contradicted(numeric, u, value, real):
+            return "FAIL", f"confirmed: {text} agrees, as far as it sees"
+        numeric.exact = False
     if sharp and numeric.method == "complex" and abs(real.value - g) <= real.error + noise:
         return "PASS", ""
     return "INCONCLUSIVE", f"not confirmed: the difference is below what {text} sees"

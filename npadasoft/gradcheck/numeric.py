@@ -80,6 +80,12 @@ class Numeric:
         """A direction in the units of the elements."""
         return self.units * signs(self.problem.rng(*key, self.path), self.units.shape)
 
+    def only(self, index):
+        """The direction that moves one element by 1."""
+        u = np.zeros(self.units.shape)
+        u.flat[index] = 1.0
+        return u
+
     def shaken(self, of=slice(None)):
         """Noise of f, or what rounding of x does to it: more where x is far from what f sees."""
         shake = norm((self.leaf.point * self.gradient).ravel()[of])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from npadasoft import gradcheck
+from npadasoft.gradcheck.noise import noise
 
 
 def verdict(f, x, g, **options):
@@ -25,6 +26,20 @@ def test_a_single_precision_term_beside_a_double_one_is_seen(seed):
         return X.T.astype(float) @ (1 - np.tanh(X @ W) ** 2)
     assert verdict(f, W, lambda W: net(W) + 0.1 * W) == "PASS"
     assert verdict(f, W, lambda W: 0.1 * W) == "FAIL"
+
+
+def test_and_so_it_is_along_a_direction_of_whatever_trend():
+    """A flat one has no trend above the noise on fine steps, and is bent on coarse ones."""
+    X = np.random.default_rng(1).normal(size=(8, 100)).astype("f4")
+
+    def f(W):
+        return float(np.tanh(X @ W.astype("f4")).sum()) + 0.05 * (W ** 2).sum()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        W = rng.normal(size=(100, 10))
+        u = np.abs(W) * rng.choice([-1, 1], W.shape)
+        sigma = noise(lambda t: f(W + t * u)).sigma
+        assert 1e-7 < sigma < 1e-5, (seed, sigma)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -107,6 +122,29 @@ def test_a_complex_routine_that_is_less_accurate_accuses_nobody():
         assert report.verdict == "PASS", (name, str(report))
         wrong = gradcheck.check(f, x, lambda x, c: c * g(x) * (1 + 1e-6), cotangent=np.ones(len(x)))
         assert wrong.verdict == "FAIL", name
+
+
+def test_a_complex_branch_that_is_stopped_early_accuses_nobody():
+    """Right to 1e-12 alone, a series for complex numbers is refuted by circles around the point."""
+    special = pytest.importorskip("scipy.special")
+    f = lambda x: special.hyp2f1(1.3, .7, 2.4, x)
+    g = lambda x: 1.3 * .7 / 2.4 * special.hyp2f1(2.3, 1.7, 3.4, x)
+    for x in (np.linspace(.05, .95, 7), np.array([.21, .48, .66])):
+        for slope, call in ((g, lambda x: np.sum(f(x))), (lambda x, c: c * g(x), f)):
+            assert verdict(call, x, slope) == "PASS"
+            assert verdict(call, x, lambda *a: slope(*a) * (1 + 1e-10)) == "FAIL"
+    x = np.random.default_rng(0).uniform(.05, .9, 40)
+    assert verdict(lambda x: np.sum(f(x)), x, g, max_elements=5) == "INCONCLUSIVE"
+    assert verdict(lambda x: np.sum(f(x)), x, lambda x: g(x) * (1 + 1e-9), max_elements=5) == "FAIL"
+
+
+def test_circles_leave_a_fine_complex_branch_as_sharp_as_it_is():
+    x = np.linspace(.05, .95, 7)        # with a pole at 1, where the circles are coarse
+    for f, g in ((lambda x: -np.log(1 - x), lambda x: 1 / (1 - x)),
+                 (np.tan, lambda x: 1 + np.tan(x) ** 2)):
+        assert verdict(lambda x: np.sum(f(x)), x, g) == "PASS"
+        wrong = gradcheck.check(lambda x: np.sum(f(x)), x, lambda x: g(x) * (1 + 4e-13))
+        assert wrong.verdict == "FAIL" and "as far as it sees" in str(wrong)
 
 
 # ---------------------------------------------------------------- zeros
