@@ -16,7 +16,7 @@ is measured in the notebook on the forward pass.]
 from npadasoft.arrays import array_namespace
 from npadasoft.passes import over_rows
 
-BLOCK = 4096        # columns that are added up before their sums are
+BLOCK = 512         # columns that are added up before their sums are
 
 
 def linear(x, weight, bias=None, out=None):
@@ -102,7 +102,7 @@ def row_sums(z):
     """Σ_k z[n, k] of each row: (N,).
 
     `sum` adds one number after the other along a row, einsum a vector at a time: three times as
-    fast.  Its running sums have no end, though: so it adds up blocks of 4,096 columns, and `sum`,
+    fast.  Its running sums have no end, though: so it adds up blocks of 512 columns, and `sum`,
     in pairs, the blocks.
     """
     xp = array_namespace(z)

@@ -44,8 +44,8 @@ def dot_test(forward, backward, x, seed=0, name=None):
     >>> A = np.arange(6.0).reshape(2, 3)
     >>> dot_test(lambda v: A @ v, lambda u: A.T @ u, np.ones(3)).verdict
     'PASS'
-    >>> print(dot_test(np.cumsum, lambda u: np.cumsum(u), np.ones(3)).equations[0]["where"])
-    x[1] and output x[0]: forward 0, backward 1
+    >>> dot_test(np.cumsum, lambda u: np.cumsum(u), np.ones(3)).verdict     # it should be reversed
+    'FAIL'
     """
     pair = _Pair(forward, backward, x)
     report = Report(name or getattr(forward, "__name__", "forward"), seed=seed)

@@ -268,7 +268,7 @@ def skipping(*args):
         ),
         (Scripted(forward=skipping), "T03", "incomplete", "not yet (https://example.org/1)"),
         (
-            Scripted(info=PortInfo("p", ops=())),
+            Scripted(info=PortInfo("p", ops=("shapes",))),
             "T03",
             "skipped",
             "not announced: forward, log_prob",
@@ -395,7 +395,7 @@ def test_cotangents_go_to_the_operation_they_belong_to():
                 if request.op == "log_prob_backward"
                 else "log_prob" not in names
             )
-            assert bool(names) == request.op.endswith("backward")
+            assert bool(names) == request.op.endswith("backward") or request.op == "hvp"
 
 
 def test_a_case_is_put_only_in_a_dtype_that_holds_its_numbers():
@@ -472,7 +472,8 @@ class Foreign(Port):
 
 
 def test_a_port_of_another_dialect_converts_nothing_and_passes():
-    results = Session(Foreign(), CASES.values()).run(["float64"])
+    own = [case for case in CASES.values() if not case["id"].startswith(("B", "I", "J", "X20"))]
+    results = Session(Foreign(), own).run(["float64"])
     assert {r.verdict for r in results if r.case["result"] == "valid"} == {"pass"}
     assert any("None was read as zeros" in note for r in results for note in r.notes)
 
@@ -897,7 +898,7 @@ def test_a_weight_too_many_is_named():
     assert result.verdict == "fail" and "head-bias-unasked" in result.mistakes
 
 
-def test_what_has_a_name_is_listed_first(tmp_path, monkeypatch):
+def test_of_one_cause_the_case_that_has_a_name_is_the_example(tmp_path, monkeypatch):
     (tmp_path / "late.py").write_text(
         "from npadasoft.conformance.ports.ours import Ours\n\n\nclass Late(Ours):\n"
         "    def forward(self, layer, input, target, want):\n"
@@ -907,4 +908,4 @@ def test_what_has_a_name_is_listed_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _, out, _ = call(command.conform, "--port", "late:Late", "--only", "S01", "--only", "T03",
                      "--dtype", "float64")
-    assert out.index("T03 ") < out.index("S01 ") and "`loss-is-a-sum`" in out
+    assert "    2  `loss-is-a-sum`" in out and "\nT03 " in out and "\nS01 " not in out
