@@ -16,7 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:     # before NumPy is imported: it reads
 
 # devices, and frameworks that CI has not: anywhere, or on the Python that it runs on now
 ELSEWHERE = {"autograd", "chainer", "cupy", "dpnp", "dynet", "jax", "keras_adaptive_softmax", "mlx",
-             "mxnet", "openvino", "paddle", "tensorflow", "tinygrad",
+             "mxnet", "openvino", "optax", "paddle", "tensorflow", "tinygrad",
              *os.environ.get("NPADASOFT_ABSENT", "").split()}
 
 if os.environ.get("CI") == "true":

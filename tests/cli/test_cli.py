@@ -2,6 +2,7 @@
 import importlib
 import runpy
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -41,15 +42,18 @@ def test_a_command_gets_its_arguments_and_gives_its_status(monkeypatch):
     assert calls == [["--flag", "x"], []]
 
 
+MAIN = str(Path(cli.__file__).with_name("__main__.py"))     # pytest's hook has no module to run
+
+
 def test_python_m_npadasoft_is_the_same_command(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["npadasoft", "--version"])
     with pytest.raises(SystemExit) as caught:
-        runpy.run_module("npadasoft", run_name="__main__")
+        runpy.run_path(MAIN, run_name="__main__")
     assert caught.value.code == 0 and capsys.readouterr().out == __version__ + "\n"
 
 
 def test_importing_the_package_as_main_module_runs_nothing(capsys):
-    runpy.run_module("npadasoft.__main__", run_name="imported")
+    runpy.run_path(MAIN, run_name="imported")
     assert capsys.readouterr().out == ""
 
 
