@@ -227,7 +227,7 @@ def test_of_two_errors_that_of_the_first_rows_is_raised(small, monkeypatch, firs
 def test_ctrl_c_in_a_pass_is_raised_when_nobody_works_any_more(small, monkeypatch, n):
     use(monkeypatch, n)
     z, running, done = np.zeros((8000, 16)), [], itertools.count()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)   # a shell's & ignores it
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
 
     def work(rows):
         running.append(rows)
@@ -235,9 +235,11 @@ def test_ctrl_c_in_a_pass_is_raised_when_nobody_works_any_more(small, monkeypatc
             signal.raise_signal(signal.SIGINT)
         z[rows] += 1
         running.remove(rows)
-    with pytest.raises(KeyboardInterrupt):
-        passes.over_rows(work, z)
-    signal.signal(signal.SIGINT, before)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            passes.over_rows(work, z)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     if n > 1:                                           # alone, it is cut off where it stands
         assert all(rows.start % 8 == 0 for rows in running) and len(running) <= 1
     before = z.copy()
