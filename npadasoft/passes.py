@@ -2,8 +2,8 @@
 
 A product is the BLAS's, and runs on all cores; exp, max and sum are NumPy's, and run on one.  Their
 loops release the interpreter's lock, so `over_rows` hands chunks of rows to a few threads of its
-own, on the host alone.  A chunk is a megabyte, whatever the number of threads, and what a row turns
-into depends on no other row: the bits are those of one thread.
+own, on the host alone.  A chunk is two megabytes, whatever the number of threads, and what a row
+turns into depends on no other row: the bits are those of one thread.
 
 How many threads: as many as the BLAS may use, by OPENBLAS_NUM_THREADS, MKL_NUM_THREADS or
 OMP_NUM_THREADS (the first that is set, read at every call), and no more than the CPUs that the

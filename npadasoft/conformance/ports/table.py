@@ -19,13 +19,13 @@ import numpy as np
 
 from npadasoft.conformance import ports
 from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.report import TIERS
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import BAD
 from npadasoft.conformance.ports.findings import FINDINGS
 from npadasoft.console import Parser, one_line
 
 STATE = Path(__file__).with_name("state.json")
-TIERS = ("required", "quality", "excellence", "extensions", "linear")
 DTYPES = ("float64", "float32")
 PORTS = tuple(name for name in ports.READY if not name.startswith("ours-"))
 
