@@ -130,7 +130,15 @@ def here(name):
             "mistakes": [pattern for pattern, (kind, _) in getattr(module, "WHY", {}).items()
                          if kind == "mistake"], "rows": rows,
             "seconds": time.perf_counter() - start, "date": str(date.today()),
+            "python": sys.version.split()[0], "checker": checker(), "fresh": False,
             "doc": module.__doc__.split("\n")[0]}
+
+
+def checker():
+    """The commit that changed the code of the checker last, which two rows of a table share."""
+    done = subprocess.run(["git", "log", "-1", "--format=%h", "--", ":/npadasoft/gradcheck/*.py"],
+                          cwd=HERE, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip() or "unknown"
 
 
 def environment(folder, packages):
@@ -149,7 +157,7 @@ def fresh(name):
                               stdout=subprocess.DEVNULL)
         if not os.path.exists(f"{folder}/{name}.json"):
             raise RuntimeError(f"{name}: no answer, status {done.returncode}")
-        return json.loads(Path(f"{folder}/{name}.json").read_text())
+        return {**json.loads(Path(f"{folder}/{name}.json").read_text()), "fresh": True}
 
 
 def faults(answer):
@@ -208,6 +216,18 @@ def short(answers):
         yield f"| {name} | " + " | ".join(f"{cell:,}" if cell else "" for cell in cells) + " |"
 
 
+def made(answers):
+    """Above the table: when and with what its rows were made, on one line if all are alike."""
+    for how in sorted({tuple(a[k] for k in ("date", "python", "checker", "fresh"))
+                       for a in answers}):
+        names = [a["name"] for a in answers
+                 if how == tuple(a[k] for k in ("date", "python", "checker", "fresh"))]
+        day, python, commit, fresh = how
+        yield f"{day}  Python {python}, checker of commit {commit}, " \
+              f"{'fresh environments' if fresh else 'the environment at hand'}: " \
+              f"{f'{len(names)} packages' if len(names) == len(answers) else ', '.join(names)}"
+
+
 def details(answer):
     """Below the table: all that did not pass, with the reason, cases alike together."""
     groups = {}
@@ -259,7 +279,7 @@ def show(answers, brief):
     if brief:
         print(*short(answers), sep="\n")
         return
-    print(head(), *map(line, answers), sep="\n")
+    print(*made(answers), head(), *map(line, answers), sep="\n")
     total = Counter(row["outcome"] for answer in answers for row in answer["rows"])
     print(f"{len(answers)} packages, {sum(total.values())} checks:",
           ", ".join(f"{key} {total[key]}" for key in SUMMARY if total[key]))
