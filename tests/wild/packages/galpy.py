@@ -50,7 +50,7 @@ def checks():
             except Exception:
                 continue
             f = made if of == "__call__" else getattr(made, of)
-            for k in range(1):
+            for k in range(3):
                 value, x = along(f, axis, k)
                 slope, _ = along(getattr(made, method), axis, k)
                 yield elementwise(
