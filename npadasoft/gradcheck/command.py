@@ -1,5 +1,10 @@
-"""The command `npadasoft gradcheck`: checks the layer, or the gradients that a port returns."""
+"""The command `npadasoft gradcheck`: checks the layer, or the gradients that a port returns.
+
+Of a port both are checked: `backward` against differences of its loss, `log_prob_backward` against
+those of its log-probabilities.
+"""
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +20,8 @@ SIZES = {"in_features": (32, 16), "classes": (40, 10), "batch": (16, 6)}
 CUTOFFS = ((8, 20), (3, 6))
 MAX_ELEMENTS = (4096, 512)
 MANY, FEW_ELEMENTS = 20_000, 64     # a layer with more numbers is probed throughout
+# requests for a derivative; derivatives of a tensor that is probed, and for the noise of a tensor
+LINE, PROBES, NOISE = 17, 8, 5
 
 
 class PortError(Exception):
@@ -43,7 +50,7 @@ def _parser():
         prog="npadasoft gradcheck",
         usage="npadasoft gradcheck [options] [--port NAME | -- COMMAND ...]",
         description="Check the gradients of the layer, or those that a port returns against "
-                    "differences of the port's own loss.")
+                    "differences of its own loss and log-probabilities.")
     parser.add_argument("--port", metavar="NAME", help="a ready port, or module:Class")
     for name, letter in (("in_features", "D"), ("classes", "C"), ("batch", "N")):
         parser.add_argument("--" + name.replace("_", "-"), type=int, metavar=letter,
@@ -159,12 +166,49 @@ def _check_port(port, info, arguments):
     x, target = _batch(arguments, layer)
     params = {"input": x, **dict(layer.parameters.items())}
     ask = _Asker(port, arguments, target)
-    report = check(ask.loss, params, ask.gradients, method="richardson", upcast=False,
-                   max_elements=_max_elements(arguments, params.values(), True),
-                   seed=arguments.seed, name=info.name)
+    limit = _max_elements(arguments, params.values(), True)
+    questions: list[tuple] = [(ask.loss, ask.gradients)]
+    if {"log_prob", "log_prob_backward"} <= set(info.ops):
+        questions.append((ask.log_prob, ask.log_prob_gradients))
+    say(f"{info.name} will be asked about {requests(params, limit, len(questions)):,} times, "
+        "or more if its numbers are noisy")
+    report, *more = (check(f, params, gradients, method="richardson", upcast=False,
+                           max_elements=limit, seed=arguments.seed, name=info.name)
+                     for f, gradients in questions)
+    for other in more:
+        _add(report, other, "log_prob: ")
     report.notes.append("gradients of the port against differences of its own loss: a FAIL says "
                         "that they disagree, not which of the two is wrong")
+    if not more:
+        report.notes.append("log_prob_backward is not checked: the port does not announce it, or "
+                            "not log_prob")
     return report
+
+
+def say(text):
+    """A line beside the report, on standard error."""
+    print(f"npadasoft gradcheck: {text} ...", file=sys.stderr, flush=True)
+
+
+def requests(params, limit, questions=1):
+    """How many requests a check makes, about.
+
+    A derivative by Richardson takes LINE of them, and so does a line of points on which noise is
+    measured.  Where there is noise they are more: half as many again in float32.
+    """
+    sizes = [array.size for array in params.values()]
+    lines = sum(size if size <= limit else PROBES for size in sizes) + NOISE * len(sizes)
+    return LINE * lines * questions
+
+
+def _add(report, other, what):
+    """Append what another check of the same port found, its paths after `what`."""
+    for tensor in other.tensors:
+        tensor.path = what + tensor.path
+    report.tensors += other.tensors
+    report.notes += [what + note for note in other.notes]
+    report.evaluations = {name: count + other.evaluations[name]
+                          for name, count in report.evaluations.items()}
 
 
 class _Asker:
@@ -182,8 +226,18 @@ class _Asker:
 
     def gradients(self, p):
         """What `backward` returns for a cotangent 1 of the loss."""
-        names = [f"grad.{name}" for name in p]
-        found = self._ask("backward", p, {"loss": np.array(1.0)}, names)
+        return self._gradients("backward", p, {"loss": np.array(1.0)})
+
+    def log_prob(self, p):
+        """What `log_prob` answers: (N, C)."""
+        return self._ask("log_prob", p, {}, ["log_prob"])["log_prob"]
+
+    def log_prob_gradients(self, p, cotangent):
+        """What `log_prob_backward` returns for a cotangent of all log-probabilities."""
+        return self._gradients("log_prob_backward", p, {"log_prob": cotangent})
+
+    def _gradients(self, op, p, cotangents):
+        found = self._ask(op, p, cotangents, [f"grad.{name}" for name in p])
         dtype = np.dtype(self.dtype)
         return {name: found[f"grad.{name}"].astype(dtype) for name in p}
 
@@ -192,10 +246,10 @@ class _Asker:
         from npadasoft.conformance.wire.process import Fault
 
         arrays = {name: np.asarray(array, np.float64) for name, array in p.items()}
-        request = Request(
-            "gradcheck", op, self.dtype, self.config,
-            {name: array for name, array in arrays.items() if name != "input"},
-            {"input": arrays["input"], "target": self.target}, cotangents, tuple(want))
+        x = {"input": arrays.pop("input")}
+        inputs = x if op.startswith("log_prob") else {**x, "target": self.target}
+        request = Request("gradcheck", op, self.dtype, self.config, arrays, inputs, cotangents,
+                          tuple(want))
         try:
             answer = self.port.run(request)
         except Fault as fault:

@@ -17,6 +17,8 @@ from npadasoft.gradcheck.command import gradcheck
 PORT = Path(__file__).parents[1] / "ports" / "plain_python.py"
 SMALL = ["--in-features", "4", "--classes", "9", "--cutoffs", "3,6", "--batch", "7",
          "--div-value", "2"]
+TINY = ["--in-features", "2", "--classes", "5", "--cutoffs", "3", "--batch", "3", "--div-value",
+        "2"]
 
 
 @pytest.mark.parametrize("options", [[], ["--head-bias", "--blocked"], ["--dtype", "float32"],
@@ -112,21 +114,49 @@ WrongBackward, WrongForward = damaged(wrong_backward), damaged(wrong_forward)
 Lacking = damaged(lambda op, results: {})
 
 
+WrongInLogProb = damaged(lambda op, results: results | {
+    "grad.head.weight": -results["grad.head.weight"]} if op == "log_prob_backward" else results)
+
+
+class NoLogProb(Ours):
+    info = replace(Ours.info, ops=("forward", "backward", "log_prob"))
+
+
 def here(name):
     return ["--port", f"{__name__}:{name}"]
 
 
 def test_a_port_whose_backward_is_not_the_derivative_of_its_forward_is_told_where(capsys):
-    assert gradcheck(SMALL + here("WrongBackward") + ["--json"]) == 1
+    assert gradcheck(TINY + here("WrongBackward") + ["--json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert [t["path"] for t in report["tensors"] if t["verdict"] == "FAIL"] == ["tail.0.0.weight"]
     assert report["tensors"][2]["hint"]["value"] == pytest.approx(1.5)
 
 
 def test_and_so_is_one_whose_forward_is_the_wrong_one(capsys):
-    assert gradcheck(SMALL + here("WrongForward")) == 1
+    assert gradcheck(TINY + here("WrongForward")) == 1
     out = capsys.readouterr().out
-    assert "FAIL, 6 of 6 tensors" in out and "not which of" in out
+    assert "FAIL, 4 of 8 tensors" in out and "not which of" in out
+
+
+def test_the_gradient_of_the_log_probabilities_is_checked_too(capsys):
+    assert gradcheck(TINY + here("WrongInLogProb") + ["--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    failed = [t for t in report["tensors"] if t["verdict"] == "FAIL"]
+    assert [t["path"] for t in failed] == ["log_prob: head.weight"] and len(
+        report["tensors"]) == 8
+    assert failed[0]["hint"]["value"] == pytest.approx(-1.0)
+    assert gradcheck(TINY + here("NoLogProb")) == 0
+    assert "log_prob_backward is not checked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("options", [[], ["--max-elements", "5"]])
+def test_how_many_requests_there_will_be_is_said_before(options, capsys):
+    assert gradcheck(TINY + here("Ours") + options + ["--json"]) == 0
+    out, err = capsys.readouterr()
+    said = int(re.search(r"will be asked about ([\d,]+) times", err)[1].replace(",", ""))
+    made = sum(json.loads(out)["evaluations"].values())
+    assert 0.8 * made < said < 1.25 * made
 
 
 def test_what_fails_behind_a_command_is_repeated_by_a_command(tmp_path, capsys):
