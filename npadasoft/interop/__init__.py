@@ -4,7 +4,8 @@
     describe.py    what stands in a file, and which layer it would make; also `npadasoft weights`
     torch.py       from_torch, to_torch: PyTorch's module
     layouts.py     Paddle, fairseq, Lua, libtorch: in and out, no number changes
-    projected.py   Transformer-XL, Hugging Face's TransfoXL, gluon-nlp, tied fairseq: in only
+    projected.py   Transformer-XL, TransfoXL, gluon-nlp, keras-adaptive-softmax, tied fairseq: in
+    inputs.py      adaptive inputs of fairseq, Transformer-XL, TransfoXL, gluon-nlp: in
     onnx.py        to_onnx: log_prob, predict, output and loss as an ONNX file
 
 How a file is read: `opening` tells its kind by the first bytes (`kinds`) and hands it to the reader

@@ -6,6 +6,18 @@ from npadasoft.interop.common import shown
 from npadasoft.interop.files import places_of_layers, under
 from npadasoft.interop.opening import opened
 
+# a name that only one project has, and what brings its weights in
+THEIRS = {
+    "cluster_weight": "projected.from_transfo_xl",     # or from_hf_transfo_xl: no name tells
+    "tail_cluster_score_proj.weight": "projected.from_gluon_nlp",
+    "kernel-cluster:0": "projected.from_keras_adaptive_softmax",
+    "head.class_proj.weight": "projected.from_fairseq_tied",
+    "tail.0.2.weight": "layouts.from_fairseq",
+    "embeddings.0.0.weight": "inputs.from_fairseq_input",
+    "emb_layers.0.weight": "inputs.from_transfo_xl_input",
+    "embed0_weight": "inputs.from_gluon_nlp_input",
+}
+
 
 @dataclass(frozen=True)
 class Description:
@@ -41,6 +53,22 @@ class Description:
             yield f"a layer: interop.load({call}): {in_features} features, cutoffs {list(cutoffs)}"
         if not self.layers:
             yield f"no layer under PyTorch's names: {self.why_no_layer}"
+        yield from self._theirs()
+
+    def _theirs(self):
+        """A line of Python for each prefix under which there are another project's names."""
+        seen = set()
+        for tell_tale, convert in THEIRS.items():
+            room = convert.partition(".")[0]
+            for name in self.arrays:
+                prefix = name.removesuffix(tell_tale)
+                if prefix == name or prefix in seen or prefix and prefix[-1] not in "./":
+                    continue
+                seen.add(prefix)
+                call = f"path, prefix={ascii(prefix)}" if prefix else "path"
+                yield (f"another project's: from npadasoft.interop import {room}; "
+                       f"{convert}(interop.read({call}))") + (
+                    "  # or from_hf_transfo_xl" * (tell_tale == "cluster_weight"))
 
 
 def describe(path, *, entry=None):

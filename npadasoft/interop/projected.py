@@ -2,8 +2,9 @@
 
     D in_features   E length of a word's vector   s size of the short-list   J clusters
 
-Transformer-XL, its copy in Hugging Face's transformers, and gluon-nlp project the input before the
-head, and give every class a bias, those in clusters too: `tail.{i}.1.bias` here.
+Transformer-XL, its copy in Hugging Face's transformers, gluon-nlp and keras-adaptive-softmax
+project the input before the head, and give every class a bias, those in clusters too:
+`tail.{i}.1.bias` here.
 
 * The projection of the head is multiplied in: H = [W; clusters] Qᵀ.  The product is computed in
   float64 and rounded once to the weights' dtype, so that each entry of H is within one unit
@@ -119,6 +120,33 @@ def from_gluon_nlp(weights, cutoffs=None, *, fold=False):
     projections *= len(tables) if shared else 1
     nothing_left(rest, "gluon-nlp")
     return _assemble(tables, projections, clusters, None if bias is None else bias[::-1], fold)
+
+
+def from_keras_adaptive_softmax(weights, *, fold=False):
+    """From CyberZHG's `AdaptiveSoftmax` for Keras, with a div_val other than 1.
+
+    Parameters
+    ----------
+    weights : mapping
+        `kernel-cluster` (E, J), `embeddings-{i}` (O, E_i), `kernel-{i}` (E_i, D) where the input is
+        projected, and `bias-cluster`, `bias-{i}` where there are any, with or without Keras's ":0".
+        An embedding or a projection that is bound to the input's is to be put in.
+    fold : bool
+        Whether biases of tails become hidden units.
+
+    Returns
+    -------
+    Imported
+    """
+    rest = {name.removesuffix(":0"): array for name, array in weights.items()}
+    if "kernel-cluster" not in rest:
+        raise ValueError("there is no 'kernel-cluster': without clusters this is a plain softmax")
+    clusters, bias = _pop(rest, "kernel-cluster").T, rest.pop("bias-cluster", None)
+    numbers = range(count(rest, "embeddings-{}"))
+    tables = [(_pop(rest, f"embeddings-{i}"), rest.pop(f"bias-{i}", None)) for i in numbers]
+    projections = [rest.pop(f"kernel-{i}", None) for i in numbers]
+    nothing_left(rest, "keras-adaptive-softmax")
+    return _assemble(tables, projections, clusters, bias, fold)
 
 
 def from_fairseq_tied(weights, tie_proj=False):

@@ -28,6 +28,18 @@ def test_a_file_without_a_layer_says_why():
     assert "Missing key" in found.why_no_layer
 
 
+@pytest.mark.parametrize("name", ["hf_projected.pt", "fairseq.pt", "fairseq_tied.pt", "hf_input.pt",
+                                  "fairseq_input.pt", "keras_adaptive.h5"])
+def test_another_projects_names_are_known_and_the_call_that_is_named_takes_them(name):
+    if name.endswith(".h5"):
+        pytest.importorskip("h5py")
+    line, = [line for line in interop.describe(DATA / name).lines() if "import" in line]
+    imported, call = line.removeprefix("another project's: ").split("; ")
+    given = {"interop": interop, "path": DATA / name}
+    exec(f"{imported}\nfound = {call}", given)
+    assert given["found"]
+
+
 def test_the_calls_that_are_described_load(tmp_path):
     asm = AdaptiveLogSoftmaxWithLoss(4, 9, [2, 5], div_value=2.0, rng=0)
     interop.write(tmp_path / "w.npz", {

@@ -163,6 +163,22 @@ def test_gluons_weights_give_gluons_numbers(name):
     both_ways(projected.from_gluon_nlp, weights, [3, 7] if "shared" in name else None, found)
 
 
+def test_keras_adaptive_softmaxs_file_gives_its_probabilities():
+    pytest.importorskip("h5py")
+    found = numbers("keras_adaptive_numbers")
+    found["log_prob"] = np.log(found.pop("probabilities"))
+    weights = files.read(DATA / "keras_adaptive.h5", prefix="softmax/softmax/")
+    both_ways(lambda w, _, **how: projected.from_keras_adaptive_softmax(w, **how), weights, None,
+              found)
+    plain = {k: v for k, v in weights.items() if not k.startswith("bias")}
+    del plain["kernel-0:0"]                                 # as long as the model: no projection
+    plain["kernel-1:0"], plain["kernel-2:0"] = (plain[f"kernel-{i}:0"][:, :6] for i in (1, 2))
+    state, constant = projected.from_keras_adaptive_softmax(plain)
+    assert not constant and list(state) == [
+        "head.weight", "tail.0.0.weight", "tail.0.1.weight", "tail.1.0.weight", "tail.1.1.weight"]
+    assert state["head.weight"][3:].tobytes() == plain["kernel-cluster:0"].T.tobytes()
+
+
 @pytest.mark.parametrize("right, wrong, name", [
     (projected.from_hf_transfo_xl, projected.from_transfo_xl, "hf_projected"),
     (projected.from_transfo_xl, projected.from_hf_transfo_xl, "txl_projected")])
@@ -243,6 +259,7 @@ def test_a_head_bias_cannot_go_where_there_is_none(convert):
     (layouts.to_paddle, {"head.weight": np.ones((2, 2)), "y": 1}, "no place in the layer: 'y'"),
     (projected.from_hf_transfo_xl, {}, "without clusters this is a plain softmax"),
     (projected.from_gluon_nlp, {}, "without clusters this is a plain softmax"),
+    (projected.from_keras_adaptive_softmax, {}, "without clusters this is a plain softmax"),
     (projected.from_transfo_xl, {"cluster_weight": np.ones((1, 2))}, "there is no 'cluster_bias'"),
 ])
 def test_what_is_missing_or_left_over_is_named(convert, weights, message):
