@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import warnings
 from collections import Counter
@@ -287,7 +288,8 @@ def show(answers, brief):
           ", ".join(f"{key} {total[key]}" for key in SUMMARY if total[key]))
     for answer in answers:
         for text in details(answer):
-            print(text)
+            indent = " " * (len(text) - len(text.lstrip()))
+            print(textwrap.fill(text, 100, subsequent_indent=f"{indent}    "))
 
 
 if __name__ == "__main__":
