@@ -90,3 +90,16 @@ def test_the_readme_opens_with_the_table_that_is_committed():
     listed = re.findall(r"findings/(\w+)\.sh", readme)
     assert len(listed) >= 20
     assert all((run.HERE.parents[1] / f"findings/{name}.sh").exists() for name in listed)
+
+
+def test_the_readme_has_the_table_of_checkers_that_is_committed():
+    """Every cell of `checkers.py`'s lines: 23 columns for the name, 14 for each of the twelve."""
+    import checkers
+    figures = (run.HERE.parent / "figures/checkers.txt").read_text().splitlines()
+    readme = (run.HERE.parents[1] / "npadasoft/gradcheck/README.md").read_text()
+    lines = {line[:23].strip(): line for line in figures if line[23:37].strip().split(" ")[0] in (
+        "ok", "ACCEPTS", "ACCUSES", "no", "raises")}
+    assert lines.keys() <= checkers.CHECKERS.keys() and len(lines) >= 10
+    for name, line in lines.items():
+        cells = [line[23 + 14 * k:37 + 14 * k].strip() for k in range(12)]
+        assert f"| {name} | {' | '.join(cells)} |" in readme, name
