@@ -1,6 +1,7 @@
-"""Word counts that packages ship: where the best cutoffs lie, and what a rule of thumb costs."""
+"""Counts that packages ship, of words and of pieces of words: where the best cutoffs lie, and what a rule of thumb costs."""
 import importlib.metadata
 import importlib.util
+import math
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from npadasoft.planning.cost import Cost
 from npadasoft.planning.optimum import plans, priced
 
 FIGURES = Path(__file__).parents[1] / "figures"
-PACKAGES = ("wordfreq", "symspellpy", "wordsegment", "jieba")
+PACKAGES = ("wordfreq", "symspellpy", "wordsegment", "jieba", "dzoseg")
 TAILS = (1, 2, 3, 4)
 SHARES = {1: (0.06,), 2: (0.02, 0.2), 3: (0.01, 0.07, 0.3), 4: (0.006, 0.035, 0.13, 0.38)}
 HIDDEN = Cost(features=512)             # tail i has 512 // 4**(i + 1) hidden units
@@ -24,9 +25,22 @@ def rule(n_classes, n_clusters):
 
 def columns(package, name, column=1):
     """Counts in a file of `word count` lines that a package ships."""
+    return [float(line.split()[column]) for line in text(package, name).splitlines()]
+
+
+def text(package, name):
+    """What is in a file of an installed package, which is not imported."""
     home = Path(importlib.util.find_spec(package).origin).parent
-    lines = (home / name).read_text(encoding="utf-8-sig").splitlines()
-    return [float(line.split()[column]) for line in lines]
+    return (home / name).read_text(encoding="utf-8-sig")
+
+
+def pieces(package, name):
+    """Probabilities of a unigram vocabulary of SentencePiece, `piece<tab>log-probability` a line.
+
+    A score of 0 is a byte's or a sign's for the start or the end, and no logarithm.
+    """
+    scores = [float(line.rpartition("\t")[2]) for line in text(package, name).split("\n") if line]
+    return [math.exp(score) for score in scores if score < 0]
 
 
 def shipped():
@@ -39,6 +53,7 @@ def shipped():
     found["symspellpy English"] = columns("symspellpy", "frequency_dictionary_en_82_765.txt")
     found["wordsegment English"] = columns("wordsegment", "unigrams.txt")
     found["jieba Chinese"] = columns("jieba", "dict.txt")
+    found["dzoseg, pieces"] = pieces("dzoseg", "models/dzo_unigram_32000.vocab")
     return {name: np.sort(np.asarray(counts, float))[::-1] for name, counts in found.items()}
 
 
@@ -77,15 +92,15 @@ def draw(found, best_of, path):
     from matplotlib import pyplot
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4.2))
     styles = dict(zip(found, ["-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1)), (0, (3, 1, 1, 1)),
-                              (0, (5, 3))]))
+                              (0, (5, 3)), (0, (1, 4))]))
     for name, counts in found.items():
         share = np.cumsum(counts) / counts.sum()
         ranks = np.unique(np.geomspace(1, len(counts), 200).astype(int))
         left.plot(ranks, share[ranks - 1], linestyle=styles[name], label=name)
         right.plot(TAILS, [100 * p.cutoffs[0] / len(counts) for p in best_of[name]],
                    linestyle=styles[name], marker="o", markersize=3)
-    left.set(xscale="log", xlabel="most frequent words", ylabel="part of the text")
-    right.set(yscale="log", xlabel="tails", ylabel="best first cutoff, % of the words",
+    left.set(xscale="log", xlabel="most frequent words or pieces", ylabel="part of the text")
+    right.set(yscale="log", xlabel="tails", ylabel="best first cutoff, % of them",
               xticks=TAILS)
     left.legend(fontsize=7, loc="upper left")
     figure.tight_layout()
@@ -93,7 +108,7 @@ def draw(found, best_of, path):
 
 
 @pytest.mark.figures
-def test_the_best_cutoffs_of_the_word_counts_that_packages_ship(capsys):
+def test_the_best_cutoffs_of_the_counts_that_packages_ship(capsys):
     for package in PACKAGES:
         pytest.importorskip(package)
     found = shipped()
