@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Renew rows of `npadasoft ports`, each in an environment of its own: tests/ports/renew.sh ROW...
+# Renew rows of `npadasoft ports`, each in a fresh environment: tests/ports/renew.sh ROW...
 #
 #   tests/ports/renew.sh torch mlx                    into the rows of this checkout
 #   STATE=new.json tests/ports/renew.sh torch         into a file; then npadasoft ports --diff new.json
@@ -17,18 +17,18 @@ packages() {            # of a row, for pip
         torch | torch-compile | torch-inductor) echo "torch==2.13.0 numpy==2.4.6" ;;
         torch-newest) echo "torch numpy" ;;
         libtorch) echo "torch==2.13.0 numpy==2.4.6 setuptools" ;;
-        fairseq | transfo-xl | transfo-xl-default | pytorch-transformers)
+        fairseq | transfo-xl | transfo-xl-default | transfo-xl-newest | pytorch-transformers)
             echo "torch==2.13.0 numpy==2.4.6" ;;
-        paddle) echo "paddlepaddle==3.3.1 numpy==2.4.6 setuptools" ;;
+        paddle | linear-paddle) echo "paddlepaddle==3.3.1 numpy==2.4.6 setuptools" ;;
         fairseq-input | transfo-xl-input) echo "torch==2.13.0 numpy==2.4.6" ;;
         gluon-nlp | gluon-nlp-input) echo "mxnet==1.9.1 numpy==1.23.5" ;;
         jax) echo "jax==0.12.0.1 numpy==2.5.5" ;;           # for Python 3.12 or newer
         autograd) echo "autograd==1.9.1 scipy==1.17.1 numpy==2.4.6" ;;
-        mlx) echo "mlx==0.32.4 mlx-cpu==0.32.4 numpy==2.4.6" ;;
-        tensorflow) echo "tensorflow==2.21.0" ;;
-        keras-adaptive-softmax) echo "tensorflow==2.21.0 tf_keras==2.21.0" ;;
-        chainer) echo "numpy==1.23.5 setuptools<60 wheel" ;;
-        tinygrad) echo "tinygrad==0.14.0 numpy==2.4.6" ;;
+        mlx | linear-mlx) echo "mlx==0.32.4 mlx-cpu==0.32.4 numpy==2.4.6" ;;
+        tensorflow | keras-adaptive-softmax | linear-tensorflow | linear-keras)
+            echo "tensorflow==2.21.0 tf_keras==2.21.0" ;;
+        chainer | linear-chainer) echo "numpy==1.23.5 setuptools<60 wheel" ;;
+        tinygrad | linear-tinygrad) echo "tinygrad==0.14.0 numpy==2.4.6" ;;
         onnxruntime | onnx-reference | onnxruntime-node | onnxruntime-web)
             echo "onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6" ;;
         openvino) echo "openvino==2026.4.1 onnx==1.23.2 numpy==2.4.6" ;;
@@ -37,6 +37,7 @@ packages() {            # of a row, for pip
             echo "torch==2.13.0 numpy==2.4.6" ;;
         linear-sklearn) echo "scikit-learn==1.7.2 numpy==2.4.6" ;;
         linear-optax) echo "jax==0.10.2 optax==0.2.8 numpy==2.4.6" ;;
+        linear-cut) echo "cut-cross-entropy==25.1.1 torch==2.13.0 numpy==2.4.6 setuptools" ;;
         dynet) echo "dynet38==2.2 numpy==2.4.6" ;;
         *) echo "renew.sh: no row $1" >&2; exit 2 ;;
     esac
@@ -52,9 +53,10 @@ files() {               # of a row, under build/peers
         fairseq | fairseq-input) unpacked fairseq==0.12.2 fairseq-0.12.2 --only-binary :all: \
             --python-version 3.8 --platform manylinux1_x86_64 ;;
         transfo-xl | transfo-xl-default | transfo-xl-input) unpacked transformers==4.35.2 transformers-4.35.2 ;;
+        transfo-xl-newest) unpacked transformers==4.57.6 transformers-4.57.6 ;;
         pytorch-transformers)
             unpacked pytorch-transformers==1.2.0 pytorch-transformers-1.2.0 ;;
-        chainer) "$venv/bin/pip" install --quiet --no-build-isolation chainer==7.8.1 ;;
+        chainer | linear-chainer) "$venv/bin/pip" install --quiet --no-build-isolation chainer==7.8.1 ;;
         keras-adaptive-softmax)
             "$venv/bin/pip" install --quiet --no-deps keras-adaptive-softmax==0.9.0 ;;
         gluon-nlp | gluon-nlp-input) unpacked autogluon-contrib-nlp==0.0.1b20220208 gluon-nlp ;;
@@ -64,18 +66,21 @@ files() {               # of a row, under build/peers
     esac
 }
 
+venv='' made=''
+trap 'rm -rf "$venv"' EXIT
 for row in "$@"; do
     list=$(packages "$row")
     [ -n "${PINS-pinned}" ] || list=$(sed 's/==[^ ]*//g' <<< "$list")
-    venv=$(mktemp -d)
-    trap 'rm -rf "$venv"' EXIT
-    "${PYTHON:-python3}" -m venv "$venv"
-    # shellcheck disable=SC2086
-    "$venv/bin/pip" install --quiet $list
+    if [ "$list" != "$made" ]; then         # rows of the same packages, one after another, share it
+        rm -rf "$venv"
+        venv=$(mktemp -d) made=$list
+        "${PYTHON:-python3}" -m venv "$venv"
+        # shellcheck disable=SC2086
+        "$venv/bin/pip" install --quiet --no-compile $list
+    fi
     files "$row"
     PYTHONPATH=$PWD "$venv/bin/python" -m npadasoft ports --record "$row" \
         ${STATE:+--state "$STATE"} > /dev/null
     PYTHONPATH=$PWD "$venv/bin/python" -m npadasoft ports ${STATE:+--state "$STATE"} \
         | grep "^$row"
-    rm -rf "$venv"
 done

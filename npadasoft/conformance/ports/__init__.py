@@ -35,6 +35,7 @@ READY = {
     "fairseq": (_HERE + "fairseq:Fairseq", "fairseq's AdaptiveSoftmax"),
     "transfo-xl": (_HERE + "transfo_xl:TransfoXL", "transformers' TransfoXL"),
     "transfo-xl-default": (_HERE + "transfo_xl:TransfoXLDefault", "the same, rows by cluster"),
+    "transfo-xl-newest": (_HERE + "transfo_xl:TransfoXLNewest", "the last version that has it"),
     "pytorch-transformers": (_HERE + "transfo_xl:PytorchTransformers", "its early version"),
     "gluon-nlp": (_HERE + "gluon_nlp:GluonNLP", "gluon-nlp's projected layer, MXNet"),
     "fairseq-input": (_HERE + "inputs:FairseqInput", "fairseq's AdaptiveInput"),
@@ -47,6 +48,13 @@ READY = {
     "linear-torch-chunked": (_HERE + "linear:TorchChunked", "the same in chunks of rows"),
     "linear-sklearn": (_HERE + "linear:Sklearn", "scikit-learn's HalfMultinomialLoss"),
     "linear-optax": (_HERE + "linear:Optax", "optax's cross-entropy, JAX"),
+    "linear-cut": (_HERE + "losses:CutCrossEntropy", "cut-cross-entropy, on a CPU"),
+    "linear-tensorflow": (_HERE + "losses:TensorFlow", "TensorFlow's sparse cross-entropy"),
+    "linear-keras": (_HERE + "losses:Keras", "Keras's sparse cross-entropy, TensorFlow"),
+    "linear-paddle": (_HERE + "losses:Paddle", "Paddle's cross_entropy"),
+    "linear-mlx": (_HERE + "losses:Mlx", "MLX's cross_entropy"),
+    "linear-chainer": (_HERE + "losses:Chainer", "Chainer's softmax_cross_entropy"),
+    "linear-tinygrad": (_HERE + "losses:Tinygrad", "tinygrad's cross-entropy"),
 }
 
 

@@ -34,12 +34,13 @@ class Finding:
 
 PYTORCH = ("torch", "torch-newest")
 TORCH = (*PYTORCH, "torch-compile", "libtorch")
-TRANSFORMERS = ("transfo-xl", "transfo-xl-default")
+TRANSFORMERS = ("transfo-xl", "transfo-xl-default", "transfo-xl-newest")
 XL = (*TRANSFORMERS, "pytorch-transformers")
 PRIMITIVES = ("autograd", "jax", "mlx", "tensorflow", "chainer", "tinygrad")
 KERAS = "keras-adaptive-softmax"
 LINEAR = ("linear-torch", "linear-torch-fused", "linear-torch-chunked", "linear-optax",
-          "linear-sklearn")
+          "linear-sklearn", "linear-cut", "linear-tensorflow", "linear-keras", "linear-paddle",
+          "linear-mlx", "linear-chainer", "linear-tinygrad")
 TEXTBOOK = (*TORCH, "fairseq", *XL, "paddle", "gluon-nlp", "dynet", KERAS, *PRIMITIVES, *LINEAR)
 FINDINGS = (
     Finding(TEXTBOOK,
@@ -53,6 +54,9 @@ FINDINGS = (
     Finding(("linear-optax",),
             "a target that is no class is taken, and the loss is nan or another class's",
             script="optax_labels_that_are_none"),
+    Finding(("linear-mlx",),
+            "a target that is no class is taken, and has some loss",
+            cases=("L18",)),
     Finding(("linear-sklearn",),
             "a target of n_classes is taken (by the loss, which is internal: LogisticRegression "
             "numbers the labels itself)",
@@ -159,7 +163,7 @@ FINDINGS = (
             cases=("F07", "A08")),
     Finding(("transfo-xl-default",),
             "losses come grouped by cluster, not in the order of the labels",
-            cases=("S*", "T*", "N*", "G*", "F0[24]", "A0[59]"),
+            cases=("S*", "T*", "N*", "G*", "F0[24]", "A0[59]", "R0[14]", "B0[1567]"),
             script="transfo_xl_default_order"),
     Finding(TRANSFORMERS,
             "an ignored row of nan reaches the gradients of the head: the row is scored, and "
@@ -168,7 +172,7 @@ FINDINGS = (
     Finding(("gluon-nlp",),
             "in float32 MXNet's log_softmax is six times less accurate than the plain "
             "formula: most cases miss their bound, by a factor of 1 to 4",
-            cases=("[STNPGFA]*",), script="mxnet_float32_log_softmax",
+            cases=("[STNPGFARB]*",), script="mxnet_float32_log_softmax",
             dtypes=("float32",)),
     Finding(("gluon-nlp",),
             "a target that is no class is clipped to one",
@@ -205,7 +209,7 @@ FINDINGS = (
             cases=("F06", "F07", "A08")),
     Finding(("dynet",),
             "full_log_distribution is not the distribution that the loss is taken from",
-            cases=("[STNPGF]*", "X09"), script="dynet_full_distribution_is_another"),
+            cases=("[STNPGFR]*", "X09"), script="dynet_full_distribution_is_another"),
     Finding(("dynet",),
             "its loss of a row is the log of a sum less a score: shifted far, digits are lost",
             cases=("N02", "N05")),
@@ -213,13 +217,13 @@ FINDINGS = (
             "a batch without rows has no gradient, as none of its expressions is asked (the port "
             "asks it row by row)",
             cases=("F07", "A01", "A02")),
-    Finding(("mlx",),
+    Finding(("mlx", "linear-mlx"),
             "float64 is counted in float32 in exp, and so in log-sum-exp",
-            cases=("[STNPGXFA]*",), script="mlx_float64_in_float32", dtypes=("float64",)),
-    Finding(("mlx",),
+            cases=("[STNPGXFARB]*", "L*"), script="mlx_float64_in_float32", dtypes=("float64",)),
+    Finding(("mlx", "linear-mlx"),
             "a batch without rows is refused by logsumexp, and one all of whose rows are ignored "
             "has the gradient nan",
-            cases=("F06", "F07", "F08", "A08")),
+            cases=("F06", "F07", "F08", "A08", "L23")),
     Finding(("openvino",),
             "float64 is computed in float32, without a word",
             cases=("[STNPGXFA]*",), script="openvino_computes_float64_in_float32",
@@ -229,7 +233,7 @@ FINDINGS = (
             cases=("E01", "E03", "E05", "E26")),
     Finding(("gluon-nlp",),
             "hidden sizes are those of a rounded quotient, as libtorch's; 0 cannot be built",
-            cases=("S08", "S09", "S10", "S15", "S16", "S24")),
+            cases=("S08", "S09", "S10", "S15", "S16", "S24", "B05")),
     Finding((KERAS,),
             "it gives probabilities, which Keras's cross-entropy cuts at 1e-7: a rarer class costs "
             "16.12 and is not learned",

@@ -141,6 +141,15 @@ class PytorchTransformers(TransfoXL):
         return losses.mean()            # its model gives one loss a token
 
 
+class TransfoXLNewest(TransfoXL):
+    """transformers 4.57.6, the last that has the class: 5.0.0 dropped it."""
+
+    file = ("transformers-4.57.6/transformers/models/deprecated/transfo_xl/"
+            "modeling_transfo_xl_utilities.py")
+    how = "pip install --no-deps --target build/peers/transformers-4.57.6 transformers==4.57.6"
+    version = "4.57.6"
+
+
 class TransfoXLDefault(TransfoXL):
     """As the model calls it."""
 
