@@ -1,4 +1,4 @@
-"""Counts that packages ship, of words and of pieces of words: where the best cutoffs lie, and what a rule of thumb costs."""
+"""Counts of words and of pieces that packages ship: the best cutoffs, and what a rule costs."""
 import importlib.metadata
 import importlib.util
 import math
