@@ -19,6 +19,7 @@ FINER = 2.0 ** -18  # and to here where φ has shown neither slope nor bend yet
 SIGNAL = 4.0        # units of noise that a slope has to exceed to be one
 FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
 ODD = 772591 / 2 ** 20   # no step is a period of φ by chance; few bits, so that x + h is exact
+OTHER = 619315 / 2 ** 20    # for a second look, which shares no step with the first
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Sampler:
                 (self.center - below) / -minus, (above - self.center) / plus)
 
 
-def richardson(phi, scale, eps_f, snap=None, eps=EPS):
+def richardson(phi, scale, eps_f, snap=None, eps=EPS, odd=ODD):
     """φ'(0) for a known noise `eps_f` of φ; `snap(t)` is the displacement that t really makes.
 
     Steps go down from an eighth of `scale`, never up: where noise hides φ at its own scale, what
@@ -157,7 +158,7 @@ def richardson(phi, scale, eps_f, snap=None, eps=EPS):
     sampler = Sampler(phi, eps_f, snap, eps)
     if not math.isfinite(sampler.center):
         return _nonfinite(eps_f, len(sampler.seen))
-    h = 2.0 ** round(math.log2(scale / 8)) * ODD
+    h = 2.0 ** round(math.log2(scale / 8)) * odd
     table, kinks, signal = Neville(), Kinks(), False
     for _ in range(LEVELS):
         level = sampler.level(h)

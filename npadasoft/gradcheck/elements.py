@@ -116,8 +116,7 @@ class Judge:
         ratio = self.ratio
         top = int(np.argmax(ratio))
         if ratio[top] > 1:
-            return self._or_kink(top, f"{ratio[top]:.2g} tolerances: not a pass, not enough for a "
-                                      "fail")
+            return self._or_kink(top, between(ratio[top]))
         blunt = np.flatnonzero(~(self.sharp() | self.vanished()))
         if len(blunt) and not self.proven:
             if self.side.unseen.all() and not self._moves_f():
@@ -130,12 +129,12 @@ class Judge:
     def _failing(self):
         """What the elements beyond their tolerance amount to, if anything."""
         kinks, undecided = [], []
+        by_step = self.numeric.method == "complex"
         for i in (int(i) for i in np.argsort(-self.ratio, kind="stable")[:CANDIDATES]):
             if self.ratio[i] <= 1:
                 break
-            if self.numeric.method == "complex":
-                self.side.error[i] += 2 * self.numeric.spread_at(i, self.side.value[i])
-            if self.ratio[i] > FAIL_RATIO or self.ratio[i] > 1 and self._doubtful():
+            self.side.error[i] += self._second_look(i)
+            if self.ratio[i] > (1 if by_step else FAIL_RATIO):
                 state, reason = self.confirm(i)
                 if state == "FAIL" and self.proven and self.difference[i] <= SHARP * self.size[i]:
                     state, reason = "INCONCLUSIVE", (
@@ -147,9 +146,14 @@ class Judge:
                 undecided += [(state, reason, i)] * (state == "INCONCLUSIVE")
         return (kinks + undecided + [None])[0]
 
-    def _doubtful(self):
-        """Whether the numeric side may be off by more than it says."""
-        return self.numeric.method == "complex" and not self.numeric.exact
+    def _second_look(self, i):
+        """By how much the numeric side changes where nothing but rounding does."""
+        value = float(self.side.value[i])
+        if self.numeric.method == "complex":
+            return 2 * self.numeric.spread_at(i, value)
+        if self.side.kink[i]:
+            return 0.0
+        return shift(value, self.numeric.at(i, second=True))
 
     def confirm(self, i):
         """A second opinion on an element: (FAIL, KINK, INCONCLUSIVE or PASS, reason)."""
@@ -220,11 +224,23 @@ def judge(numeric, real, value, error, g, noise, u):
         return "FAIL", f"confirmed: {text} agrees"
     if (sharp or numeric.elsewhere) and numeric.exact and not numeric.blunt:
         if not contradicted(numeric, u, value, real):
+            if abs(value - g) <= FAIL_RATIO * (error + noise):
+                return "INCONCLUSIVE", between(abs(value - g) / (error + noise))
             return "FAIL", f"confirmed: {text} agrees, as far as it sees"
         numeric.exact = False
     if sharp and numeric.method == "complex" and abs(real.value - g) <= real.error + noise:
         return "PASS", ""
     return "INCONCLUSIVE", f"not confirmed: the difference is below what {text} sees"
+
+
+def shift(value, again):
+    """How far a second Richardson is off the first, if it saw one slope."""
+    return 0.0 if again.kink or not math.isfinite(again.error) else abs(again.value - value)
+
+
+def between(ratio):
+    """What is said of a difference of 1 to 4 tolerances."""
+    return f"{ratio:.2g} tolerances: not a pass, not enough for a fail"
 
 
 def _tiny(error):

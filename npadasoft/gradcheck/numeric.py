@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npadasoft.gradcheck.analytic import settle
-from npadasoft.gradcheck.derivative import EPS, Derivative, richardson
+from npadasoft.gradcheck.derivative import EPS, ODD, OTHER, Derivative, richardson
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.noise import LONE
 from npadasoft.gradcheck.problem import Problem, first_line
@@ -17,7 +17,6 @@ SEEN = 0.25                 # of a slope: a comparison that is coarser has not s
 BLUNT = 1e-3                # a comparison coarser than this part of the scale proves little
 SMALL = 2.0 ** -6           # rms of a tensor that may be scaled up to be seen
 NOISY = 64.0                # eps; a complex step noisier than this is not double inside
-SECOND_LOOK = 0.59          # scale of a confirming Richardson: it shares no step with the first
 FINE, COARSE = 2.0 ** -44, 2.0 ** -20   # spacings on which the noise of complex steps is measured
 FAR, JUMPS = 17, 4          # how far away to look: 16^16 units; what is more than a step function
 NEIGHBOURS = 3              # points one rounding away
@@ -93,9 +92,9 @@ class Numeric:
 
     def along(self, u, second=False):
         """Richardson along u, whose entries are steps at t = 1."""
-        scale = SECOND_LOOK if second else 1.0
-        return richardson(lambda t: moved(self.problem, {self.path: u}, t), scale,
-                          self.shaken((u != 0).ravel()), eps=self.own_eps)
+        return richardson(lambda t: moved(self.problem, {self.path: u}, t), 1.0,
+                          self.shaken((u != 0).ravel()), eps=self.own_eps,
+                          odd=OTHER if second else ODD)
 
     def at(self, index, second=False):
         """Richardson at one element (a flat index), with steps that are exact."""
@@ -107,23 +106,21 @@ class Numeric:
             trial.flat[index] = value + x.dtype.type(t)
             return self.problem.value({self.path: trial})
 
-        scale = float(self.units.flat[index]) * (SECOND_LOOK if second else 1.0)
-        return richardson(phi, scale, self.shaken(index),
-                          lambda t: float((value + x.dtype.type(t)) - value), self.own_eps)
+        return richardson(phi, float(self.units.flat[index]), self.shaken(index),
+                          lambda t: float((value + x.dtype.type(t)) - value), self.own_eps,
+                          OTHER if second else ODD)
 
     def complex_along(self, u, t=0.0):
         """Complex step along u, at x + t·u."""
         return complex_slope(self.problem, {self.path: u}, self.h, t)
 
-    def complex_at(self, index, point=None, part=1.0):
-        """Complex step at one element, of the point or of one beside it."""
-        trial = np.array(self.leaf.point if point is None else point,
-                         np.result_type(self.leaf.point, np.complex64))
+    def complex_at(self, index, part=1.0):
+        """Complex step at one element."""
+        trial = np.array(self.leaf.point, np.result_type(self.leaf.point, np.complex64))
         h = part * self.h * float(self.units.flat[index])
         trial.flat[index] += 1j * h
         value = self.problem.value({self.path: trial})
-        if point is None:
-            self.unreal = max(self.unreal, abs(float(np.real(value)) - self.center))
+        self.unreal = max(self.unreal, abs(float(np.real(value)) - self.center))
         return float(np.imag(value)) / h
 
     def truncated(self, value):
@@ -135,15 +132,21 @@ class Numeric:
                 value[i] = 0.0
         return value
 
-    def spread_at(self, index, value):
-        """How far the complex step changes at points one rounding away."""
-        worst = 0.0
+    def spread(self, u, value):
+        """How far the complex step along u changes at points one rounding away."""
+        worst, x = 0.0, self.leaf.point
         for k in range(NEIGHBOURS):
-            x = self.leaf.point
             sign = self.problem.rng("beside", k, self.path).choice([-1.0, 1.0], x.shape)
             beside = (x * (1 + self.own_eps * sign)).astype(x.dtype)
-            worst = max(worst, abs(self.complex_at(index, beside) - value))
+            trial = beside + np.asarray(1j * (self.h * u), np.result_type(x, np.complex64))
+            found = float(np.imag(self.problem.value({self.path: trial}))) / self.h
+            worst = max(worst, abs(found - value))
         return worst
+
+    def spread_at(self, index, value):
+        """The same at one element."""
+        unit = float(self.units.flat[index])
+        return self.spread(unit * self.only(index), unit * value) / unit
 
     def swamped(self):
         """Whether f stands still around the point and moves by and by further away.

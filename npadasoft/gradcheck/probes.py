@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from npadasoft.gradcheck.analytic import SAFETY
+from npadasoft.gradcheck.circles import contradicted
 from npadasoft.gradcheck.derivative import EPS, richardson
-from npadasoft.gradcheck.elements import FAIL_RATIO, SHARP, SWAMPED, judge, unravel
+from npadasoft.gradcheck.elements import (FAIL_RATIO, SHARP, SWAMPED, between, judge,
+                                           shift, unravel)
 from npadasoft.gradcheck.numeric import complex_slope, moved
 from npadasoft.gradcheck.sides import Side, by_weight, complex_error
 from npadasoft.gradcheck.sizes import norm, signs
 
-COARSE_BRANCH = "a complex step is less accurate than double precision here, and Richardson agrees"
+COARSE_BRANCH = "the complex step is less accurate than double precision: Richardson is used"
 WOULD_CATCH = 8.0       # tolerances of a probe
 LINE = 64               # elements of its row and column looked at around a wrong element
 LINE_RICHARDSON = 16
@@ -76,6 +78,11 @@ def check_probes(report, numeric, analytic, deterministic, count, extra=(), prov
     directions = [numeric.scale * signs(numeric.problem.rng("probe", numeric.path, k), shape)
                   for k in range(count)] + list(extra) + list(strata(numeric, analytic))
     found = [probe(numeric, analytic, u) for u in directions]
+    widen(numeric, found)
+    if coarse(numeric, analytic, found):
+        numeric.method, numeric.note = "richardson", COARSE_BRANCH
+        found = [probe(numeric, analytic, u) for u in directions]
+        widen(numeric, found)
     report.checked, report.probed, report.method = len(found), True, numeric.method
     report.noise_source = analytic.source
     top = max(found, key=lambda p: p.ratio if math.isfinite(p.value) else math.inf)
@@ -96,6 +103,40 @@ def check_probes(report, numeric, analytic, deterministic, count, extra=(), prov
     return found
 
 
+def widen(numeric, found):
+    """Add to a probe beyond its tolerance what changes where nothing but rounding does."""
+    for p in found:
+        if p.ratio > 1 and p.real is None:
+            p.error += 2 * numeric.spread(p.u, p.value)
+        elif p.ratio > 1 and not p.real.kink:
+            p.error += shift(p.value, numeric.along(p.u, second=True))
+
+
+def coarse(numeric, analytic, found):
+    """Whether a complex step is less accurate than it looks, where it contradicts the gradient.
+
+    If Richardson has the gradient within its error, circles are asked: along the probe, and at the
+    one element that is off most, where no singularity of another is near.
+    """
+    top = max(found, key=lambda p: p.ratio)
+    if numeric.method != "complex" or not 1 < top.ratio < math.inf:
+        return False
+    i = bisect(numeric, analytic, top, to_the_end=True)[0]
+    element = _one(numeric, analytic, i)
+    looked = ((top.u, top.value, top.analytic, top.noise, lambda: numeric.along(top.u)),
+              (numeric.only(i), float(element.value[0]), float(analytic.gradient.flat[i]),
+               float(analytic.error.flat[i]), lambda: numeric.at(i)))
+    for u, value, g, noise, ask in looked:
+        real = ask()
+        within = abs(real.value - g) <= real.error + noise
+        if real.kink or not within:
+            return False
+        sharp = real.error <= SHARP * max(abs(value), abs(g))
+        if sharp and not (numeric.exact and not contradicted(numeric, u, value, real)):
+            return True
+    return False
+
+
 def strata(numeric, analytic):
     """One more direction for each size of gradient but the largest, and for zeros.
 
@@ -109,7 +150,7 @@ def strata(numeric, analytic):
 
 def _verdict(numeric, analytic, found, top, deterministic, proven):
     if top.ratio > 1:
-        return "INCONCLUSIVE", f"{top.ratio:.2g} tolerances: not a pass, not enough for a fail"
+        return "INCONCLUSIVE", between(top.ratio)
     if not analytic.gradient.any() and all(p.value == 0 for p in found):
         if numeric.swamped():
             return "INCONCLUSIVE", SWAMPED
@@ -146,9 +187,6 @@ def _pursue(report, numeric, analytic, top):
                     "numeric": top.value}
     report.verdict, report.reason = judge(numeric, again, top.value, top.error, top.analytic,
                                           top.noise, top.u)
-    if report.verdict == "PASS":            # of this probe; the others are as coarse
-        report.verdict, report.reason = "INCONCLUSIVE", COARSE_BRANCH
-        return
     block = bisect(numeric, analytic, top)
     report.worst_index = unravel(block[0], report.shape)
     if report.verdict != "FAIL" or len(block) > 1:
@@ -157,8 +195,10 @@ def _pursue(report, numeric, analytic, top):
     _leaf(report, numeric, analytic, block[0])
 
 
-def bisect(numeric, analytic, top):
+def bisect(numeric, analytic, top, to_the_end=False):
     """Indices of the smallest block found whose difference exceeds its tolerance; often one.
+
+    `to_the_end`: the one element that is reached, whatever its tolerance.
 
     Evaluates one half, gets the other by subtraction, and goes to the larger: the difference never
     falls below half of what it was.
@@ -188,6 +228,8 @@ def bisect(numeric, analytic, top):
         if abs(difference) > FAIL_RATIO * (SAFETY * norm(spread[low:high])
                                            + error_of(low, high)):
             smallest = (low, high)
+    if to_the_end:
+        return [low]
     return range(*smallest) if smallest[1] - smallest[0] > 1 else [smallest[0]]
 
 

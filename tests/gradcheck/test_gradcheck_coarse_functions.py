@@ -133,9 +133,26 @@ def test_a_complex_branch_that_is_stopped_early_accuses_nobody():
         for slope, call in ((g, lambda x: np.sum(f(x))), (lambda x, c: c * g(x), f)):
             assert verdict(call, x, slope) == "PASS"
             assert verdict(call, x, lambda *a: slope(*a) * (1 + 1e-10)) == "FAIL"
-    x = np.random.default_rng(0).uniform(.05, .9, 40)
-    assert verdict(lambda x: np.sum(f(x)), x, g, max_elements=5) == "INCONCLUSIVE"
-    assert verdict(lambda x: np.sum(f(x)), x, lambda x: g(x) * (1 + 1e-9), max_elements=5) == "FAIL"
+
+
+@pytest.mark.parametrize("name, low, high", [
+    ("hyp2f1", .05, .9), ("hyp2f1", -3, .9), ("iv", .3, 12), ("exp1", .1, 8), ("jv", .3, 20)])
+def test_and_so_it_is_along_probes_which_richardson_takes_over_then(name, low, high):
+    special = pytest.importorskip("scipy.special")
+    f, g = {"hyp2f1": (lambda x: special.hyp2f1(1.3, .7, 2.4, x),
+                       lambda x: 1.3 * .7 / 2.4 * special.hyp2f1(2.3, 1.7, 3.4, x)),
+            "iv": (lambda x: special.iv(.5, x), lambda x: special.ivp(.5, x)),
+            "jv": (lambda x: special.jv(2.3, x), lambda x: special.jvp(2.3, x)),
+            "exp1": (special.exp1, lambda x: -np.exp(-x) / x)}[name]
+    found = []
+    for seed in range(6):
+        x = np.random.default_rng(seed).uniform(low, high, 40)
+        found.append(verdict(lambda x: np.sum(f(x)), x, g, max_elements=5, seed=seed))
+        wrong = np.ones(40)
+        wrong[np.argmax(np.abs(g(x)))] += 1e-9
+        assert verdict(lambda x: np.sum(f(x)), x, lambda x: g(x) * wrong, max_elements=5,
+                       seed=seed) == "FAIL"
+    assert set(found) == {"PASS"}, found
 
 
 def test_circles_leave_a_fine_complex_branch_as_sharp_as_it_is():
