@@ -145,10 +145,16 @@ def _lines(problem):
         return []
     depth = max((len(_rungs(problem.leaves[path])) for path in problem.wrt), default=0)
     found = {rung: _line(problem, rung) for rung in sorted({FIRST, depth + LAST})[:depth]}
-    first = found.get(FIRST)
-    if first and not all(settle([line])[1].all() for line in first.values()):
-        found.update({rung: _line(problem, rung) for rung in range(1, depth - 1)})
+    for rung in range(1, depth - 1):
+        finer = [line for _, line in sorted(found.items())[:-1] if line]
+        if finer and not _settled(finer, problem.wrt):
+            found[rung] = _line(problem, rung)
     return [found[rung] for rung in sorted(found) if found[rung]]
+
+
+def _settled(lines, paths):
+    """Whether each element moves on one of the lines."""
+    return all(settle([line[path] for line in lines])[1].all() for path in paths)
 
 
 def _rungs(leaf):

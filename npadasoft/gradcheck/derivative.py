@@ -149,7 +149,7 @@ class Sampler:
                 (self.center - below) / -minus, (above - self.center) / plus)
 
 
-def richardson(phi, scale, eps_f, snap=None, eps=EPS, odd=ODD):
+def richardson(phi, scale, eps_f, snap=None, eps=EPS, second=False):
     """φ'(0) for a known noise `eps_f` of φ; `snap(t)` is the displacement that t really makes.
 
     Steps go down from an eighth of `scale`, never up: where noise hides φ at its own scale, what
@@ -158,7 +158,7 @@ def richardson(phi, scale, eps_f, snap=None, eps=EPS, odd=ODD):
     sampler = Sampler(phi, eps_f, snap, eps)
     if not math.isfinite(sampler.center):
         return _nonfinite(eps_f, len(sampler.seen))
-    h = 2.0 ** round(math.log2(scale / 8)) * odd
+    h = 2.0 ** round(math.log2(scale / 8)) * (OTHER if second else ODD)
     table, kinks, signal = Neville(), Kinks(), False
     for _ in range(LEVELS):
         level = sampler.level(h)

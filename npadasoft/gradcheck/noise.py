@@ -21,7 +21,7 @@ POINTS = 17
 # the coarsest a curved one is taken for a bend; the one between serves both.
 LOUDER = tuple(2.0 ** -k * 0.7368 for k in (18, 13, 8))
 FEW_POINTS = 9          # of a coarser rung: a first look
-DISTINCT = 8
+DISTINCT, FEW_DISTINCT = 8, 4       # values, of all points or of the first look
 RESONANCE = (1.0, 0.618)    # a quantum that divides one spacing hardly divides the others
 LONE = 16.0     # one half of the points this much quieter than all of them: a kink, not noise
 STANDS_OUT = 4.0        # times the noise of finer rungs: a coarser one has more
@@ -37,7 +37,7 @@ class Noise(NamedTuple):
     plateau: bool           # constant on finer spacings
 
 
-def noise(phi, scale=1.0):
+def noise(phi, scale=1.0, quiet=None):
     """Measure the noise of `phi` around 0.
 
     Parameters
@@ -46,6 +46,8 @@ def noise(phi, scale=1.0):
         Takes a float, returns a float.
     scale : float
         A distance over which `phi` may be sampled, more or less.
+    quiet : list of float, optional
+        `louder_lines` of a function that moves wherever `phi` does: where it is quiet, so is `phi`.
 
     Returns
     -------
@@ -70,26 +72,35 @@ def noise(phi, scale=1.0):
     check_scale(scale)
     for rung, spacing in enumerate(LADDER):
         step = spacing * scale
-        values = _line(phi, step)
+        values = _line(phi, 2 * step, FEW_POINTS)
+        if len(set(values.tolist())) < FEW_DISTINCT:
+            continue
+        values = _filled(phi, step, values)
         if np.isfinite(values).all() and len(set(values.tolist())) >= DISTINCT:
             lines = [values] + (_coarser(phi, scale, rung) if rung else [])
             found = Noise(max(_sigma(line) for line in lines), step, rung > 0)
-            return _louder(phi, scale, found)
+            return _louder(phi, scale, found, quiet)
     return Noise(0.0, LADDER[-1] * scale, False)
 
 
 def _coarser(phi, scale, rung):
     """More lines on a plateau: at its edge noise is correlated, and small."""
     steps = [scale * factor * spacing for spacing in LADDER[rung:rung + 2] for factor in RESONANCE]
-    lines = [_line(phi, step) for step in steps[1:]]
+    lines = [_line(phi, step, FEW_POINTS) for step in steps[1:]]
     return [line for line in lines if np.isfinite(line).all()]
 
 
-def _louder(phi, scale, found):
+def louder_lines(phi, scale=1.0):
+    """σ on the coarser rungs, by a first look."""
+    return [_sigma(_line(phi, spacing * scale, FEW_POINTS)) for spacing in LOUDER]
+
+
+def _louder(phi, scale, found, quiet):
     """`found`, or what a coarser rung shows beyond it."""
-    for spacing in LOUDER:
+    floor = STANDS_OUT * max(found.sigma, 2.0 ** -52 * abs(phi(0.0)))
+    for k, spacing in enumerate(LOUDER):
         step, sigma = spacing * scale, math.inf
-        if step <= found.spacing:
+        if step <= found.spacing or quiet and quiet[k] <= floor:
             continue
         for points, wide in ((FEW_POINTS, 1.0), (POINTS, 1.0), (POINTS, WIDER)):
             values = _line(phi, step * wide, points)
@@ -103,6 +114,15 @@ def _louder(phi, scale, found):
             if sigma <= STANDS_OUT * narrow:
                 found = Noise(narrow, step, True)
     return found
+
+
+def _filled(phi, step, coarse):
+    """The line of twice as many steps of which `coarse` has every other point."""
+    middle = len(coarse) // 2
+    values = np.empty(2 * len(coarse) - 1)
+    values[::2] = coarse
+    values[1::2] = [phi((2 * j + 1) * step) for j in range(-middle, middle)]
+    return values
 
 
 def _line(phi, step, points=POINTS):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npadasoft.gradcheck.analytic import settle
-from npadasoft.gradcheck.derivative import EPS, ODD, OTHER, Derivative, richardson
+from npadasoft.gradcheck.derivative import EPS, Derivative, richardson
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.noise import LONE
 from npadasoft.gradcheck.problem import Problem, first_line
@@ -93,8 +93,7 @@ class Numeric:
     def along(self, u, second=False):
         """Richardson along u, whose entries are steps at t = 1."""
         return richardson(lambda t: moved(self.problem, {self.path: u}, t), 1.0,
-                          self.shaken((u != 0).ravel()), eps=self.own_eps,
-                          odd=OTHER if second else ODD)
+                          self.shaken((u != 0).ravel()), eps=self.own_eps, second=second)
 
     def at(self, index, second=False):
         """Richardson at one element (a flat index), with steps that are exact."""
@@ -107,8 +106,7 @@ class Numeric:
             return self.problem.value({self.path: trial})
 
         return richardson(phi, float(self.units.flat[index]), self.shaken(index),
-                          lambda t: float((value + x.dtype.type(t)) - value), self.own_eps,
-                          OTHER if second else ODD)
+                          lambda t: float((value + x.dtype.type(t)) - value), self.own_eps, second)
 
     def complex_along(self, u, t=0.0):
         """Complex step along u, at x + t·u."""

@@ -14,8 +14,8 @@ import numpy as np
 from npadasoft.gradcheck.analytic import SAFETY
 from npadasoft.gradcheck.circles import contradicted
 from npadasoft.gradcheck.derivative import EPS, richardson
-from npadasoft.gradcheck.elements import (FAIL_RATIO, SHARP, SWAMPED, between, judge,
-                                           shift, unravel)
+from npadasoft.gradcheck.elements import (FAIL_RATIO, SHARP, SWAMPED, between, judge, shift,
+                                          unravel)
 from npadasoft.gradcheck.numeric import complex_slope, moved
 from npadasoft.gradcheck.sides import Side, by_weight, complex_error
 from npadasoft.gradcheck.sizes import norm, signs

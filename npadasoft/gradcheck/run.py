@@ -10,7 +10,7 @@ from npadasoft.gradcheck.asked import sparsity
 from npadasoft.gradcheck.derivative import EPS, value_noise
 from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.equations import of_out, of_value
-from npadasoft.gradcheck.noise import noise
+from npadasoft.gradcheck.noise import louder_lines, noise
 from npadasoft.gradcheck.numeric import Numeric, moved, precision
 from npadasoft.gradcheck.probes import check_probes, joint_probe
 from npadasoft.gradcheck.report import TensorReport
@@ -68,7 +68,7 @@ class Run:
         self.analytics = analyse(problem, self.gradients)
         high = problem.high()
         self.formulas = analyse(*high) if high else {}
-        found = {tensor.path: self._noise(tensor.path) for tensor in tensors}
+        found = self._noises([tensor.path for tensor in tensors])
         self._note_noise(found)
         spread = abs(self.values[0] - self.values[1])
         for tensor in tensors:
@@ -79,10 +79,14 @@ class Run:
             numeric.choose(method, self.deterministic)
             self.numerics[tensor.path] = numeric
 
-    def _noise(self, path):
-        leaf = self.problem.leaves[path]
-        u = leaf.units * signs(self.problem.rng("noise", path), leaf.own.shape)
-        return noise(lambda t: moved(self.problem, {path: u}, t))
+    def _noises(self, paths):
+        """Noise of f along each tensor; where f is quiet along all together it is along each."""
+        u = {path: self.problem.leaves[path].units * signs(
+            self.problem.rng("noise", path), self.problem.leaves[path].own.shape)
+            for path in paths}
+        quiet = louder_lines(lambda t: moved(self.problem, u, t)) if len(u) > 1 else None
+        return {path: noise(lambda t: moved(self.problem, {path: u[path]}, t), quiet=quiet)
+                for path in paths}
 
     def _note_noise(self, found):
         if not found:

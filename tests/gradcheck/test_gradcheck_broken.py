@@ -151,3 +151,21 @@ def test_hints_by_ratio_alone_are_noticed(monkeypatch):
         np.allclose(corrected, self.n)))
     breaks(adaptive_tests.test_a_planted_mistake_fails_at_exactly_its_tensors_with_its_hint,
            "one element 1e-12")
+
+
+def test_a_second_look_that_shares_its_steps_with_the_first_is_noticed(monkeypatch):
+    derivative = sys.modules["npadasoft.gradcheck.derivative"]
+    monkeypatch.setattr(derivative, "OTHER", derivative.ODD)
+    breaks(coarse_tests.test_and_so_it_is_along_probes_which_richardson_takes_over_then,
+           "jv", .3, 20)
+
+
+def test_probes_that_trust_a_coarse_branch_are_noticed(monkeypatch):
+    monkeypatch.setattr(probes, "coarse", lambda *args: False)
+    breaks(coarse_tests.test_and_so_it_is_along_probes_which_richardson_takes_over_then,
+           "hyp2f1", -3, .9)
+
+
+def test_tensors_that_are_taken_for_quiet_unseen_are_noticed(monkeypatch):
+    monkeypatch.setattr(running, "louder_lines", lambda phi: [0.0] * 3)
+    breaks(coarse_tests.test_and_so_it_is_beside_a_tensor_that_is_double_throughout, 1.0)

@@ -52,6 +52,22 @@ def test_and_so_it_is_with_one_weight(seed):
     assert verdict(f, w, lambda w: 0.1 * w) == "FAIL"
 
 
+@pytest.mark.parametrize("size", [1.0, 1e6])
+def test_and_so_it_is_beside_a_tensor_that_is_double_throughout(size):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(8, 4)).astype("f4")
+    p = {"W": rng.normal(size=(4, 3)), "b": size * rng.normal(size=3)}
+
+    def f(p):
+        return np.tanh(X @ p["W"].astype("f4")).sum() + 0.05 * (p["W"] ** 2).sum() + p["b"].sum()
+
+    def grads(p, factor=1):
+        net = X.T.astype(float) @ (1 - np.tanh(X @ p["W"]) ** 2)
+        return {"W": factor * net + 0.1 * p["W"], "b": np.ones(3)}
+    assert verdict(f, p, grads) == "PASS"
+    assert verdict(f, p, lambda p: grads(p, 0)) == "FAIL"
+
+
 @pytest.mark.parametrize("seed", range(9))
 def test_a_cast_of_one_term_accuses_nobody(seed):
     x = np.random.default_rng(seed).normal(size=4)
