@@ -294,7 +294,7 @@ for _module in SUITE:
     _copy = copy_of(_module)
     for _name, _value in list(vars(_copy).items()):
         if _name.startswith("test_") and callable(_value) and _name not in NOT_THERE:
-            globals()[f"{_name}__of_{_module}"] = _value
+            globals()[f"{_name}__of_{_module}"] = pytest.mark.once(_value)
         elif type(_value).__name__ == "FixtureFunctionDefinition":
             _source = inspect.getsource(_value._get_wrapped_function())
             assert FIXTURES.setdefault(_name, _source) == _source, f"two fixtures named {_name}"

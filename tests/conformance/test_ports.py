@@ -17,6 +17,8 @@ from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.plan import wanted
 
+pytestmark = pytest.mark.once
+
 PORTS = Path(__file__).parents[1] / "ports"
 SOURCES = {
     "r": PORTS / "r" / "port.R",

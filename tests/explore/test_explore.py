@@ -26,6 +26,8 @@ from npadasoft.planning.cost import Cost
 from npadasoft.planning.counts import zipf_counts
 from npadasoft.planning.optimum import plan, priced
 
+pytestmark = pytest.mark.once
+
 PORT = command.PORT.read_text()
 BY_ID = {case["id"]: case for case in vectors_io.select(vectors_io.load(), [command.CASE, "S01"])}
 CASE = BY_ID[command.CASE]

@@ -12,6 +12,8 @@ import pytest
 
 from npadasoft import gradcheck
 
+pytestmark = pytest.mark.once
+
 FACTORS = {"sign": -1.0, "factor 2": 2.0, "zero": 0.0, "5 %": 1.05, "a thousandth": 1.001}
 SHARE = 100             # of the figure's programs, one of so many runs with the other tests
 
