@@ -15,6 +15,7 @@ from witnesses import tools
 
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.numbers import hex_bits
 from npadasoft.conformance.judge.plan import wanted
 
 pytestmark = pytest.mark.once
@@ -124,14 +125,19 @@ def test_the_largest_error_comes_near_the_bound_and_stays_within(language, judge
         assert 0.2 < max(ratios(judged(language)[1], dtype)) <= 1
 
 
+def answer(argv, message):
+    """What the port answers to one message."""
+    lines = json.dumps({"seq": 1, **message}) + '\n{"cmd":"stop"}\n'
+    done = subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout)
+
+
 def log_prob_of(argv, case, dtype):
     """What the port answers, as the numbers of its text."""
-    asked = {"cmd": "run", "seq": 1, "op": "log_prob", "dtype": dtype, "want": ["log_prob"]}
+    asked = {"cmd": "run", "op": "log_prob", "dtype": dtype, "want": ["log_prob"]}
     asked |= {name: case[name] for name in ("id", "config", "params")}
     asked |= {"inputs": {"input": case["inputs"]["input"]}, "cotangents": {}}
-    lines = json.dumps(asked) + '\n{"cmd":"stop"}\n'
-    done = subprocess.run(argv, input=lines, capture_output=True, text=True, timeout=60)
-    return np.array(json.loads(done.stdout)["results"]["log_prob"]["data"])
+    return np.array(answer(argv, asked)["results"]["log_prob"]["data"])
 
 
 @pytest.mark.parametrize("language", [name for name in SOURCES if "float32" in DTYPES[name]])
@@ -140,6 +146,17 @@ def test_float32_is_computed_in_float32_and_not_rounded_at_the_end(language, arg
     narrow, wide = (log_prob_of(argv(language), case, dtype) for dtype in ("float32", "float64"))
     assert np.array_equal(narrow, narrow.astype(np.float32))
     assert np.any(narrow != wide.astype(np.float32))
+
+
+@pytest.mark.parametrize("language", SOURCES)
+def test_echo_shows_how_a_port_reads_numbers_and_how_it_writes_them(language, argv):
+    sent = [0.1, 130.65331632653061, -0.0, 5e-324, "nan", "-inf"]
+    for dtype in DTYPES[language]:
+        found = answer(argv(language), {"cmd": "echo", "dtype": dtype, "data": sent})
+        read, written = (np.asarray(numbers, dtype) for numbers in (sent, found["data"]))
+        assert np.array_equal(written[:4], read[:4]) and found["data"][4:] == sent[4:]
+        assert found["bits"][:4] == [hex_bits(v, dtype) for v in read[:4].tolist()]
+        assert len(found["bits"]) == len(sent)
 
 
 def test_the_required_tier_takes_the_compiled_port_under_five_seconds(argv):
@@ -159,6 +176,30 @@ SUM = {                                 # the loss is a sum, and should be a mea
     "go": ("loss.data[0] /= T(counting)", "_ = counting"),
     "octave": (" / numel(pass.rows);", ";"),
 }
+
+
+WRITES = {                              # numbers are written with fewer digits than they have
+    "r": ("%.17g", "%.15g"),
+    "javascript": ("if (Number.isFinite(value)) return value;",
+                   "if (Math.abs(value) < 1e300) return Number(value.toPrecision(15));\n"
+                   "  if (Number.isFinite(value)) return value;"),
+    "octave": ("%.17g", "%.15g"),
+}
+
+
+@pytest.mark.parametrize("language", WRITES)
+def test_a_writer_with_fifteen_digits_is_told_so(language, tmp_path):
+    tools(language)
+    copy = tmp_path / "ports"
+    shutil.copytree(SOURCES[language].parent, copy)
+    source, (right, wrong) = copy / SOURCES[language].name, WRITES[language]
+    text = source.read_text()
+    assert right in text
+    source.write_text(text.replace(right, wrong))
+    status, out = conform("--only", "IO", "--only", "T03", "--dtype", "float64", "--",
+                          *command_of(language, source, tmp_path))
+    assert status == 1 and "your numbers are written with 15 digits" in out
+    assert "read rightly, and written wrongly" in out
 
 
 @pytest.mark.parametrize("language", SOURCES)

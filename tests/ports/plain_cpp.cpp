@@ -532,10 +532,11 @@ json run(const json &message) {
   return {{"results", results}};
 }
 
-// The bits of the numbers as this port read them: a parser that rounds wrongly shows here.
+// The bits of the numbers as this port read them, and the numbers written again: a reader or a writer that rounds
+// wrongly shows here.
 json echo(const json &message) {
   const bool wide = message.at("dtype") == "float64";
-  json bits = json::array();
+  json bits = json::array(), data = json::array();
   for (const json &value : message.at("data")) {
     const double number = read_number(value);
     const float narrow = float(number);
@@ -546,8 +547,9 @@ json echo(const json &message) {
     char text[17];
     std::snprintf(text, sizeof text, wide ? "%016llx" : "%08llx", (unsigned long long)(wide ? pattern : half));
     bits.push_back(text);
+    data.push_back(write_number(wide ? number : double(narrow)));
   }
-  return {{"bits", bits}};
+  return {{"bits", bits}, {"data", data}};
 }
 
 json answer(const json &message) {

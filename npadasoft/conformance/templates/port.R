@@ -212,13 +212,14 @@ write_shapes <- function(found) {
 
 quoted <- function(text) as.character(toJSON(unbox(text)))
 
-# The bits of the numbers as this port read them: a parser that rounds wrongly shows here.
+# The bits of the numbers as this port read them, and the numbers written again: a reader or a writer that rounds
+# wrongly shows here.
 echo <- function(message) {
   size <- if (message$dtype == "float32") 4 else 8
-  bits <- vapply(read_numbers(message$data), function(x) {
-    quoted(paste(as.character(writeBin(x, raw(), size = size, endian = "big")), collapse = ""))
-  }, "")
-  sprintf("\"bits\":[%s]", paste(bits, collapse = ","))
+  packed <- lapply(read_numbers(message$data), writeBin, raw(), size = size, endian = "big")
+  bits <- vapply(packed, function(b) quoted(paste(as.character(b), collapse = "")), "")
+  numbers <- vapply(packed, readBin, 0, what = "double", size = size, endian = "big")
+  sprintf("\"bits\":[%s],\"data\":%s", paste(bits, collapse = ","), write_numbers(numbers))
 }
 
 start <- function() {

@@ -187,18 +187,22 @@ function run(message) {
   return {results};
 }
 
-// The bits of the numbers as this port read them: a parser that rounds wrongly shows here.
+// The bits of the numbers as this port read them, and the numbers written again: a reader or a writer that rounds
+// wrongly shows here.
 function echo(message) {
+  const single = message.dtype === 'float32';
   const view = new DataView(new ArrayBuffer(8));
   const hex = (bits, digits) => bits.toString(16).padStart(digits, '0');
-  return {bits: message.data.map(readNumber).map((value) => {
-    if (message.dtype === 'float32') {
+  const numbers = message.data.map(readNumber);
+  const bits = numbers.map((value) => {
+    if (single) {
       view.setFloat32(0, value);
       return hex(view.getUint32(0), 8);
     }
     view.setFloat64(0, value);
     return hex(view.getBigUint64(0), 16);
-  })};
+  });
+  return {bits, data: numbers.map((value) => writeNumber(single ? Math.fround(value) : value))};
 }
 
 function answer(message) {
