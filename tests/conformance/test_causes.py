@@ -103,6 +103,36 @@ def test_cases_that_only_begin_as_a_mistake_does_stand_in_its_line():
     assert found[0].n_cases == 2 and "(1 of them only begin alike: accepted" in text_of(results)
 
 
+class Trips(MISTAKES["column-off-by-one"].layer_class):
+    """A known mistake, in a language in which an index out of range is an error."""
+
+    def head_column(self, y, cluster):
+        found = super().head_column(y, cluster)
+        if self.J > 1 and cluster.sum() > 2:
+            raise IndexError(f"index {found.max()} is out of bounds")
+        return found
+
+
+def test_a_mistake_that_crashes_in_some_cases_and_diverges_in_others_is_one_line():
+    results, found = run(Planted(Trips))
+    assert [c.text for c in found] == ["`column-off-by-one`"], [(c.n_cases, c.text) for c in found]
+    failing = {r.id for r in results if r.verdict in ("fail", "error")}
+    crashed = {r.id for r in results if r.verdict == "error"}
+    assert found[0].n_cases == len(failing) > len(crashed) > 2
+    assert "of them in another way: forward answered an error" in text_of(results)
+
+
+def test_what_a_mistake_does_not_change_is_another_line():
+    class AndMore(MISTAKES["loss-is-a-sum"].layer_class):
+        def forward(self, x, y):
+            return super().forward(x, y)
+
+        def log_prob(self, x):
+            return super().log_prob(x) + 1 / 3
+    _, found = run(Planted(AndMore))
+    assert [c.text for c in found] == ["`loss-is-a-sum`", "first divergence: log_prob"]
+
+
 def test_what_differs_from_case_to_case_is_left_out_of_a_cause():
     assert general("sub2ind: index (7,_) out of bound 6") == "sub2ind: index (#,_) out of bound #"
     assert general("grad.tail.2.hidden") == "grad.tail.*.hidden" and general("N1x2") == "N1x2"

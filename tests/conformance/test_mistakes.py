@@ -202,12 +202,14 @@ def test_a_narrow_port_is_named_too(dtype):
     assert "columns-descending" in diagnose(CASES["T09"], dtype, answers)
 
 
-def test_what_an_earlier_request_left_is_named():
-    for name in ("gradients-accumulate", "unused-tail-keeps-its-gradients"):
-        port = Planted(MISTAKES[name].layer_class)
-        answers_of(CASES["T22"], "float64", None, port)
-        answers = answers_of(CASES["T23"], "float64", None, port)
-        assert name in diagnose(CASES["T23"], "float64", public_of(answers))
+@pytest.mark.parametrize("name", ["gradients-accumulate", "unused-tail-keeps-its-gradients",
+                                  "weights-cached-for-evaluation"])
+def test_what_an_earlier_request_left_is_named_in_all_cases_and_by_no_other_name(name):
+    cases = [c for c in ORDERED if c["tier"] == "required" and "State" in c["flags"]]
+    results = Session(Planted(MISTAKES[name].layer_class), cases).run(("float64",))
+    name_run(results)
+    failing = [r for r in results if r.verdict == "fail"]
+    assert failing and {tuple(r.mistakes) for r in failing} == {(name,)}
 
 
 # ------------------------------------------------------------------ other code, same mistakes

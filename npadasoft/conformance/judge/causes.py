@@ -14,6 +14,7 @@ from npadasoft.conformance.judge.state import TEXT
 from npadasoft.conformance.wire.messages import OPS
 
 
+MOST = 3        # other forms that are told of a cause
 KINDS = ("reading", "rounding", "mistake", "state", "shape", "message", "divergence")
 
 
@@ -24,12 +25,24 @@ class Cause:
     kind: str                       # of KINDS
     text: str
     results: list = field(default_factory=list)
-    alike: str = ""                 # of results that begin as the mistake does, without its name
+    others: list = field(default_factory=list)      # (how, Cause) that it has taken in
 
     @property
     def n_cases(self):
         """Cases, each counted once whatever its dtypes."""
         return len({r.id for r in self.results})
+
+    @property
+    def alike(self):
+        """Of the cases that have not its own form: how many, and which form they have."""
+        texts = [f"{c.n_cases} of them {how}: {c.text}" for how, c in self.others[:MOST]]
+        texts += [f"{len(self.others) - MOST} more forms"] * (len(self.others) > MOST)
+        return f" ({'; '.join(texts)})" if texts else ""
+
+    def take(self, other, how):
+        """Take in another cause, which is none of its own."""
+        self.others.append((how, other))
+        self.results += other.results
 
 
 def causes(results):
@@ -66,25 +79,42 @@ def _whatever_was_asked(found):
 
 
 def _begun_alike(found):
-    """A mistake that explains some cases of one form, and the cases of that form without a name.
+    """A mistake that explains some cases, and cases without a name that are not another cause.
 
-    They are one cause where all cases of the mistake are of that form and no other mistake's are.
+    They are of its form, where all that the mistake explains is of one form and no other mistake's
+    cases are.  Or all of them take the step that is wrong and most are changed by the mistake,
+    though to other numbers: the port crashes there, say, where the mistake as it is known goes on.
     """
     forms: dict = {}
     for cause in found:
-        if cause.kind == "mistake":
+        if cause.kind in ("mistake", "state"):
             begun = {_unnamed(r, r.differing) for r in cause.results}
             for key in begun:
-                forms.setdefault(key, []).append(cause if len(begun) == 1 else None)
-    gone = []
+                alone = len(begun) == 1 or cause.kind == "state"
+                forms.setdefault(key, []).append(cause if alone else None)
+    left = []
     for cause in found:
         named = forms.get((cause.kind, cause.text), [])
         if cause.kind in ("message", "divergence") and len(named) == 1 and named[0]:
-            mistake = named[0]
-            mistake.alike = f" ({cause.n_cases} of them only begin alike: {cause.text})"
-            mistake.results += cause.results
-            gone.append(cause)
-    return [cause for cause in found if not any(cause is c for c in gone)]
+            named[0].take(cause, "only begin alike")
+        elif cause.kind in ("message", "divergence", "shape") and (beside := _beside(cause, found)):
+            beside.take(cause, "in another way")
+        else:
+            left.append(cause)
+    return left
+
+
+def _beside(cause, found):
+    """The mistake that most cases of a cause have, too, and that all may have; or None."""
+    of_ops = [groups for r in cause.results for groups in r.beside.values() or [{}]]
+    texts = {_text(names) for names in set.intersection(*map(set, of_ops))
+             if sum(groups[names] for groups in of_ops) > len(of_ops) / 2}
+    return max((c for c in found if c.kind == "mistake" and c.text in texts),
+               key=lambda c: c.n_cases, default=None)
+
+
+def _text(names):
+    return " or ".join(f"`{n}`" for n in names[:4])
 
 
 def _keys(result):
@@ -94,7 +124,7 @@ def _keys(result):
     if result.rounding:
         return [("rounding", result.rounding)]
     groups = [n for n in result.named.values() if n] or [tuple(result.mistakes)]
-    keys = [("mistake", " or ".join(f"`{n}`" for n in names[:4])) for names in groups if names]
+    keys = [("mistake", _text(names)) for names in groups if names]
     if result.state and not keys:
         return [("state", TEXT)]
     if not keys:
@@ -113,8 +143,9 @@ def _unnamed(result, differing):
             return "shape", f"{general(comparison.tensor)}: {shape_form(got, want)}"
     if wrong:
         return "shape", f"{general(wrong[0].tensor)}: another shape than the layer's"
-    if result.message or result.skipped:
-        return "message", general(result.message or result.skipped)
+    message = result.skipped if result.state else result.message or result.skipped
+    if message:
+        return "message", general(message)
     if differing:
         begin = [name for name in result.origins if name in differing] or differing
         begin = list(dict.fromkeys(map(general, begin)))

@@ -90,7 +90,7 @@ class Session:
             why = f" ({second.message})" if second.message else ""
             second.message = ("passed when it was asked first, but not when it was asked again "
                               f"after the others: state is left over from an earlier request{why}")
-            second.expected_fail, second.state = first.expected_fail, True
+            second.expected_fail, second.state, second.again = first.expected_fail, True, True
             self.results[at] = second
 
     def _after(self, fault, request, case, dtype, start, answers):

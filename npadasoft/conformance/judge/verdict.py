@@ -36,6 +36,7 @@ class Result:
     origins: list = field(default_factory=list)
     mistakes: list = field(default_factory=list)        # names, of all operations
     named: dict = field(default_factory=dict, repr=False)   # wrong operation -> names, or ()
+    beside: dict = field(default_factory=dict, repr=False)  # one without: names that may change it
     lacking: tuple = ()                                 # operations that are not announced
     message: str | None = None
     stderr: str | None = None
@@ -45,6 +46,7 @@ class Result:
     expected_why: str | None = None     # where that failure is discussed
     rounding: str | None = None         # the port writes too few digits, and that is all
     state: bool = False                 # it passes in a fresh process
+    again: bool = False                 # this was answered when it was asked once more at the end
     repeat: tuple = ()                  # ids and dtypes that show it, asked in a fresh process
     info: PortInfo | None = None        # of the port, for its dialect
     seconds: float = 0.0

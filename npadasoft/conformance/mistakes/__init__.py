@@ -8,6 +8,8 @@
     unseen.py         those of a reviewer who has not seen the cases
     diagnosis.py      the mistake that gives a port's numbers
     naming.py         the mistakes that explain a whole run
+    narrow.py         a mistake in few tensors alone
+    replay.py         mistakes of state, which show in the order of a run
     score.py          the suite's own test: is each caught, located, named?
 """
 from npadasoft.conformance.mistakes import (answers, backward, construction, forward, input,

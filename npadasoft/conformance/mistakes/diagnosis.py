@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npadasoft.conformance.golden.vectors_io import load
 from npadasoft.conformance.judge.compare import Key, blocks, terms
 from npadasoft.conformance.judge.numbers import round_to, tiny, unit
-from npadasoft.conformance.judge.plan import by_operation, in_order, representable, requests_of
+from npadasoft.conformance.judge.plan import by_operation, requests_of
 from npadasoft.conformance.mistakes.known import MISTAKES, both
 from npadasoft.conformance.mistakes.layer import Layer, Planted
 
@@ -127,29 +126,6 @@ def candidates_of(case, dtype):
 @lru_cache(maxsize=512)
 def _candidates(key, dtype):
     return Candidates(key.objects[0], dtype)
-
-
-@lru_cache(maxsize=None)
-def _in_a_run(dtype):
-    """The cases of a dtype as a run puts them, always the same objects."""
-    return [case for case in in_order(load()) if representable(case, dtype)]
-
-
-@lru_cache(maxsize=256)
-def _after_others(key, dtype):
-    """(name, op, answer) of mistakes of state, after what may have been put before this case."""
-    case, cases = key.objects[0], _in_a_run(dtype)
-    at = next((k for k, c in enumerate(cases) if c["id"] == case["id"]), 0)
-    found = []
-    for before in (*(cases[max(at - n, 0):at] for n in (1, 2, 3)), [case]):
-        for name, mistake in MISTAKES.items():
-            if mistake.state:
-                port = Planted(mistake.layer_class)
-                for request in (r for c in [*before, case] for r in requests(c, dtype)):
-                    answer = port.run(request)
-                    if request.id == case["id"]:
-                        found.append((name, request.op, contents(answer)))
-    return found
 
 
 class _Block(NamedTuple):
@@ -316,16 +292,5 @@ def diagnose(case, dtype, answers):
             return []
         names = [name for name, layer_class in layers()
                  if gives(case, dtype, found, wrong, layer_class)]
-        names = names or of_state(case, dtype, found)
     alone = {name for name in names if " + " not in name}
     return [name for name in names if name in alone or not alone & set(name.split(" + "))]
-
-
-def of_state(case, dtype, found):
-    """Mistakes of state that give every operation's answer, after one history or another."""
-    seen: dict = {}
-    for name, op, mine in _after_others(Key(case), dtype):
-        if op in found:
-            seen.setdefault(name, {}).setdefault(op, []).append(found[op].agrees(mine))
-    return [name for name, ops in seen.items()
-            if all(True in flags or set(flags) == {None} for flags in ops.values())]

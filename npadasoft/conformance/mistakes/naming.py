@@ -11,8 +11,10 @@ from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.mistakes.diagnosis import (candidates_of, contents, given, layers,
-                                                      of_state, wrong_ops)
+                                                      wrong_ops)
 from npadasoft.conformance.mistakes.narrow import name_narrow
+from npadasoft.conformance.mistakes.replay import name_state
+from npadasoft.conformance.wire.messages import Answer
 
 LOOKS = 2               # cases of one form on which every mistake is tried
 MOST_LOOKS = 16         # and in all: a run in which all fails must not take many times as long
@@ -30,22 +32,39 @@ def name_run(results):
     failing = sorted((Failing(r) for r in results if r.answers and not r.rounding and
                       r.verdict in ("fail", "error", "crashed")),
                      key=lambda f: (f.result.verdict != "fail", f.size))
-    stateful, failing = ([f for f in failing if f.result.state is kind] for kind in (True, False))
     passing = [r for r in results if r.verdict in ("pass", "incomplete") and r.answers]
-    held = _held(failing, passing)
+    stateful = any(f.result.state for f in failing)
+    chosen = name_state(results, failing) if stateful else {}
+    rest = [f for f in _without_name(failing, chosen) if not f.result.state]
+    held = _held(rest, passing)
     units = {(f, op): [n for n, layer in held.items() if f.is_given_by(layer, op)]
-             for f in failing for op in f.wrong}
-    chosen = _chosen(units, held)
+             for f in rest for op in f.wrong}
+    chosen |= _chosen(units, held)
     chosen |= name_narrow([u for u in units if u not in chosen], passing)
-    tried = 0
-    for f in stateful + failing:
+    if not stateful:
+        rest = [f for f in _without_name(rest, chosen) if f.far]
+        chosen |= name_state(results, rest) if rest else {}
+    for f in failing:
         r = f.result
         r.named = {op: tuple(chosen.get((f, op), ())) for op in f.wrong}
-        if f.far and not any(r.named.values()) and r.verdict == "fail" and tried < MOST_LOOKS:
-            names = tuple(of_state(r.case, r.dtype, f.found))
-            r.named = dict.fromkeys(f.wrong, names)
-            tried = 0 if names else tried + 1
         r.mistakes = list(dict.fromkeys(n for names in r.named.values() for n in names))
+    _write_beside(failing, held)
+
+
+def _without_name(failing, chosen):
+    """Those of which no operation has a name."""
+    return [f for f in failing if not any((f, op) in chosen for op in f.wrong)]
+
+
+def _write_beside(failing, held):
+    """Of what has no name, the mistakes with one whose step is taken there, and if it matters."""
+    groups = [names for names in dict.fromkeys(
+        names for f in failing for names in f.result.named.values()) if set(names) & set(held)]
+    for f in failing:
+        f.result.beside = {
+            op: {group: f.is_changed_by(held[group[0]], op) for group in groups
+                 if candidates_of(f.result.case, f.result.dtype).touches(held[group[0]], op)}
+            for op, names in f.result.named.items() if not names}
 
 
 class Failing:
@@ -81,6 +100,12 @@ class Failing:
         """Whether a mistake changes the answer to an operation."""
         r = self.result
         return fails(layer_class, r.case, r.dtype, {op: r.answers[op]})
+
+    def is_changed_by(self, layer_class, op):
+        """The same, whatever the port showed: it may have crashed."""
+        r = self.result
+        right = candidates_of(r.case, r.dtype).right[op]
+        return fails(layer_class, r.case, r.dtype, {op: Answer(results=right or {})})
 
 
 def _held(failing, passing):

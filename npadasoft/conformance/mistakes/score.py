@@ -5,7 +5,7 @@ located    with a trace, the first wrong tensors are those with which the mistak
 named      from public outputs alone, `diagnose` finds it on the case that caught it
 """
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 
@@ -18,6 +18,7 @@ from npadasoft.conformance.judge.verdict import Result, judge, shown, tensors
 from npadasoft.conformance.mistakes.diagnosis import candidates_of, diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
 from npadasoft.conformance.mistakes.layer import Planted
+from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.untold import ALIKE
 from npadasoft.conformance.wire.messages import matches
 
@@ -86,10 +87,10 @@ def of_state(mistake, cases):
     """Results of a mistake that shows after an earlier request, with the names it is given."""
     chosen = [c for c in in_order(cases) if "State" in c["flags"]]
     results = Session(Planted(mistake.layer_class), chosen).run(("float64",))
-    failing = [r for r in results if r.verdict == "fail" and not r.state]
-    for r in failing:
-        r.mistakes = diagnose(r.case, r.dtype, public(r.answers))
-    return failing
+    for r in results:
+        r.answers = {op: without_trace(answer) for op, answer in r.answers.items()}
+    name_run(results)
+    return [r for r in results if r.verdict == "fail" and not r.again]
 
 
 def located(mistake, result):
@@ -104,6 +105,11 @@ def public(answers):
     """What a port without a trace shows."""
     traced = {name for name in tensors(answers) if not is_public(name)}
     return {name: a for name, a in shown(answers).items() if name not in traced}
+
+
+def without_trace(answer):
+    """An `Answer` as a port without a trace gives it."""
+    return replace(answer, results={n: a for n, a in answer.results.items() if is_public(n)})
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,81 @@
+"""Mistakes of state: the whole run is put to each of them again, in the order of the port's.
+
+What an earlier request left depends on all that was asked before, so that no case tells it alone.
+A mistake that answers a case wrongly which the port answered rightly is not the port's: most are
+given up after a few cases.
+"""
+import numpy as np
+
+from npadasoft.conformance.judge.plan import repeated, requests_of
+from npadasoft.conformance.mistakes.diagnosis import candidates_of, contents, given
+from npadasoft.conformance.mistakes.known import MISTAKES
+from npadasoft.conformance.mistakes.layer import Planted
+
+SHARE = 1 / 3           # of the answers that a mistake changes it gives at least so many
+
+
+def name_state(results, failing):
+    """Names for what the state that an earlier request left explains.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Of the whole run, in the order in which the cases were asked.
+    failing : sequence of Failing
+
+    Returns
+    -------
+    dict
+        (Failing, operation) -> names: of the mistake that explains most, and those that explain
+        the same.
+    """
+    of = {id(f.result): f for f in failing}
+    found = {name: _explained(mistake, results, of) for name, mistake in MISTAKES.items()
+             if mistake.state}
+    most: set = max(found.values(), key=len, default=set())
+    return dict.fromkeys(most, [n for n, units in found.items() if units == most])
+
+
+def _explained(mistake, results, of):
+    """The (Failing, operation) that a mistake explains; none where an answer contradicts it."""
+    explained: set = set()
+    changed = 0
+    for r, given_by_it in _in_turn(mistake, results):
+        f = of.get(id(r))
+        found = f.found if f else given(r.case, r.dtype, {
+            op: contents(answer) for op, answer in r.answers.items() if not answer.skipped})
+        for op in found.keys() & given_by_it.keys():
+            mine = given_by_it[op]
+            agrees = found[op].agrees(mine)
+            if f and op in f.wrong:
+                differs = not _same(mine, candidates_of(r.case, r.dtype).right[op])
+                changed += differs
+                explained |= {(f, op)} if agrees and differs else set()
+            elif agrees is False:
+                return set()
+    return explained if len(explained) >= SHARE * changed else set()
+
+
+def _in_turn(mistake, results):
+    """(Result, operation -> name -> array) of each case, in the order in which it was asked."""
+    port = Planted(mistake.layer_class)
+    for dtype in dict.fromkeys(r.dtype for r in results):
+        mine = [r for r in results if r.dtype == dtype and r.answers]
+        twice = {case["id"] for case in repeated([r.case for r in mine])}
+        for r, again in [*((r, False) for r in mine), *((r, True) for r in mine if r.id in twice)]:
+            answers = _answers(port, r)
+            if r.again == again:
+                yield r, answers
+            if r.verdict in ("crashed", "timeout"):
+                port.restart()
+
+
+def _answers(port, result):
+    info = result.info or port.info
+    return {request.op: contents(port.run(request))
+            for request in requests_of(result.case, result.dtype, info)[0]}
+
+
+def _same(mine, right):
+    return mine is not None and right is not None and all(
+        np.array_equal(mine[name], right[name], equal_nan=True) for name in mine)
