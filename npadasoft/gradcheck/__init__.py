@@ -21,7 +21,7 @@ One mistake, a forgotten factor 2, and what comes of it:
 
     >>> wrong = gradcheck.check(f, params, lambda p: {**grads(p), "W": 2 * grads(p)["W"]})
     >>> wrong["W"].verdict, wrong["W"].hint["text"]
-    ('FAIL', 'every element times 2 (a factor 2); dividing by it makes the tensor PASS')
+    ('FAIL', 'yours is the derivative times 2 (a factor 2); divided by it the tensor PASSes')
     >>> wrong["x"].verdict
     'PASS'
 

@@ -216,21 +216,21 @@ def judge(numeric, real, value, error, g, noise, u):
     It has to contradict `g` itself: agreement with `value` proves nothing where its error holds
     both.  Only a complex step against which nothing speaks is believed beyond its reach.
     """
-    text = f"Richardson {real.value:.9g} +/- {_tiny(real.error)}"
+    text = f"differences of f (Richardson) give {real.value:.9g} +/- {_tiny(real.error)}"
     if not abs(real.value - value) <= real.error + error:
         return "INCONCLUSIVE", f"not confirmed: numeric {value:.9g}, but {text}"
     sharp = real.error <= SHARP * max(abs(value), abs(g))
     if abs(real.value - g) > FAIL_RATIO * (real.error + noise):
-        return "FAIL", f"confirmed: {text} agrees"
+        return "FAIL", f"confirmed: {text}"
     if (sharp or numeric.elsewhere) and numeric.exact and not numeric.blunt:
         if not contradicted(numeric, u, value, real):
             if abs(value - g) <= FAIL_RATIO * (error + noise):
                 return "INCONCLUSIVE", between(abs(value - g) / (error + noise))
-            return "FAIL", f"confirmed: {text} agrees, as far as it sees"
+            return "FAIL", f"confirmed, as far as it sees: {text}"
         numeric.exact = False
     if sharp and numeric.method == "complex" and abs(real.value - g) <= real.error + noise:
         return "PASS", ""
-    return "INCONCLUSIVE", f"not confirmed: the difference is below what {text} sees"
+    return "INCONCLUSIVE", f"not confirmed: {text}, and see nothing so small"
 
 
 def shift(value, again):

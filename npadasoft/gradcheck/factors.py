@@ -22,8 +22,8 @@ def text(c, axes, precision):
     """A sentence on a factor `c` that is known to `precision`."""
     shown = f"1 {'+' if c > 1 else '-'} {abs(c - 1):.1e}" if 0 < abs(c - 1) < 1e-3 else f"{c:.9g}"
     called = name(c, axes, precision)
-    then = " Dividing" if called.endswith("?") else "; dividing"
-    return f"every element times {shown}{called}{then} by it makes the tensor PASS"
+    then = " Divided" if called.endswith("?") else "; divided"
+    return f"yours is the derivative times {shown}{called}{then} by it the tensor PASSes"
 
 
 def name(c, axes, precision):

@@ -8,14 +8,16 @@ import numpy as np
 
 from npadasoft.gradcheck import factors
 
+REORDERED = 64      # rows, at most, that are looked for in another order
 CLOSE = 4           # digits that agree, and are worth saying
 
 
 class Question:
     """Both gradients of a failed tensor, and what passes for equal."""
 
-    def __init__(self, shape, side, analytic, lengths, x):
-        self.shape, self.lengths, self.x = shape, lengths, x
+    def __init__(self, tensor, side, analytic, lengths, x):
+        shape, self.lengths, self.x = tensor.shape, lengths, x
+        self.shape, self.path = shape, tensor.path
         self.g = analytic.gradient.reshape(shape)
         self.n = side.value.reshape(shape)
         self.numeric_error = side.error.reshape(shape)
@@ -34,10 +36,10 @@ class Question:
 def from_elements(tensor, side, analytic, problem):
     """The first hypothesis that holds, as {kind, value, text}; else how many elements are wrong."""
     lengths = factors.lengths(problem)
-    question = Question(tensor.shape, side, analytic, lengths, problem.leaves[tensor.path].point)
+    question = Question(tensor, side, analytic, lengths, problem.leaves[tensor.path].point)
     for hypothesis in (_unused, _all_zero, _constant_factor, _transform, _transposed, _symmetric,
-                       _rolled, _averaged, _single, _pair, _offset, _empty_lines, _missing_term,
-                       _lines):
+                       _rolled, _averaged, _single, _pair, _reordered, _offset, _empty_lines,
+                       _missing_term, _lines):
         hint = hypothesis(question)
         if hint:
             return hint
@@ -60,8 +62,8 @@ def swapped(failed, problem):
                     problem.leaves[path].own.shape == problem.leaves[other].own.shape):
                 room = theirs.error + analytic.error.ravel()
                 if (np.abs(analytic.gradient.ravel() - theirs.value) <= room).all():
-                    found[path] = _hint("swapped", other, f"equals the derivative by {other}: "
-                                                          "swapped?")
+                    found[path] = _hint("swapped", other, f"yours is the derivative by {other}: "
+                                                          "are the two swapped?")
     return found
 
 
@@ -77,7 +79,7 @@ def from_probes(found, problem):
     value = np.array([p.value for p in found])
     analytic = np.array([p.analytic for p in found])
     if not analytic.any():
-        return _hint("zero", 0, "the analytic gradient is zero along all probes")
+        return _hint("zero", 0, "yours is zero along all probes: never computed, or never written?")
     c = float(value @ analytic / (value @ value))
     error = np.array([p.error + p.noise / abs(c) for p in found]) if c else np.zeros(len(found))
     if not c or not (np.abs(analytic / c - value) <= error).all():
@@ -92,23 +94,23 @@ def _hint(kind, value, text):
 def _all_zero(q):
     if q.g.any():
         return None
-    return _hint("zero", 0, "the analytic gradient is zero everywhere: never computed, or "
-                            "never written?")
+    return _hint("zero", 0, "yours is zero everywhere: never computed, or never written?")
 
 
 def _unused(q):
     if q.n.any():
         return None
-    return _hint("unused", 0, "f does not change with it at all: is it used, or a cached copy?")
+    return _hint("unused", 0, f"f does not change with {q.path} at all: is it used, or a cached "
+                              "copy?")
 
 
 TRANSFORMS: dict[str, tuple[Callable, str]] = {
-    "logarithm": (lambda x: 1 / x, "equals the derivative with respect to the logarithm: parameter "
-                                   "times derivative"),
-    "exp": (np.exp, "times exp(parameter) it is right: the chain rule of an exp is missing"),
-    "square": (lambda x: 2 * x, "times 2 parameter it is right: the chain rule of a square is "
+    "logarithm": (lambda x: 1 / x, "yours is {0} times the derivative: that with respect to "
+                                   "log({0})"),
+    "exp": (np.exp, "yours times exp({0}) is right: the chain rule of an exp is missing"),
+    "square": (lambda x: 2 * x, "yours times 2 {0} is right: the chain rule of a square is "
                                 "missing"),
-    "softplus": (lambda x: 1 / (1 + np.exp(-x)), "times sigmoid(parameter) it is right: the chain "
+    "softplus": (lambda x: 1 / (1 + np.exp(-x)), "yours times sigmoid({0}) is right: the chain "
                                                  "rule of a softplus is missing")}
 
 
@@ -121,7 +123,7 @@ def _transform(q):
             right = np.isfinite(scale).all() and (np.abs(q.g * scale - q.n) <= q.numeric_error
                                                   + np.abs(scale) * q.noise).all()
         if right:
-            return _hint(kind, None, text)
+            return _hint(kind, None, text.format(q.path))
     return None
 
 
@@ -159,8 +161,8 @@ def _averaged(q):
         mean = np.broadcast_to(q.n.mean(axis, keepdims=True), q.shape)
         room = np.broadcast_to(q.numeric_error.mean(axis, keepdims=True), q.shape) + q.noise
         if 1 < q.shape[axis] and (np.abs(mean - q.g) <= room).all():
-            return _hint("averaged", axis, "each element is the mean of the derivatives along "
-                                           f"axis {axis}: averaged over another axis?")
+            return _hint("averaged", axis, "each element of yours is the mean of the derivatives "
+                                           f"along axis {axis}: averaged over another axis?")
     return None
 
 
@@ -168,7 +170,7 @@ def _transposed(q):
     if q.g.ndim != 2 or min(q.shape) < 2:
         return None
     if q.passes(q.g.reshape(q.shape[::-1]).T):
-        return _hint("transposed", None, "the gradient is transposed")
+        return _hint("transposed", None, "yours is the derivative, transposed")
     return None
 
 
@@ -176,7 +178,8 @@ def _rolled(q):
     for axis in range(q.g.ndim):
         for shift in (1, -1):
             if q.shape[axis] > 1 and q.passes(np.roll(q.g, -shift, axis)):
-                return _hint("rolled", shift, f"shifted by {shift:+d} along axis {axis}")
+                return _hint("rolled", shift, f"yours is the derivative, shifted by {shift:+d} "
+                                              f"along axis {axis}: an index off by one?")
     return None
 
 
@@ -196,9 +199,30 @@ def _pair(q):
     room = sum(float((q.numeric_error + q.noise)[tuple(i)]) for i in (first, second))
     if abs(d[0] + d[1]) > room:
         return None
-    return _hint("pair", float(d[0]), f"two elements alone, {first.tolist()} and "
-                 f"{second.tolist()}, off by {d[0]:+.3g} and {d[1]:+.3g}: swapped, or a wrong "
-                 "index?")
+    swapped = abs(q.g[tuple(first)] - q.n[tuple(second)]) <= room
+    text = f"elements {first.tolist()} and {second.tolist()} "
+    off = f"alone are off, by {d[0]:+.3g} and {d[1]:+.3g}: one has what the other lacks?"
+    return _hint("pair", float(d[0]), text + ("of yours are swapped" if swapped else off))
+
+
+def _reordered(q):
+    """The right rows, columns or elements in another order."""
+    for axis in range(q.g.ndim):
+        g, n, room = (np.moveaxis(array, axis, 0).reshape(q.shape[axis], -1)
+                      for array in (q.g, q.n, q.numeric_error + q.noise))
+        if not 2 < len(g) <= REORDERED:
+            continue
+        same = (np.abs(g[:, None] - n) <= room[:, None] + room).all(-1)
+        if (same.sum(0) == 1).all() and (same.sum(1) == 1).all():
+            order = same.argmax(1).tolist()
+            what = "elements" if q.g.ndim == 1 else _named(axis, q.g.ndim)
+            return _hint("reordered", order, f"the {what} of yours are right, but in another "
+                                             f"order: {order[:8]}" + " ..." * (len(order) > 8))
+    return None
+
+
+def _named(axis, ndim):
+    return ("rows", "columns")[axis] if ndim == 2 else f"slices along axis {axis}"
 
 
 def _offset(q):
@@ -210,7 +234,7 @@ def _offset(q):
 
 def _empty_lines(q):
     hint = _lines(q)
-    return hint if hint and "zero there" in hint["text"] else None
+    return hint if hint and "zero in yours" in hint["text"] else None
 
 
 def _lines(q):
@@ -233,9 +257,9 @@ def _positions(q):
 
 def _line_hint(name, bad, zero):
     shown = ", ".join(str(int(i)) for i in bad[:8]) + (", ..." if len(bad) > 8 else "")
-    return _hint("lines", [int(i) for i in bad[:8]],
-                 f"only {name} {shown} are wrong" + (", and zero there: which class or cluster "
-                                                     "is left out?" if zero else ""))
+    wrong = f"{name[:-1]} {shown} is" if len(bad) == 1 else f"{name} {shown} are"
+    return _hint("lines", [int(i) for i in bad[:8]], f"only {wrong} wrong" + (
+        ", and zero in yours: which class or example is left out?" if zero else ""))
 
 
 def _missing_term(q):
@@ -244,7 +268,9 @@ def _missing_term(q):
         room = np.sum(q.numeric_error + q.noise, axis)
         numeric, analytic = np.abs(q.n.sum(axis)), np.abs(q.g.sum(axis))
         if q.shape[axis] > 1 and (numeric <= room).all() and (analytic > 4 * room).any():
-            return _hint("sums", axis, f"sums along axis {axis} vanish in the derivative, but not "
-                         "in yours: a term is missing, as the mean or the one-hot of a softmax, or "
-                         "a reaction")
+            what = ("elements" if q.g.ndim == 1 else
+                    _named(1 - axis, 2) if q.g.ndim == 2 else f"sums along axis {axis}")
+            return _hint("sums", axis, f"the {what} of the derivative add up to 0, those of yours "
+                         "do not: a term is missing (the one-hot or mean of a softmax, a mean "
+                         "taken off, a reaction)?")
     return None

@@ -81,7 +81,8 @@ def _checked(tensor):
 
 
 def _short(number):
-    return "-" if number is None else f"{number:.2g}"
+    """Two digits; nothing of what is below all normal numbers."""
+    return "-" if number is None else f"{0 if 0 < abs(number) < 1e-300 else number:.2g}"
 
 
 def _shape(shape):

@@ -25,6 +25,8 @@ HINTS = {
                   lambda x: np.tril(np.cos(x) * (np.arange(9.0).reshape(3, 3)
                                                  + np.arange(9.0).reshape(3, 3).T))
                   - np.diag(np.diag(np.cos(x) * np.arange(9.0).reshape(3, 3)))),
+    "reordered": (lambda x: np.sum(np.sin(x) * [1, 2, 3]), X,
+                  lambda x: (np.cos(x) * [1, 2, 3])[::-1]),
     "digits": (lambda x: np.sum(np.log(x + 1e-9)), P, lambda x: 1 / x),
 }
 
@@ -43,7 +45,8 @@ def test_degrees_are_told_from_radians():
 def test_a_mean_over_another_axis_is_told():
     x = np.arange(1.0, 13.0).reshape(4, 3)
     found = hint(lambda x: np.sum(np.sin(x).mean(0)), x, lambda x: np.cos(x) / 3)
-    assert found["text"].startswith("every element times 1.33333333 = 4/3 for the 4 rows of x and")
+    assert found["text"].startswith(
+        "yours is the derivative times 1.33333333 = 4/3 for the 4 rows of x and")
     assert "the mean over another axis?" in found["text"]
     found = hint(lambda x: np.sum(np.sin(x)), x,
                  lambda x: np.cos(x).mean(1, keepdims=True) + 0 * x)
@@ -55,8 +58,24 @@ def test_gradients_in_each_others_place_are_told():
     f = lambda p: np.sum(np.sin(p["mean"])) + np.sum(np.exp(p["t_log_var"]))
     report = gradcheck.check(f, p, lambda p: {"t_log_var": np.cos(p["mean"]),
                                               "mean": np.exp(p["t_log_var"])})
-    assert report["mean"].hint["text"] == "equals the derivative by t_log_var: swapped?"
+    assert report["mean"].hint["text"] == (
+        "yours is the derivative by t_log_var: are the two swapped?")
     assert report["t_log_var"].hint["value"] == "mean"
+
+
+def test_two_elements_in_each_others_place_are_told_from_two_that_are_off():
+    f = lambda x: np.sum(np.sin(x))
+    found = hint(f, X[0], lambda x: np.cos(x)[[2, 1, 0]])
+    assert found["text"] == "elements [0] and [2] of yours are swapped"
+    found = hint(f, X[0], lambda x: np.cos(x) + [0.25, 0, -0.25])
+    assert found["text"].startswith("elements [0] and [2] alone are off, by +0.25 and -0.25")
+
+
+@pytest.mark.parametrize("axis, what", [(0, "columns"), (1, "rows")])
+def test_a_missing_term_is_told_by_the_sums_that_should_vanish(axis, what):
+    found = hint(lambda x: np.sum((x - x.mean(axis, keepdims=True)) ** 3), X,
+                 lambda x: 3 * (x - x.mean(axis, keepdims=True)) ** 2)
+    assert found["text"].startswith(f"the {what} of the derivative add up to 0, those of yours do")
 
 
 def test_one_number_is_not_said_to_be_a_strange_multiple_of_another():

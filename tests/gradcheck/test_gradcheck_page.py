@@ -25,7 +25,7 @@ def test_the_verdict_comes_first_and_the_worst_tensor():
     assert re.search(r"<body>\s*<h1><span class=\"bad\">FAIL</span> sines &amp; more</h1>", page)
     order = [page.index(f'<td class="text">{name}</td>') for name in ("&lt;b&gt;", "many", "good")]
     assert order == sorted(order)
-    assert "only rows 2 are wrong" in page and "worst at [2, 0]" in page
+    assert "only row 2 is wrong" in page and "worst at [2, 0]" in page
 
 
 def test_nothing_is_fetched_and_nothing_runs():

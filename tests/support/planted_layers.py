@@ -494,7 +494,7 @@ ALS_SLIPS = {       # slip: (tensors it makes wrong, kind of the hint at the fir
     "one element 1e-12": ((_P + "tail.1.1.weight",), "single", "[4, 1]"),
     "rows rolled": ((_P + "head.weight",), "rolled", "+1 along axis 0"),
     "pair 1e-10": ((_P + "head.weight",), "pair", "[2, 3] and [5, 1]"),
-    "class dropped": ((_P + "head.weight",), "lines", "only rows 3 are wrong, and zero"),
+    "class dropped": ((_P + "head.weight",), "lines", "only row 3 is wrong, and zero"),
     "input zero": (("input",), "zero", "zero everywhere"),
     "input without head": (("input",), None, ""),
     "input without tail": (("input",), None, ""),
