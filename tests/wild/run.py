@@ -14,6 +14,7 @@ import importlib.util
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -236,7 +237,8 @@ def details(answer):
     groups = {}
     for row in answer["rows"]:
         if row["outcome"] not in ("PASS", "VACUOUS"):
-            groups.setdefault((row["outcome"], row.get("text", "")), []).append(row)
+            text = re.sub(r"^[\d.]+ tolerances", "between tolerances", row.get("text", ""))
+            groups.setdefault((row["outcome"], text), []).append(row)
     for (outcome, text), rows in groups.items():
         one = rows[0]
         names = ", ".join(row["name"] for row in rows[:4]) + (" ..." if len(rows) > 4 else "")
