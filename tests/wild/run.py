@@ -237,7 +237,7 @@ def details(answer):
     groups = {}
     for row in answer["rows"]:
         if row["outcome"] not in ("PASS", "VACUOUS"):
-            text = re.sub(r"^[\d.]+ tolerances", "between tolerances", row.get("text", ""))
+            text = re.sub(r"^[\d.]+ tolerances", "over a tolerance", row.get("text", ""))
             groups.setdefault((row["outcome"], text), []).append(row)
     for (outcome, text), rows in groups.items():
         one = rows[0]
@@ -286,8 +286,8 @@ def show(answers, brief):
         return
     print(*made(answers), head(), *map(line, answers), sep="\n")
     total = Counter(row["outcome"] for answer in answers for row in answer["rows"])
-    print(f"{len(answers)} packages, {sum(total.values())} checks:",
-          ", ".join(f"{key} {total[key]}" for key in SUMMARY if total[key]))
+    found = ", ".join(f"{key} {total[key]}" for key in SUMMARY if total[key])
+    print(textwrap.fill(f"{len(answers)} packages, {sum(total.values())} checks: {found}", 100))
     for answer in answers:
         for text in details(answer):
             indent = " " * (len(text) - len(text.lstrip()))
