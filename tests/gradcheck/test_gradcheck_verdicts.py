@@ -469,7 +469,7 @@ def test_the_text_is_ascii_in_100_columns_and_says_how_to_repeat():
     text = str(failed)
     assert "RESULT: FAIL, 1 of 7 tensors (6 PASS)" in text
     assert 'wrt="parameters.tail.0.0.weight", seed=0' in text
-    assert "worst at [" in text and "pattern: every element times" in text
+    assert "worst at [" in text and "pattern: yours is the derivative times" in text
 
 
 def test_a_clean_report_is_one_line():
