@@ -71,7 +71,7 @@ def _measure(args, names, result):
         result["step"][name] = tables.step_seconds(WORKLOADS[name], dtype, args.rounds, progress,
                                                    args.compile, device)
     _say(progress, tables.step_table(result["step"]))
-    if device:
+    if device or args.steps:
         return
     result["queries"] = {}
     for name in names:
@@ -107,6 +107,8 @@ def _arguments(argv):
     parser.add_integers("--threads", metavar="N,...",
                         help="of every BLAS, of PyTorch and of the passes (default: what they "
                              "choose); of several numbers, how the step grows faster")
+    parser.add_argument("--steps", action="store_true",
+                        help="the table of training steps alone: no queries, no memory")
     parser.add_argument("--simd", action="store_true",
                         help="all once more as on a processor without AVX-512")
     parser.add_argument("--compile", action="store_true", help="torch.compile as a contestant too")

@@ -137,6 +137,13 @@ def test_the_command_prints_every_table_and_writes_every_figure(tmp_path, capsys
     assert picture.stat().st_size > 10_000
 
 
+def test_steps_alone_leave_queries_and_memory_out(capsys):
+    assert command.main(["tiny", "--rounds", "1", "--steps"]) == 0
+    text = capsys.readouterr().out
+    assert "training step" in text
+    assert "PyTorch / ours" not in text and "memory of a step" not in text
+
+
 def test_several_numbers_of_threads_make_a_table_of_how_the_step_scales(tmp_path, capsys):
     witness("threadpoolctl")
     file = tmp_path / "bench.json"

@@ -4,6 +4,7 @@
 
 prints for each workload how many times as fast this one is as the other, and, of a step, both
 against its own matrix products.  Rounds in which other processes took the processor are left out.
+With --cpu it counts seconds of processor time, and every round: for one thread, on a busy machine.
 """
 import argparse
 import importlib
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-PAUSE = 0.03        # seconds: the threads of a BLAS fall asleep
+PAUSE = 0.15        # seconds: the threads of a BLAS fall asleep
 FOREIGN = 0.1       # of a round, or 25 ms: what other processes may take of it
 
 
@@ -37,19 +38,30 @@ def busy():
     return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
 
 
-def rounds(calls, count, budget):
-    """{name: seconds of each round that counts}."""
-    found, end = {name: [] for name in calls}, time.monotonic() + budget
-    while min(map(len, found.values())) < count and time.monotonic() < end:
-        for name, call in calls.items():
-            time.sleep(PAUSE)
-            call()
-            others, start = busy() - time.process_time(), time.perf_counter()
-            call()
-            seconds = time.perf_counter() - start
-            if busy() - time.process_time() - others <= max(0.025, FOREIGN * seconds):
-                found[name].append(seconds)
+def rounds(calls, count, budget, cpu=False):
+    """[{name: seconds} of each round that counts], each round in the turn opposite to the last."""
+    found, order, end = [], list(calls), time.monotonic() + budget
+    clock, pause = (time.process_time, 0) if cpu else (time.perf_counter, PAUSE)
+    while len(found) < count and time.monotonic() < end:
+        seconds, foreign = {}, 0.0
+        for name in order:
+            time.sleep(pause)
+            calls[name]()
+            others, start, wall = busy() - time.process_time(), clock(), time.perf_counter()
+            calls[name]()
+            seconds[name], wall = clock() - start, time.perf_counter() - wall
+            foreign = max(foreign, busy() - time.process_time() - others
+                          - max(0.025, FOREIGN * wall))
+        if cpu or foreign <= 0:
+            found.append(seconds)
+        order.reverse()
     return found
+
+
+def quartiles(values):
+    """The median of some numbers, and between which numbers their middle half is, as text."""
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
 def calls(build, workload, what, dtype):
@@ -70,6 +82,8 @@ def main():
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--budget", type=float, default=60, help="seconds for each line")
+    parser.add_argument("--cpu", action="store_true",
+                        help="seconds of processor time, and every round: for one thread")
     args = parser.parse_args()
     other = package(args.other)
     this = package(ROOT)
@@ -85,11 +99,18 @@ def main():
             if what == "step":
                 layer, batch = workload.layer(args.dtype), workload.examples(args.dtype)
                 contest |= contestants.floor(contestants.products(layer, *batch), args.dtype)
-            found = rounds(contest, args.rounds, args.budget)
-            middle = {k: statistics.median(v or [float("nan")]) for k, v in found.items()}
-            print(f"{name} {what}: other / this {middle['other'] / middle['this']:.2f}",
-                  *(f"  {k} {1e3 * v:.1f} ms ({len(found[k])})" for k, v in middle.items()),
-                  flush=True)
+            found = rounds(contest, args.rounds, args.budget, args.cpu)
+            print(f"{name} {what} {args.dtype}, {len(found)} rounds:", end=" ")
+            if found:
+                report(found)
+
+
+def report(found):
+    """Print the ratios within a round, medians and quartiles, and each contestant's median."""
+    pairs = [("other", "this")] + [("this", "floor")] * ("floor" in found[0])
+    print(*(f"{a} / {b} {quartiles([r[a] / r[b] for r in found])}" for a, b in pairs),
+          *(f"{name} {1e3 * statistics.median(r[name] for r in found):.1f} ms"
+            for name in found[0]), sep="  ", flush=True)
 
 
 if __name__ == "__main__":
