@@ -158,9 +158,9 @@ def fresh(name):
     with tempfile.TemporaryDirectory(prefix=f"wild-{name}-") as folder:
         python = environment(folder, pins(name))
         done = subprocess.run([python, __file__, "--here", name, "--json", folder],
-                              stdout=subprocess.DEVNULL)
+                              stdout=subprocess.PIPE, text=True)
         if not os.path.exists(f"{folder}/{name}.json"):
-            raise RuntimeError(f"{name}: no answer, status {done.returncode}")
+            raise RuntimeError(done.stdout.strip()[-300:] or f"status {done.returncode}")
         return {**json.loads(Path(f"{folder}/{name}.json").read_text()), "fresh": True}
 
 
