@@ -1,4 +1,4 @@
-"""benchmark_functions: the gradients that its test functions answer; its wheel asks for no SciPy."""
+"""benchmark_functions: the gradients of its test functions; its wheel asks for no SciPy."""
 import benchmark_functions as bf
 import numpy as np
 from case import jacobian, rng, scalar
