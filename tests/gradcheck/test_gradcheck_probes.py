@@ -8,7 +8,8 @@ import pytest
 from npadasoft import gradcheck
 from npadasoft.gradcheck.analytic import Analytic
 from npadasoft.gradcheck.numeric import Numeric
-from npadasoft.gradcheck.probes import bisect, probe
+from npadasoft.gradcheck.bisection import bisect
+from npadasoft.gradcheck.probes import probe
 from npadasoft.gradcheck.problem import Problem, quiet
 from npadasoft.gradcheck.sizes import signs
 
