@@ -61,7 +61,7 @@ FINDINGS = (
     Finding(("linear-paddle",),
             "the mean is over all rows, padding too, if padding is marked by a negative number, as "
             "it is by default; of padding alone it is 0",
-            cases=("L05", "L22")),
+            cases=("L05", "L22"), script="paddle_mean_over_padding"),
     Finding(("linear-paddle",),
             "smoothed labels are made in float32, and padding among them is an error",
             cases=("L08", "L09")),
@@ -170,6 +170,9 @@ FINDINGS = (
     Finding(TRANSFORMERS,
             "the model's mean leaves out losses of 0, so that a confident token raises the loss",
             cases=("N09", "N10", "N11"), script="transfo_xl_mean_leaves_out_zero_losses"),
+    Finding(("transfo-xl-newest",),
+            "the model around the layer raises for every batch (the port asks the layer alone)",
+            script="transfo_xl_newest_does_not_run"),
     Finding(XL,
             "a div_val that is no int cannot be built",
             cases=("S08", "S09", "S10", "S13", "S14", "S31"),
