@@ -1,5 +1,6 @@
 """Which requests a case makes of a port, and in which order cases are put."""
 import itertools
+from functools import lru_cache
 
 import numpy as np
 
@@ -71,6 +72,7 @@ def wanted(case):
     return names
 
 
+@lru_cache(maxsize=4096)
 def is_public(name):
     """Whether every port should answer the tensor `name`."""
     return any(matches(pattern, name) for pattern in PUBLIC)

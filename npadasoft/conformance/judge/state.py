@@ -32,23 +32,27 @@ class State:
         self.port, self.cases, self.results, self.dtypes = port, cases, results, tuple(dtypes)
 
     def look(self):
-        """Mark each failing case that passes in a fresh process."""
+        """Mark each failing case that passes in a fresh process, and find what shows it again."""
+        try:
+            again = [r for r in self.results if r.state]    # asked twice in one process
+            for result in [*self.mark()[:SHOWN_AGAIN], *again[:SHOWN_AGAIN]]:
+                result.repeat = self._shown_by(result)
+        except Exception:                   # it does not start again: what was found stands
+            return
+
+    def mark(self):
+        """Mark those, and no more; which they are."""
         forms: dict = {}
         for r in self.results:
             if r.verdict in ("fail", "error") and r.answers and not (r.state or r.expected_fail):
                 forms.setdefault((r.verdict, tuple(r.origins), r.dtype), []).append(r)
         first = [group[0] for group in forms.values()][:FRESH]
-        try:
-            found = [r for r in first if self._passes_fresh(r)]
-            rest = [r for group in forms.values() for r in group if r not in first]
-            found += [r for r in rest[:MORE] if self._passes_fresh(r)] if found else []
-            again = [r for r in self.results if r.state]    # asked twice in one process
-            for result in found:
-                result.state, result.message = True, TEXT
-            for result in [*found[:SHOWN_AGAIN], *again[:SHOWN_AGAIN]]:
-                result.repeat = self._shown_by(result)
-        except Exception:                   # it does not start again: what was found stands
-            return
+        found = [r for r in first if self._passes_fresh(r)]
+        rest = [r for group in forms.values() for r in group if r not in first]
+        found += [r for r in rest[:MORE] if self._passes_fresh(r)] if found else []
+        for result in found:
+            result.state, result.message = True, TEXT
+        return found
 
     def _passes_fresh(self, result):
         return self._run([result.case], (result.dtype,), result.case["id"]) == {"pass"}

@@ -1,6 +1,6 @@
 """Every way we know to port the layer wrongly, and which of them a port's numbers speak of.
 
-    layer.py          the layer in steps, each of which a mistake can replace
+    layer.py          the layer in steps, each of which a mistake can replace (formulas.py)
     construction.py routing.py forward.py backward.py answers.py      the mistakes, by stage
     layouts.py        numbers read and written column by column
     tangents.py input.py      of jvp and hvp, and of the adaptive input (their steps: steps_*.py)

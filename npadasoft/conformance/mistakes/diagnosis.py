@@ -168,9 +168,8 @@ class Given:
         self.dtype, self.op, self.arrays = dtype, op, arrays
         stored, n_terms = _scale(Key(case))
         self.floor = 2 * n_terms * tiny(dtype)
-        self.entries = sorted(
-            ((name, np.asarray(a, float), stored.get(name, _Block()))
-             for name, a in (arrays or {}).items()), key=lambda entry: entry[1].size)
+        self.tensors = sorted((_ready(name, np.asarray(a, float), stored.get(name, _Block()), dtype)
+                               for name, a in (arrays or {}).items()), key=lambda t: t.got.size)
 
     @property
     def names(self):
@@ -186,40 +185,52 @@ class Given:
             return mine is None and self.arrays is None
         if self.op == "shapes" and self.arrays.keys() - mine.keys():
             return False                                # one weight too many is a difference
-        common = [entry for entry in self.entries if entry[0] in mine]
-        return all(self.close(*entry, np.asarray(mine[entry[0]], float))
-                   for entry in common) if common else None
-
-    def close(self, name, got, block, mine):
-        """Whether one tensor is the same to rounding."""
-        if got.shape != mine.shape:
-            return False
-        if block.at is not None:
-            got, mine = got.ravel()[block.at], mine.ravel()[block.at]
-        got, mine = round_to(got, self.dtype).ravel(), round_to(mine, self.dtype).ravel()
+        common = [tensor for tensor in self.tensors if tensor.name in mine]
         with np.errstate(invalid="ignore", over="ignore"):
-            gap = np.abs(got - mine)
-            allowed = SLACK * np.abs(mine)
-            allowed += _err(block, mine)
-            allowed *= 2 * unit(self.dtype)
-            allowed += self.floor
-            if (gap > allowed).any():
-                return False
-            close = gap <= allowed
+            return all(self._close(t, np.asarray(mine[t.name], float)) for t in common) \
+                if common else None
+
+    def _close(self, tensor, mine):
+        """Whether one tensor is the same to rounding."""
+        if tensor.shape != mine.shape:
+            return False
+        mine = mine.ravel() if tensor.at is None else mine.ravel()[tensor.at]
+        mine = round_to(mine, self.dtype)
+        gap, size = np.abs(tensor.got - mine), np.abs(mine)
+        allowed = size * (2 * SLACK * unit(self.dtype))
+        allowed += tensor.err * size if tensor.sharp else tensor.err
+        allowed += self.floor
+        if (gap > allowed).any():
+            return False
+        close = gap <= allowed
         if close.all() and np.isfinite(allowed).all():
             return True
+        got = tensor.got
         close &= np.isfinite(got) & np.isfinite(mine)   # an infinite number's bound is infinite
         return bool((close | (got == mine) | (np.isnan(got) & np.isnan(mine))).all())
 
 
-def _err(block, mine):
-    """The stored bound of each number in units of u; that of the tensor where it has none."""
-    err = block.limits
-    if err is None or len(err) != mine.size:
-        return 0.0
-    if block.sharp:
-        return err * np.abs(mine)
-    return np.where(err > 0, err, err.max(initial=0.0))
+class _Ready(NamedTuple):
+    """A tensor that a port gave, flat, and twice the bound of each number, relative if `sharp`."""
+
+    name: str
+    shape: tuple
+    at: list | None
+    got: np.ndarray
+    err: Any
+    sharp: bool
+
+
+def _ready(name, got, block, dtype):
+    """`_Ready`; where no bound is stored of a number, that of the tensor is taken."""
+    at = None if block.at is None or got.size <= max(block.at, default=-1) else block.at
+    flat, err = got.ravel() if at is None else got.ravel()[at], block.limits
+    if err is None or len(err) != flat.size:
+        err = np.zeros(1)
+    elif not block.sharp:
+        err = np.where(err > 0, err, err.max(initial=0.0))
+    return _Ready(name, got.shape, at, round_to(flat, dtype), 2 * unit(dtype) * err,
+                  block.sharp and len(err) == flat.size)
 
 
 def same(case, dtype, got, mine):
@@ -248,20 +259,19 @@ def wrong_ops(case, dtype, found):
     return [op for op, got in found.items() if got.agrees(right[op]) is False]
 
 
-def gives(case, dtype, found, wrong, layer_class):
+def gives(there, found, wrong, layer_class):
     """Whether a mistake gives the port's answer to every operation that it answered.
 
     Parameters
     ----------
-    case : mapping
-    dtype : str
+    there : Candidates
+        Of the case.
     found : mapping
         Operation -> Given.
     wrong : sequence of str
         Operations whose answer is not the right one.
     layer_class : type
     """
-    there = candidates_of(case, dtype)
     if not all(there.touches(layer_class, op) for op in wrong):
         return False
     rest = [op for op in found if op not in wrong and there.touches(layer_class, op)]
@@ -290,7 +300,7 @@ def diagnose(case, dtype, answers):
         wrong = wrong_ops(case, dtype, found)
         if not wrong:
             return []
-        names = [name for name, layer_class in layers()
-                 if gives(case, dtype, found, wrong, layer_class)]
+        there = candidates_of(case, dtype)
+        names = [name for name, layer_class in layers() if gives(there, found, wrong, layer_class)]
     alone = {name for name in names if " + " not in name}
     return [name for name in names if name in alone or not alone & set(name.split(" + "))]

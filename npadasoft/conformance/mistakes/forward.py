@@ -1,9 +1,9 @@
 """Scores, log-softmax, the sum of head and tail, and the loss."""
 import numpy as np
 
+from npadasoft.conformance.mistakes.formulas import linear, log_softmax
 from npadasoft.conformance.mistakes.known import (ACCURACY, AWD_LSTM, HF, PYTORCH, ROSINALITY,
                                                   SCORES, SOSKEK, T_XL, Layer, known)
-from npadasoft.functional import linear, log_softmax
 
 ALL = ("log_prob", "predict", "grad.*", "grad.head.*", "grad.tail.*.*.weight")
 HEAD = ("head_log_prob", *ALL, "grad.head_logits")

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from npadasoft.conformance.mistakes.formulas import linear, log_softmax, pick
 from npadasoft.conformance.mistakes.steps_input import Input
 from npadasoft.conformance.mistakes.steps_tangents import Tangents
 from npadasoft.conformance.ports.base import Port, Refused
 from npadasoft.conformance.wire.messages import Answer, PortInfo
 from npadasoft.cutoffs import Cutoffs, divisor, integer
-from npadasoft.functional import (bias_backward, linear, log_softmax, log_softmax_backward, pick,
-                                  pick_backward)
+from npadasoft.functional import bias_backward, log_softmax_backward, pick_backward
 
 TRACE = ("cluster", "head_column", "tail.*.relative_target", "head_logits", "head_log_prob",
          "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits",

@@ -63,7 +63,7 @@ def _write_beside(failing, held):
     for f in failing:
         f.result.beside = {
             op: {group: f.is_changed_by(held[group[0]], op) for group in groups
-                 if candidates_of(f.result.case, f.result.dtype).touches(held[group[0]], op)}
+                 if f.there.touches(held[group[0]], op)}
             for op, names in f.result.named.items() if not names}
 
 
@@ -72,6 +72,7 @@ class Failing:
 
     def __init__(self, result):
         self.result, case, dtype = result, result.case, result.dtype
+        self.there = candidates_of(case, dtype)
         answers = {op: contents(a) for op, a in result.answers.items() if not a.skipped}
         self.found = given(case, dtype, answers)
         differing = [*result.differing, *(law.tensor for law in result.broken_laws)]
@@ -84,7 +85,7 @@ class Failing:
 
     def is_given_by(self, layer_class, op):
         """Whether a mistake gives the answer to one operation, and none of the right ones else."""
-        there = candidates_of(self.result.case, self.result.dtype)
+        there = self.there
         if not there.touches(layer_class, op) or \
                 not self.found[op].agrees(there.answer(layer_class, op)):
             return False
@@ -104,8 +105,8 @@ class Failing:
     def is_changed_by(self, layer_class, op):
         """The same, whatever the port showed: it may have crashed."""
         r = self.result
-        right = candidates_of(r.case, r.dtype).right[op]
-        return fails(layer_class, r.case, r.dtype, {op: Answer(results=right or {})})
+        answer = Answer(results=self.there.right[op] or {})
+        return fails(layer_class, r.case, r.dtype, {op: answer})
 
 
 def _held(failing, passing):

@@ -44,7 +44,7 @@ def name_narrow(units, passing):
 
 def _explains(failing, op, layer_class, wrong):
     """Whether a mistake gives, of these tensors, what was answered to an operation."""
-    there = candidates_of(failing.result.case, failing.result.dtype)
+    there = failing.there
     if not there.touches(layer_class, op):
         return False
     mine = there.answer(layer_class, op)

@@ -7,7 +7,7 @@ given up after a few cases.
 import numpy as np
 
 from npadasoft.conformance.judge.plan import repeated, requests_of
-from npadasoft.conformance.mistakes.diagnosis import candidates_of, contents, given
+from npadasoft.conformance.mistakes.diagnosis import contents, given
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.layer import Planted
 
@@ -48,7 +48,7 @@ def _explained(mistake, results, of):
             mine = given_by_it[op]
             agrees = found[op].agrees(mine)
             if f and op in f.wrong:
-                differs = not _same(mine, candidates_of(r.case, r.dtype).right[op])
+                differs = not _same(mine, f.there.right[op])
                 changed += differs
                 explained |= {(f, op)} if agrees and differs else set()
             elif agrees is False:

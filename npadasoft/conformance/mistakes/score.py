@@ -2,7 +2,8 @@
 
 caught     some case fails; required, unless the mistake only shows elsewhere
 located    with a trace, the first wrong tensors are those with which the mistake begins
-named      from public outputs alone, `diagnose` finds it on the case that caught it
+named      from public outputs alone, on the case that caught it and on few more where several
+           mistakes give the numbers of that one: by its own name, and by no false one
 """
 import json
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import numpy as np
 from npadasoft.conformance.golden.vectors_io import load
 from npadasoft.conformance.judge.plan import in_order, is_linear, is_public, representable
 from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.judge.state import State
 from npadasoft.conformance.judge.verdict import Result, judge, shown, tensors
 from npadasoft.conformance.mistakes.diagnosis import candidates_of, diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
@@ -39,7 +41,16 @@ class Caught:
     @property
     def named(self):
         """Whether the mistake, or one that gives the same numbers, is among the names shown."""
-        return bool(set(self.names[:4]) & {self.mistake.name, *ALIKE.get(self.mistake.name, ())})
+        return bool(set(self.names[:4]) & self._own)
+
+    @property
+    def false(self):
+        """Names that are not the mistake's, nor those of one that gives the same numbers."""
+        return [name for name in self.names if name not in self._own]
+
+    @property
+    def _own(self):
+        return {self.mistake.name, *ALIKE.get(self.mistake.name, ())}
 
 
 def ordered(cases):
@@ -56,19 +67,19 @@ def results_of(mistake, cases, dtypes=DTYPES):
     """Yield (case, dtype, answers, Result) of the cases that a mistake fails."""
     for dtype in dtypes:
         for case in cases:
-            if representable(case, dtype) and visible(mistake, case, dtype):
-                answers = candidates_of(case, dtype).answers(mistake.layer_class)
-                if unchanged(mistake, case, dtype):
-                    continue
+            if not representable(case, dtype):
+                continue
+            there = candidates_of(case, dtype)
+            if changes(mistake, there):
+                answers = there.answers(mistake.layer_class)
                 result = judge(case, dtype, answers)
                 if result.verdict in ("fail", "error"):
                     yield case, dtype, answers, result
 
 
-def unchanged(mistake, case, dtype):
-    """Whether all answers are the right layer's, to the last bit."""
-    there = candidates_of(case, dtype)
-    return all(_same_bits(there.answer(mistake.layer_class, op), right)
+def changes(mistake, there):
+    """Whether a mistake changes any answer to a case, by a bit at least."""
+    return any(not _same_bits(there.answer(mistake.layer_class, op), right)
                for op, right in there.right.items() if there.touches(mistake.layer_class, op))
 
 
@@ -77,18 +88,13 @@ def _same_bits(found, right):
         np.array_equal(found[name], a, equal_nan=True) for name, a in right.items())
 
 
-def visible(mistake, case, dtype):
-    """Whether the right layer takes a step on this case that the mistake replaces."""
-    there = candidates_of(case, dtype)
-    return any(there.touches(mistake.layer_class, op) for op in there.requests)
-
-
 def of_state(mistake, cases):
     """Results of a mistake that shows after an earlier request, with the names it is given."""
     chosen = [c for c in in_order(cases) if "State" in c["flags"]]
-    results = Session(Planted(mistake.layer_class), chosen).run(("float64",))
-    for r in results:
-        r.answers = {op: without_trace(answer) for op, answer in r.answers.items()}
+    port = Planted(mistake.layer_class)
+    results = Session(port, chosen).run(("float64",))
+    State(port, chosen, results, ("float64",)).mark()
+    results = [_as_public(r) for r in results]
     name_run(results)
     return [r for r in results if r.verdict == "fail" and not r.again]
 
@@ -107,28 +113,44 @@ def public(answers):
     return {name: a for name, a in shown(answers).items() if name not in traced}
 
 
-def without_trace(answer):
-    """An `Answer` as a port without a trace gives it."""
-    return replace(answer, results={n: a for n, a in answer.results.items() if is_public(n)})
+def _as_public(result):
+    """A `Result` with the answers of a port that shows no trace."""
+    return replace(result, answers={
+        op: replace(answer, results={n: a for n, a in answer.results.items() if is_public(n)})
+        for op, answer in result.answers.items()})
 
 
 @lru_cache(maxsize=1)
 def caught_first():
-    """Name -> (case, dtype) that caught a mistake first when all were searched.
+    """Name -> [case, dtype, more cases] of a mistake: that which caught it first when all were
+    searched, and those that tell it from others which give the same numbers there.
 
     Looked at first, it spares the search; a case that does not catch it any more costs no more
-    than that look.  Mistakes that the first case of all catches are not listed.
+    than that look.  Mistakes that the first case of all catches and tells are not listed.
     """
     path = resources.files("npadasoft.conformance") / "mistakes" / "caught.json"
-    return {name: tuple(where) for name, where in json.loads(path.read_text("utf-8")).items()}
+    return json.loads(path.read_text("utf-8"))
 
 
 def examine(mistake, cases):
     """A `Caught`: the first case that a mistake fails, where it begins there, what it is called."""
-    id, dtype = caught_first().get(mistake.name, (None, None))
+    id, dtype, *more = caught_first().get(mistake.name, (None, None))
     known = [case for case in cases if case["id"] == id]
     found = search(mistake, known, (dtype,)) if known and not mistake.state else None
-    return found if found and found.result else search(mistake, cases)
+    found = found if found and found.result else search(mistake, cases)
+    if more:
+        found.names = names_told_apart(mistake, found.result, [
+            case for case in cases if case["id"] in more])
+    return found
+
+
+def names_told_apart(mistake, result, cases):
+    """What the report calls a mistake that fails a case, of a run of that one and others."""
+    others = (_as_public(judge(case, result.dtype, candidates_of(case, result.dtype).answers(
+        mistake.layer_class))) for case in cases)
+    results = [_as_public(result), *others]
+    name_run(results)
+    return tuple(results[0].mistakes)
 
 
 def search(mistake, cases, dtypes=DTYPES):
@@ -174,10 +196,12 @@ def text(found):
              f"with a trace, located at their origin: {sum(c.located for c in begins)} of "
              f"{len(begins)}",
              f"without one, named from public outputs: {sum(c.named for c in shown)} of "
-             f"{len(shown)}, {sum(c.names == (c.mistake.name,) for c in shown)} of them alone"]
+             f"{len(shown)}; by a false name: {sum(bool(c.false) for c in shown)}"]
     lines += [f"  NOT CAUGHT: {c.mistake.name}" for c in missed(found)]
     lines += [f"  not located: {c.mistake.name} ({c.result.id}: {', '.join(c.result.origins)})"
               for c in begins if not c.located]
     lines += [f"  not named: {c.mistake.name} ({c.result.id}: {', '.join(c.names[:4]) or 'none'})"
               for c in shown if not c.named]
+    lines += [f"  FALSE NAME: {c.mistake.name} ({c.result.id}: {', '.join(c.false)})"
+              for c in shown if c.false]
     return "\n".join(lines)
