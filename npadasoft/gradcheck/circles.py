@@ -6,18 +6,18 @@ import numpy as np
 from npadasoft.gradcheck.numeric import moved
 
 RADII = tuple(2.0 ** -k for k in range(1, 10))     # of a direction in the units of the elements
-CORNERS = 16
-ALIKE = 2.0 ** 8    # a circle twice as wide has the term r^16 2^16 times: that much is none of it
+CORNERS = 32
+ALIKE = 2.0 ** 16   # a circle twice as wide has the term r^32 2^32 times: that much is none of it
 
 
 def contradicted(numeric, u, value, real):
     """Whether circles refute the complex step `value` along u, below Richardson's error.
 
-    f'(x) = mean of f(x + r w) / (r w) over the roots w of unity, but for the term r^16 of f's
+    f'(x) = mean of f(x + r w) / (r w) over the roots w of unity, but for the term r^32 of f's
     series and for rounding: nothing cancels, so it is sharper than Richardson `real`.  Circle and
     step read the same branch of f, and differ only where that branch is less accurate than double
     precision: a series for complex numbers that is stopped early.  A circle twice as wide shows how
-    large the term r^16 is, and whether a singularity lies within.
+    large the term r^32 is, and whether a singularity lies within.
 
     Source: Lyness, Moler 1967, Numerical differentiation of analytic functions, SIAM J. Numer.
     Anal. 4(2), 202-210.
