@@ -13,7 +13,7 @@ from witnesses import tools
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.plan import asked_of
 from npadasoft.conformance.judge.verdict import BAD
-from npadasoft.conformance.ports import READY, findings, foreign, table
+from npadasoft.conformance.ports import READY, findings, foreign, losses, table
 from npadasoft.conformance.ports.base import Skipped
 from npadasoft.conformance.ports.findings import FINDINGS
 from npadasoft.conformance.wire.messages import PortInfo
@@ -220,7 +220,9 @@ def needs(name):
     peers = {"fairseq": "fairseq-0.12.2", "transfo": "transformers-4.35.2", "gluon": "gluon-nlp"}
     packages = {"gluon": "mxnet", "keras": "keras_adaptive_softmax",
                 **dict.fromkeys(["libtorch", "fairseq", "transfo"], "torch")}
-    first = name.replace("-", "_").split("_")[0]
+    first = name.removeprefix("linear-").replace("-", "_").split("_")[0]
+    if name == "linear-keras":
+        first = "tensorflow"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pytest.importorskip(packages.get(first, first))
@@ -243,10 +245,12 @@ def test_a_finding_is_still_to_be_seen_in_the_framework_that_is_here(name):
 
 @pytest.mark.parametrize("name", ["torch", "fairseq", "transfo-xl", "transfo-xl-default", "paddle",
                                   "gluon-nlp", "jax", "autograd", "mlx", "dynet", "openvino",
-                                  "tensorflow", "chainer", "tinygrad", "keras-adaptive-softmax"])
+                                  "tensorflow", "chainer", "tinygrad", "keras-adaptive-softmax",
+                                  "linear-paddle", "linear-mlx", "linear-chainer", "linear-optax",
+                                  "linear-tinygrad", "linear-tensorflow", "linear-keras"])
 def test_a_port_still_gives_what_its_row_says(name):
     needs(name)
-    only = ["S08", "T03", "E01", "E12", "G04", "N09", "X01", "A07", "F06"]
+    only = ["S08", "T03", "E01", "E12", "G04", "N09", "X01", "A07", "F06", "L05", "L18", "L22"]
     cases = [c for c in vectors_io.select(vectors_io.load(), only=only)]
     row = table.record(name, cases)
     same = STATE[name]["version"] == row["version"]
@@ -268,6 +272,24 @@ def test_the_definition_in_primitives_is_right_in_a_library_that_is_here(monkeyp
     monkeypatch.setattr(table.ports, "load", lambda name: _torch_primitives())
     row = table.record("primitives", [c for c in vectors_io.load() if c["id"][0] in "TNA"])
     assert not row["wrong"] and row["counts"]["required"]["float64"]["pass"] > 30
+
+
+def test_the_head_alone_is_right_by_a_loss_of_a_library_that_is_here(monkeypatch):
+    needs("torch")
+    from torch import tensor
+    from torch.nn.functional import cross_entropy
+
+    class Own(losses.Loss):
+        primitives, name = staticmethod(_torch_primitives), "torch"
+
+        def cost(self, config, scores, target):
+            losses.lacks(config, "label_smoothing")
+            return cross_entropy(scores, tensor(target), reduction=config.get("reduction", "mean"),
+                                 ignore_index=config.get("ignore_index", -100))
+    monkeypatch.setattr(table.ports, "load", lambda name: Own())
+    row = table.record("own")
+    assert set(row["wrong"]) == {"L20", "L21"}
+    assert row["counts"]["linear"]["float64"] == {"pass": 17, "skipped": 2}
 
 
 def _torch_primitives():

@@ -35,7 +35,7 @@ packages() {            # of a row, for pip
         linear-ours | linear-ours-blocks) echo "numpy==2.4.6" ;;
         linear-torch | linear-torch-fused | linear-torch-chunked)
             echo "torch==2.13.0 numpy==2.4.6" ;;
-        linear-sklearn) echo "scikit-learn==1.7.2 numpy==2.4.6" ;;
+        linear-sklearn) echo "scikit-learn==1.9.1 numpy==2.4.6" ;;
         linear-optax) echo "jax==0.10.2 optax==0.2.8 numpy==2.4.6" ;;
         linear-cut) echo "cut-cross-entropy==25.1.1 torch==2.13.0 numpy==2.4.6 setuptools" ;;
         dynet) echo "dynet38==2.2 numpy==2.4.6" ;;

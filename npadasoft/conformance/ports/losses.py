@@ -72,7 +72,9 @@ class TensorFlow(Loss):
 
 
 class Keras(Loss):
-    """`keras.losses.SparseCategoricalCrossentropy`, on TensorFlow."""
+    """`keras.losses.SparseCategoricalCrossentropy`, on TensorFlow; told the dtype, as it would
+    compute in float32.
+    """
 
     primitives, name = tensorflow.TensorFlow, "keras SparseCategoricalCrossentropy"
 
@@ -84,10 +86,10 @@ class Keras(Loss):
 
     def cost(self, config, scores, target):
         lacks(config, "label_smoothing")
-        how = {"none": None}.get(*[config.get("reduction", "mean")] * 2)
+        how = config.get("reduction", "mean")
         loss = self.keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, ignore_class=config.get("ignore_index"), reduction=how,
-            dtype=scores.dtype.name)
+            from_logits=True, ignore_class=config.get("ignore_index"),
+            reduction=None if how == "none" else how, dtype=scores.dtype.name)
         return loss(target, scores)
 
 
@@ -182,6 +184,13 @@ class CutCrossEntropy(Torch):
         self.function = cut_cross_entropy.linear_cross_entropy
         version = f"{cut_cross_entropy.__version__} on torch {self.torch.__version__}"
         self.announce("cut-cross-entropy, torch_compile", version)
+        self.built = 0
+
+    def build(self, config, params, dtype):
+        self.built += 1
+        if self.built % 8 == 0:         # beyond a number of shapes and options it raises
+            self.torch._dynamo.reset()
+        return super().build(config, params, dtype)
 
     def cost(self, config, x, y, weights):
         lacks(config, "label_smoothing")
