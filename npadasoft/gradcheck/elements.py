@@ -151,7 +151,7 @@ class Judge:
         value = float(self.side.value[i])
         if self.numeric.method == "complex":
             return 2 * self.numeric.spread_at(i, value)
-        if self.side.kink[i]:
+        if self.side.kink[i] or self.ratio[i] > FAIL_RATIO:     # a FAIL has one anyway
             return 0.0
         return shift(value, self.numeric.at(i, second=True))
 
@@ -214,10 +214,13 @@ def judge(numeric, real, value, error, g, noise, u):
     """What Richardson `real` says of an analytic `g` that the numeric `value` contradicts, along u.
 
     It has to contradict `g` itself: agreement with `value` proves nothing where its error holds
-    both.  Only a complex step against which nothing speaks is believed beyond its reach.
+    both.  Where the two contradict each other neither wins, unless `g` is further off both by far.
+    Only a complex step against which nothing speaks is believed beyond its reach.
     """
     text = f"differences of f (Richardson) give {real.value:.9g} +/- {_tiny(real.error)}"
-    if not abs(real.value - value) <= real.error + error:
+    apart = abs(real.value - value)
+    if not apart <= real.error + error and not (
+            abs(real.value - g) > FAIL_RATIO * (real.error + noise + apart)):
         return "INCONCLUSIVE", f"not confirmed: numeric {value:.9g}, but {text}"
     sharp = real.error <= SHARP * max(abs(value), abs(g))
     if abs(real.value - g) > FAIL_RATIO * (real.error + noise):

@@ -110,7 +110,13 @@ class Numeric:
 
     def complex_along(self, u, t=0.0):
         """Complex step along u, at x + t·u."""
-        return complex_slope(self.problem, {self.path: u}, self.h, t)
+        value = moved(self.problem, {self.path: u}, t, self.h)
+        if t == 0:
+            self._see(value)
+        return float(np.imag(value)) / self.h
+
+    def _see(self, value):
+        self.unreal = max(self.unreal, abs(float(np.real(value)) - self.center))
 
     def complex_at(self, index, part=1.0):
         """Complex step at one element."""
@@ -118,7 +124,7 @@ class Numeric:
         h = part * self.h * float(self.units.flat[index])
         trial.flat[index] += 1j * h
         value = self.problem.value({self.path: trial})
-        self.unreal = max(self.unreal, abs(float(np.real(value)) - self.center))
+        self._see(value)
         return float(np.imag(value)) / h
 
     def truncated(self, value):

@@ -102,11 +102,14 @@ def check_probes(report, numeric, analytic, deterministic, count, extra=(), prov
 
 
 def widen(numeric, found):
-    """Add to a probe beyond its tolerance what changes where nothing but rounding does."""
+    """Add to a probe beyond its tolerance what changes where nothing but rounding does.
+
+    Of Richardson only where it would be undecided: a FAIL is looked at a second time anyway.
+    """
     for p in found:
         if p.ratio > 1 and p.real is None:
             p.error += 2 * numeric.spread(p.u, p.value)
-        elif p.ratio > 1 and not p.real.kink:
+        elif 1 < p.ratio <= FAIL_RATIO and not p.real.kink:
             p.error += shift(p.value, numeric.along(p.u, second=True))
 
 
@@ -119,6 +122,7 @@ def coarse(numeric, analytic, found):
     top = max(found, key=lambda p: p.ratio)
     if numeric.method != "complex" or not 1 < top.ratio < math.inf:
         return False
+    numeric.exact &= numeric.unreal <= 4 * numeric.eps_f
     i = bisect(numeric, analytic, top, to_the_end=True)[0]
     element = one_element(numeric, analytic, i)
     looked = ((top.u, top.value, top.analytic, top.noise, lambda: numeric.along(top.u)),

@@ -172,6 +172,17 @@ def test_and_so_it_is_along_probes_which_richardson_takes_over_then(name, low, h
     assert set(found) == {"PASS"}, found
 
 
+@pytest.mark.parametrize("off", [1e-10, 1e-12, 1e-13, 1e-14])
+@pytest.mark.parametrize("n, limit", [(7, 4096), (60, 5)], ids=["elements", "probes"])
+def test_a_complex_branch_that_is_another_function_accuses_nobody(n, limit, off):
+    """Circles and step agree in it; but its values are not those of the real branch."""
+    for other in (lambda x: (1 + off) * np.sin(x), lambda x: np.sin(x) + off * x):
+        f = lambda x: np.sum(other(x) if np.iscomplexobj(x) else np.sin(x))
+        x = np.random.default_rng(0).uniform(.3, 2.5, n)
+        assert verdict(f, x, np.cos, max_elements=limit) in ("PASS", "INCONCLUSIVE")
+        assert verdict(f, x, lambda x: (1 + 1e-8) * np.cos(x), max_elements=limit) == "FAIL"
+
+
 def test_circles_leave_a_fine_complex_branch_as_sharp_as_it_is():
     x = np.linspace(.05, .95, 7)        # with a pole at 1, where the circles are coarse
     for f, g in ((lambda x: -np.log(1 - x), lambda x: 1 / (1 - x)),
