@@ -73,7 +73,7 @@ FINDINGS = (
             cases=("L19",)),
     Finding(("linear-chainer",),
             "a batch without rows has no gradient to give: its backward counts wrongly and raises",
-            cases=("L23",)),
+            cases=("L23",), script="chainer_cross_entropy_of_no_rows"),
     Finding(("linear-tinygrad",),
             "a label that is no class costs nothing and counts in the mean, as padding of -1 does",
             cases=("L18", "L19"), script="tinygrad_labels_that_are_none"),
