@@ -12,13 +12,15 @@ import os
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
 PAUSE = 0.15        # seconds: the threads of a BLAS fall asleep
-FOREIGN = 0.1       # of a round, or 25 ms: what other processes may take of it
+LEAST = 0.2         # seconds that are timed
+FOREIGN = 0.1       # of them: what other processes may take
 
 
 def package(tree):
@@ -39,20 +41,25 @@ def busy():
 
 
 def rounds(calls, count, budget, cpu=False):
-    """[{name: seconds} of each round that counts], each round in the turn opposite to the last."""
+    """[{name: seconds of a call} of each round that counts], each in the turn opposite to the last.
+
+    A short call is made as often as it takes to fill LEAST seconds: /proc/stat counts hundredths.
+    """
     found, order, end = [], list(calls), time.monotonic() + budget
     clock, pause = (time.process_time, 0) if cpu else (time.perf_counter, PAUSE)
     while len(found) < count and time.monotonic() < end:
-        seconds, foreign = {}, 0.0
+        seconds, foreign = {}, []
         for name in order:
             time.sleep(pause)
+            start = time.perf_counter()
             calls[name]()
+            times = 1 + int(LEAST / (time.perf_counter() - start))
             others, start, wall = busy() - time.process_time(), clock(), time.perf_counter()
-            calls[name]()
-            seconds[name], wall = clock() - start, time.perf_counter() - wall
-            foreign = max(foreign, busy() - time.process_time() - others
-                          - max(0.025, FOREIGN * wall))
-        if cpu or foreign <= 0:
+            for _ in range(times):
+                calls[name]()
+            seconds[name], wall = (clock() - start) / times, time.perf_counter() - wall
+            foreign.append((busy() - time.process_time() - others) / wall)
+        if cpu or max(foreign) <= FOREIGN:
             found.append(seconds)
         order.reverse()
     return found
@@ -64,14 +71,19 @@ def quartiles(values):
     return f"{middle:.3f} ({low:.3f} to {high:.3f})"
 
 
-def calls(build, workload, what, dtype):
-    """The call to time, with a layer of that build."""
+def calls(build, workload, what, dtype, callers=1):
+    """The call to time, with a layer of that build: made by so many threads at once."""
     x, y = workload.examples(dtype)
     layer = build.AdaptiveLogSoftmaxWithLoss(workload.in_features, workload.n_classes,
                                              workload.cutoffs, dtype=dtype, rng=0)
-    out = build.Gradients(np.empty_like(x), layer.parameters.map(np.empty_like))
-    return {"step": lambda: layer.loss_and_gradients(x, y, out=out), "topk": lambda:
-            layer.topk(x, 10), "log_prob": lambda: layer.log_prob(x)}[what]
+    outs = [build.Gradients(np.empty_like(x), layer.parameters.map(np.empty_like))
+            for _ in range(callers)]
+    call = {"step": lambda i: layer.loss_and_gradients(x, y, out=outs[i]),
+            "topk": lambda i: layer.topk(x, 10), "log_prob": lambda i: layer.log_prob(x)}[what]
+    if callers == 1:
+        return lambda: call(0)
+    pool = ThreadPoolExecutor(callers)
+    return lambda: list(pool.map(call, range(callers)))
 
 
 def main():
@@ -82,6 +94,7 @@ def main():
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--budget", type=float, default=60, help="seconds for each line")
+    parser.add_argument("--callers", type=int, default=1, help="threads that call at once")
     parser.add_argument("--cpu", action="store_true",
                         help="seconds of processor time, and every round: for one thread")
     args = parser.parse_args()
@@ -94,9 +107,9 @@ def main():
     for name in args.workloads:
         for what in args.what.split(","):
             workload = WORKLOADS[name]
-            contest = {"other": calls(other, workload, what, args.dtype),
-                       "this": calls(this, workload, what, args.dtype)}
-            if what == "step":
+            contest = {"other": calls(other, workload, what, args.dtype, args.callers),
+                       "this": calls(this, workload, what, args.dtype, args.callers)}
+            if what == "step" and args.callers == 1:
                 layer, batch = workload.layer(args.dtype), workload.examples(args.dtype)
                 contest |= contestants.floor(contestants.products(layer, *batch), args.dtype)
             found = rounds(contest, args.rounds, args.budget, args.cpu)
