@@ -284,7 +284,8 @@ def show(answers, brief):
     if brief:
         print(*short(answers), sep="\n")
         return
-    print(*made(answers), head(), *map(line, answers), sep="\n")
+    print(*(textwrap.fill(text, 100, subsequent_indent="    ") for text in made(answers)), "",
+          head(), *map(line, answers), sep="\n")
     total = Counter(row["outcome"] for answer in answers for row in answer["rows"])
     found = ", ".join(f"{key} {total[key]}" for key in SUMMARY if total[key])
     print(textwrap.fill(f"{len(answers)} packages, {sum(total.values())} checks: {found}", 100))
