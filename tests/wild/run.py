@@ -238,6 +238,7 @@ def details(answer):
     for row in answer["rows"]:
         if row["outcome"] not in ("PASS", "VACUOUS"):
             text = re.sub(r"^[\d.]+ tolerances", "over a tolerance", row.get("text", ""))
+            text = re.sub(r"^blunt at .*", "blunt: of some elements too little is known", text)
             groups.setdefault((row["outcome"], text), []).append(row)
     for (outcome, text), rows in groups.items():
         one = rows[0]
