@@ -7,7 +7,8 @@ from npadasoft.conformance.judge.causes import causes, general, shape_form
 from npadasoft.conformance.judge.outline import LONGEST, outline
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import MISTAKES, name_run, naming
-from npadasoft.conformance.mistakes.layer import Layer, Planted
+from npadasoft.conformance.mistakes.layer import Layer
+from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.ports.ours import Ours
 
 CASES = vectors_io.load()

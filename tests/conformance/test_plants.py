@@ -19,7 +19,7 @@ from npadasoft.conformance.judge.plan import in_order
 from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import MISTAKES, name_run
-from npadasoft.conformance.mistakes.layer import Planted
+from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.ports.ours import Ours
 from npadasoft.conformance.wire.messages import PortInfo
 

@@ -1,11 +1,12 @@
 """Every way we know to port the layer wrongly, and which of them a port's numbers speak of.
 
     layer.py          the layer in steps, each of which a mistake can replace (formulas.py)
+    planted.py        a layer, right or wrong, as a port in this process
     construction.py routing.py forward.py backward.py answers.py      the mistakes, by stage
     layouts.py        numbers read and written column by column
     tangents.py input.py      of jvp and hvp, and of the adaptive input (their steps: steps_*.py)
     shipped.py        what other projects released
-    unseen.py         those of a reviewer who has not seen the cases
+    unseen.py unseen_backward.py      those of a reviewer who has not seen the cases
     diagnosis.py      the mistake that gives a port's numbers
     naming.py         the mistakes that explain a whole run
     narrow.py         a mistake in few tensors alone
@@ -13,11 +14,13 @@
     score.py          the suite's own test: is each caught, located, named?
 """
 from npadasoft.conformance.mistakes import (answers, backward, construction, forward, input,
-                                            layouts, routing, shipped, tangents, unseen)
+                                            layouts, routing, shipped, tangents, unseen,
+                                            unseen_backward)
 from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.score import score
 
 __all__ = ["MISTAKES", "diagnose", "name_run", "score", "answers", "backward", "construction",
-           "forward", "input", "layouts", "routing", "shipped", "tangents", "unseen"]
+           "forward", "input", "layouts", "routing", "shipped", "tangents", "unseen",
+           "unseen_backward"]

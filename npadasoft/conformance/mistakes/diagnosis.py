@@ -14,7 +14,8 @@ from npadasoft.conformance.judge.compare import Key, blocks, terms
 from npadasoft.conformance.judge.numbers import round_to, tiny, unit
 from npadasoft.conformance.judge.plan import by_operation, requests_of
 from npadasoft.conformance.mistakes.known import MISTAKES, both
-from npadasoft.conformance.mistakes.layer import Layer, Planted
+from npadasoft.conformance.mistakes.layer import Layer
+from npadasoft.conformance.mistakes.planted import Planted
 
 SLACK = 64
 NARROW = ("float16", "bfloat16")        # the mistakes are computed in float32 for these

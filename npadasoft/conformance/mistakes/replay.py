@@ -9,7 +9,7 @@ import numpy as np
 from npadasoft.conformance.judge.plan import repeated, requests_of
 from npadasoft.conformance.mistakes.diagnosis import contents, given
 from npadasoft.conformance.mistakes.known import MISTAKES
-from npadasoft.conformance.mistakes.layer import Planted
+from npadasoft.conformance.mistakes.planted import Planted
 
 SHARE = 1 / 3           # of the answers that a mistake changes it gives at least so many
 

@@ -19,7 +19,7 @@ from npadasoft.conformance.judge.state import State
 from npadasoft.conformance.judge.verdict import Result, judge, shown, tensors
 from npadasoft.conformance.mistakes.diagnosis import candidates_of, diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
-from npadasoft.conformance.mistakes.layer import Planted
+from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.untold import ALIKE
 from npadasoft.conformance.wire.messages import matches

@@ -9,7 +9,7 @@ from npadasoft.conformance.mistakes.answers import BEST, predict_from_one
 from npadasoft.conformance.mistakes.known import (DYNET, FLASHLIGHT, GRADIENTS, LOGIT_GRADIENTS,
                                                   MESH, TFMISS, Layer, known)
 from npadasoft.conformance.mistakes.routing import PLACES, targets_from_one
-from npadasoft.conformance.mistakes.unseen import topk_from_one
+from npadasoft.conformance.mistakes.unseen_backward import topk_from_one
 
 BACKWARD = (*LOGIT_GRADIENTS, *GRADIENTS, "grad.tail.*.hidden")
 LOSSES = FLASHLIGHT + "/blob/main/flashlight/fl/nn/modules/Loss.cpp"
