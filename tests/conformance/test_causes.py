@@ -1,4 +1,6 @@
 """The summary of a run: one cause, one line; names that no passing case denies."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from npadasoft.conformance.mistakes import MISTAKES, name_run, naming
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.ports.ours import Ours
+from npadasoft.conformance.wire.messages import PortInfo
 
 CASES = vectors_io.load()
 SENTENCES = {name: m.sentence for name, m in MISTAKES.items()}
@@ -79,6 +82,19 @@ def test_a_name_that_a_passing_case_denies_is_not_given():
     assert names <= {"textbook-gradient"}
 
 
+def test_the_right_classes_of_rounded_numbers_deny_a_name():
+    """All numbers are rounded, so that no case passes; most classes are right, still."""
+    class Rounds(Planted):
+        info = PortInfo("rounds")
+
+        def run(self, request):
+            answer = super().run(request)
+            return replace(answer, results={n: np.round(a, 4) for n, a in answer.results.items()})
+    results, _ = run(Rounds(MISTAKES["no-tail-bias"].layer_class), "B*", "P*", "T0*")
+    assert any(r.rounding for r in results) and any("predict" in r.differing for r in results)
+    assert not {n for r in results for n in r.mistakes}
+
+
 def test_two_mistakes_in_two_operations_are_two_lines():
     class Both(MISTAKES["loss-is-a-sum"].layer_class, MISTAKES["predict-is-a-column"].layer_class):
         pass
@@ -120,7 +136,17 @@ def test_a_mistake_that_crashes_in_some_cases_and_diverges_in_others_is_one_line
     failing = {r.id for r in results if r.verdict in ("fail", "error")}
     crashed = {r.id for r in results if r.verdict == "error"}
     assert found[0].n_cases == len(failing) > len(crashed) > 2
-    assert "of them in another way: forward answered an error" in text_of(results)
+    assert "of them in another way: answered an error" in text_of(results)
+
+
+def test_one_error_is_one_line_whatever_was_asked():
+    class Lost(Ours):
+        def log_prob(self, *args):
+            raise KeyError("tail.7.weight")
+
+        predict = forward = log_prob
+    _, found = run(Lost(), "T*")
+    assert [c.text for c in found] == ["answered an error (other): KeyError: 'tail.*.weight'"]
 
 
 def test_what_a_mistake_does_not_change_is_another_line():

@@ -14,7 +14,7 @@ from npadasoft.conformance.judge.state import TEXT
 from npadasoft.conformance.wire.messages import OPS
 
 
-MOST = 3        # other forms that are told of a cause
+MOST = 2        # other forms that are told of a cause
 KINDS = ("reading", "rounding", "mistake", "state", "shape", "message", "divergence")
 
 
@@ -35,9 +35,13 @@ class Cause:
     @property
     def alike(self):
         """Of the cases that have not its own form: how many, and which form they have."""
-        texts = [f"{c.n_cases} of them {how}: {c.text}" for how, c in self.others[:MOST]]
-        texts += [f"{len(self.others) - MOST} more forms"] * (len(self.others) > MOST)
-        return f" ({'; '.join(texts)})" if texts else ""
+        parts = []
+        for how in dict.fromkeys(how for how, _ in self.others):
+            mine = [cause for other, cause in self.others if other == how]
+            ids = {r.id for cause in mine for r in cause.results}
+            texts = [cause.text for cause in mine[:MOST]] + ["..."] * (len(mine) > MOST)
+            parts.append(f"{len(ids)} of them {how}: {'; '.join(texts)}")
+        return f" ({'; '.join(parts)})" if parts else ""
 
     def take(self, other, how):
         """Take in another cause, which is none of its own."""
@@ -70,8 +74,8 @@ def _whatever_was_asked(found):
     """One cause of a message that several operations give: without the operation."""
     forms: dict = {}
     for cause in found:
-        op, _, rest = cause.text.partition(": ")
-        apart = cause.kind != "message" or op not in ("echo", *OPS)
+        op, _, rest = cause.text.partition(" ")
+        apart = cause.kind != "message" or op.rstrip(":") not in ("echo", *OPS)
         forms.setdefault((cause.kind, cause.text if apart else rest), []).append(cause)
     return [group[0] if len(group) == 1 else
             Cause(kind, text, [r for cause in group for r in cause.results])

@@ -1,7 +1,7 @@
 """The mistakes of a whole run: names that explain its failures and that no passing case denies.
 
 A name found on one case is a guess: on two numbers many mistakes look alike.  So it is held against
-all that the port answered.  A mistake that would have failed a case which passed is not the port's.
+all that the port answered.  A mistake that would have failed what was right is not the port's.
 Of those that are left the one that explains most is named first, and another only where it explains
 what the first does not, and a third at least of what it would change.
 """
@@ -33,10 +33,11 @@ def name_run(results):
                       r.verdict in ("fail", "error", "crashed")),
                      key=lambda f: (f.result.verdict != "fail", f.size))
     passing = [r for r in results if r.verdict in ("pass", "incomplete") and r.answers]
+    right = [(r, answers) for r in results if (answers := right_answers(r))]
     stateful = any(f.result.state for f in failing)
     chosen = name_state(results, failing) if stateful else {}
     rest = [f for f in _without_name(failing, chosen) if not f.result.state]
-    held = _held(rest, passing)
+    held = _held(rest, right)
     units = {(f, op): [n for n, layer in held.items() if f.is_given_by(layer, op)]
              for f in rest for op in f.wrong}
     chosen |= _chosen(units, held)
@@ -109,8 +110,22 @@ class Failing:
         return fails(layer_class, r.case, r.dtype, {op: answer})
 
 
-def _held(failing, passing):
-    """Name -> class of the mistakes that explain some failing case and that no passing one denies.
+def right_answers(result):
+    """Operation -> Answer of a result, of the operations in which all is right.
+
+    A case that fails has such ones, too; and one that only rounds its numbers has right classes.
+    """
+    if result.verdict in ("pass", "incomplete"):
+        return result.answers
+    if result.verdict != "fail" or result.case["result"] == "error" or result.state:
+        return {}
+    wrong = [*result.differing, *(law.tensor for law in result.broken_laws)]
+    wrong = by_operation(result.case, dict.fromkeys(wrong)) if wrong else result.answers
+    return {op: answer for op, answer in result.answers.items() if op not in wrong}
+
+
+def _held(failing, right):
+    """Name -> class of the mistakes that explain some failing case and that no right answer denies.
 
     All are tried on few cases of each form; most failures are then explained by a name that is
     already there.
@@ -128,7 +143,7 @@ def _held(failing, passing):
         for n, layer_class in found.items():
             if set(n.split(" + ")) & set(held):         # one of the two is enough
                 continue
-            if any(fails(layer_class, r.case, r.dtype, r.answers) for r in passing):
+            if any(fails(layer_class, r.case, r.dtype, answers) for r, answers in right):
                 denied.add(n)
             else:
                 held[n] = layer_class
