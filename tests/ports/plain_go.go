@@ -11,7 +11,7 @@
 // U = tail.i.1.weight, all stored (out, in):
 //
 //	A = log_softmax(W x + b)            columns: class 0 .. s-1, then tail 0, 1, 2, ...
-//	B = log_softmax(U (P x))            of tail i; no bias
+//	B = log_softmax(U (P x))            of tail i; a few cases add tail.i.1.bias to its scores
 //	log_prob[k] = A[k]                              if k < s
 //	            = A[s + i] + B[k - cutoffs[i]]      if k is in tail i
 //	output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob

@@ -8,11 +8,11 @@
 //
 // The layer: classes 0 .. s-1 are the short-list, s = cutoffs[0]; tail i (from 0) holds the classes from
 // cutoffs[i] up to the next cutoff, the last tail up to n_classes.  A target equal to a cutoff belongs to the
-// NEXT cluster.  With x one row of the input, W = head.weight, b = head.bias, P = tail.i.0.weight,
+// tail that begins there.  With x one row of the input, W = head.weight, b = head.bias, P = tail.i.0.weight,
 // U = tail.i.1.weight, all stored (out, in):
 //
 //     A = log_softmax(W x + b)            columns: class 0 .. s-1, then tail 0, 1, 2, ...
-//     B = log_softmax(U (P x))            of tail i; no bias
+//     B = log_softmax(U (P x))            of tail i; a few cases, which you may skip, add tail.i.1.bias to its scores
 //     log_prob[k] = A[k]                              if k < s
 //                 = A[s + i] + B[k - cutoffs[i]]      if k is in tail i
 //     output[n] = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob

@@ -12,7 +12,7 @@ function port(requests, answers)
 % input, W = head.weight, b = head.bias, P = tail.i.0.weight, U = tail.i.1.weight, all stored (out, in):
 %
 %     A = log_softmax(W x + b)            columns: class 1 .. s, then tail 0, 1, 2, ...
-%     B = log_softmax(U (P x))            of tail i; no bias
+%     B = log_softmax(U (P x))            of tail i; a few cases, which you may skip, add tail.i.1.bias to its scores
 %     log_prob(k) = A(k)                                  if k <= s
 %                 = A(s + i + 1) + B(k - cutoffs(i+1))    if k is in tail i
 %     output(n) = log_prob of row n at its target;    loss = -mean(output);    predict = argmax of log_prob
