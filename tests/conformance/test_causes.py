@@ -145,7 +145,7 @@ def test_one_error_is_one_line_whatever_was_asked():
             raise KeyError("tail.7.weight")
 
         predict = forward = log_prob
-    _, found = run(Lost(), "T*")
+    _, found = run(Lost(), "T*", "P*", "G2*")
     assert [c.text for c in found] == ["answered an error (other): KeyError: 'tail.*.weight'"]
 
 

@@ -9,6 +9,7 @@ from witnesses import tools
 
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge import page as pages
 from npadasoft.conformance.judge.machine import badge
 from npadasoft.conformance.judge.page import SHADES, page
 from npadasoft.conformance.judge.session import Session
@@ -65,6 +66,25 @@ def test_a_page_holds_nothing_that_a_port_could_inject_and_its_links_lead_somewh
     assert "&lt;script&gt;" in text and not found.tags & {"script", "img", "iframe", "link"}
     assert not any(name.startswith("on") for name in found.attributes)
     assert found.links and all(v[0] == "#" and v[1:] in found.ids for v in found.links)
+
+
+def test_each_cause_has_an_example_and_all_links_lead_somewhere_however_many_cases_fail(
+        monkeypatch):
+    class Late(Wrong):
+        calls = 0
+
+        def predict(self, *args):
+            self.calls += 1
+            return Evil.predict(self) if self.calls > 6 else Ours.predict(self, *args)
+
+    monkeypatch.setattr(pages, "MOST_CASES", 3)
+    results = Session(Late(), vectors_io.select(vectors_io.load(), ["T0*"])).run(["float64"])
+    text = page(results, Evil.info, "1.0.0")
+    found = Tags(text)
+    assert len(found.ids) == 3 and "more are in the report in JSON" in text
+    assert found.links and all(v[1:] in found.ids for v in found.links)
+    rows = text[text.index("<h2>Why"):text.index("<section")].split("<tr>")[2:]
+    assert len(rows) == 2 and all("<a href" in row for row in rows)
 
 
 def test_a_page_shows_got_and_want_side_by_side_with_the_numbers_behind_them():

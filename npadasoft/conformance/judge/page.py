@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from npadasoft.conformance.judge.causes import causes
+from npadasoft.conformance.judge.causes import causes, example
 from npadasoft.conformance.judge.compare import blocks, stored, terms
 from npadasoft.conformance.judge.outline import remarkable
 from npadasoft.conformance.judge.report import conclusion, describe, summary
@@ -49,13 +49,22 @@ def page(results, info, suite, command="", sentences=None):
     """
     title = f"{info.name} {info.version}, judged by npadasoft, suite {suite}"
     failing = remarkable(results)
+    found = causes(failing)
+    shown = _shown(found, failing)
     parts = [HEAD.format(title=escape(title), style=STYLE), f"<h1>{escape(title)}</h1>",
              f"<pre>{escape(conclusion(results, info.trace))}</pre>", _tiers(results),
-             _causes(causes(failing), sentences or {})]
-    parts += [_case(r, command, sentences) for r in failing[:MOST_CASES]]
-    if len(failing) > MOST_CASES:
-        parts.append(f"<p>{len(failing) - MOST_CASES} more are in the report in JSON.</p>")
+             _causes(found, shown, sentences or {})]
+    parts += [_case(r, command, sentences) for r in shown]
+    if len(failing) > len(shown):
+        parts.append(f"<p>{len(failing) - len(shown)} more are in the report in JSON.</p>")
     return "\n".join([*parts, "</body></html>\n"])
+
+
+def _shown(found, failing):
+    """The results that are shown in full: an example of each cause, then the others in turn."""
+    order = {id(r): r for r in [*map(example, found), *failing]}
+    kept = list(order)[:MOST_CASES]
+    return [r for r in failing if id(r) in kept]
 
 
 def _tiers(results):
@@ -65,14 +74,15 @@ def _tiers(results):
     return f"<table><caption>status {exit_status(results)}</caption>{''.join(rows)}</table>"
 
 
-def _causes(found, sentences):
+def _causes(found, shown, sentences):
     if not found:
         return "<p>Nothing fails.</p>"
     rows = []
     for cause in found:
         name = cause.text.strip("`").split("`")[0].split(" (")[0]
         about = f", {sentences[name]}" if cause.kind == "mistake" and name in sentences else ""
-        links = " ".join(f'<a href="#{_anchor(r)}">{escape(r.id)}</a>' for r in cause.results[:12])
+        links = " ".join(f'<a href="#{_anchor(r)}">{escape(r.id)}</a>' for r in [
+            r for r in cause.results if any(r is one for one in shown)][:12])
         text = escape(cause.text + about + cause.alike)
         rows.append(f'<tr><td>{cause.n_cases}</td><td class="text">{text}'
                     f"</td><td>{links}</td></tr>")
