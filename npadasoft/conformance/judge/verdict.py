@@ -211,7 +211,8 @@ def deciding(results):
 
 def exit_status(results):
     """0 all required cases passed; 1 some failed; 3 those that ran passed, but not all ran."""
-    required = [r for r in results if r.tier == deciding(results)]
+    decides = deciding(results)
+    required = [r for r in results if r.tier == decides]
     if any(r.counts for r in required):
         return 1
     return 3 if any(r.verdict in ("skipped", "incomplete") for r in required) else 0

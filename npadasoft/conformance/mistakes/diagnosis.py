@@ -74,6 +74,7 @@ class Candidates:
         self.requests = {request.op: request for request in requests(case, dtype)}
         self.right, self.taken = {}, {}
         self._given: dict = {}
+        self._showing: dict = {}
         for op, request in self.requests.items():
             taken = self.taken[op] = {"shapes", "check", "hidden_size"} if op == "shapes" else set()
             answer = Planted(_watched(taken)).run(request)
@@ -85,6 +86,14 @@ class Candidates:
     def touches(self, layer_class, op):
         """Whether a mistake can be seen in an operation: the right layer takes its step."""
         return not steps(layer_class).isdisjoint(self.taken[op])
+
+    def showing(self, ops):
+        """Those of `layers()` that can be seen in all of these operations."""
+        ops = tuple(ops)
+        if ops not in self._showing:
+            self._showing[ops] = [(name, c) for name, c in layers()
+                                  if all(self.touches(c, op) for op in ops)]
+        return self._showing[ops]
 
     def answers(self, layer_class):
         """Operation -> Answer of a layer with a mistake."""
@@ -270,14 +279,12 @@ def gives(there, found, wrong, layer_class):
     found : mapping
         Operation -> Given.
     wrong : sequence of str
-        Operations whose answer is not the right one.
+        Operations whose answer is not the right one, and in which the mistake can be seen.
     layer_class : type
     """
-    if not all(there.touches(layer_class, op) for op in wrong):
-        return False
-    rest = [op for op in found if op not in wrong and there.touches(layer_class, op)]
-    return all(found[op].agrees(there.answer(layer_class, op)) is not False
-               for op in [*wrong, *rest])
+    return all(found[op].agrees(there.answer(layer_class, op)) is not False for op in wrong) and \
+        all(found[op].agrees(there.answer(layer_class, op)) is not False for op in found
+            if op not in wrong and there.touches(layer_class, op))
 
 
 def diagnose(case, dtype, answers):
@@ -294,7 +301,7 @@ def diagnose(case, dtype, answers):
     Returns
     -------
     list of str
-        Single mistakes before pairs ("a + b"); a pair is left out where one of it is enough.
+        Single mistakes; pairs ("a + b") where none is enough.
     """
     with np.errstate(all="ignore"):
         found = given(case, dtype, by_operation(case, answers))
@@ -302,6 +309,10 @@ def diagnose(case, dtype, answers):
         if not wrong:
             return []
         there = candidates_of(case, dtype)
-        names = [name for name, layer_class in layers() if gives(there, found, wrong, layer_class)]
-    alone = {name for name in names if " + " not in name}
-    return [name for name in names if name in alone or not alone & set(name.split(" + "))]
+        names: list[str] = []
+        for name, layer_class in there.showing(wrong):  # pairs come last
+            if " + " in name and names:
+                break                                   # one mistake is enough
+            if gives(there, found, wrong, layer_class):
+                names.append(name)
+    return names

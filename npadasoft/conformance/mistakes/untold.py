@@ -6,7 +6,6 @@ UNTOLD   wrong habits that change nothing that a port answers; they are no mista
 
 ALIKE: dict[str, tuple[str, ...]] = {
     "confident-row-stands-still": ("textbook-log-softmax",),
-    "not-normalised": ("head-not-normalised + tails-not-normalised",),
 }
 
 UNTOLD = {
