@@ -100,7 +100,8 @@ def test_where_a_mistake_is_looked_for_first_changes_nothing_but_the_time():
 @pytest.mark.figures
 def test_every_mistake_is_caught_first_where_the_list_has_it():
     """Where it fails: write what is printed into `mistakes/caught.json`."""
-    found = {name: search(mistake, ORDERED).result for name, mistake in MISTAKES.items()}
+    found = {name: search(mistake, ORDERED).result for name, mistake in MISTAKES.items()
+             if not mistake.state}
     first = next(iter(ORDERED))["id"]
     listed = {name: [r.id, r.dtype] for name, r in found.items()}
     wrong = {name: where for name, where in listed.items()

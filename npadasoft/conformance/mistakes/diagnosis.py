@@ -36,7 +36,6 @@ PAIRS = (
     ("input-gradient-of-the-head-alone", "tails-do-not-train"),
     ("column-off-by-one", "boundary"),
     ("reduction-ignored", "columns-descending"),
-    ("head-not-normalised", "tails-not-normalised"),
 )
 
 
