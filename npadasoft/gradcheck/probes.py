@@ -123,20 +123,21 @@ def coarse(numeric, analytic, found):
     if numeric.method != "complex" or not 1 < top.ratio < math.inf:
         return False
     numeric.exact &= numeric.unreal <= 4 * numeric.eps_f
-    i = bisect(numeric, analytic, top, to_the_end=True)[0]
-    element = one_element(numeric, analytic, i)
-    looked = ((top.u, top.value, top.analytic, top.noise, lambda: numeric.along(top.u)),
-              (numeric.only(i), float(element.value[0]), float(analytic.gradient.flat[i]),
-               float(analytic.error.flat[i]), lambda: numeric.at(i)))
-    for u, value, g, noise, ask in looked:
-        real = ask()
-        within = abs(real.value - g) <= real.error + noise
-        if real.kink or not within:
+    for u, value, g, noise, real in _suspects(numeric, analytic, top):
+        if real.kink or not abs(real.value - g) <= real.error + noise:
             return False
         sharp = real.error <= SHARP * max(abs(value), abs(g))
         if sharp and not (numeric.exact and not contradicted(numeric, u, value, real)):
             return True
     return False
+
+
+def _suspects(numeric, analytic, top):
+    """(direction, complex step, gradient, its noise, Richardson): the probe, then one element."""
+    yield top.u, top.value, top.analytic, top.noise, numeric.along(top.u)
+    i = bisect(numeric, analytic, top, to_the_end=True)[0]
+    yield (numeric.only(i), float(one_element(numeric, analytic, i).value[0]),
+           float(analytic.gradient.flat[i]), float(analytic.error.flat[i]), numeric.at(i))
 
 
 def strata(numeric, analytic):

@@ -201,3 +201,15 @@ def test_the_check_is_quick():
         if took[-1] < 3.0:
             break
     assert min(took) < 3.0                  # 0.3 s on a quiet core
+
+
+def test_a_check_asks_f_seldom_enough():
+    """A thousand elements of a function of 1 ms: in 30 s, even where it takes real numbers only."""
+    A = np.random.default_rng(0).normal(size=(20, 100))
+    x = np.random.default_rng(1).normal(size=100)
+    slow = gradcheck.check(lambda x: float(np.sum(np.tanh((A @ x).real / 4) ** 2)), x, lambda x: (
+        A.T @ (np.tanh(A @ x / 4) / np.cosh(A @ x / 4) ** 2) / 2))
+    quick = gradcheck.check(lambda x: np.sum(np.tanh(A @ x / 4) ** 2), x, lambda x: (
+        A.T @ (np.tanh(A @ x / 4) / np.cosh(A @ x / 4) ** 2) / 2))
+    assert slow.verdict == quick.verdict == "PASS"
+    assert slow.evaluations["f"] <= 25 * 100 and quick.evaluations["f"] <= 100 + 200

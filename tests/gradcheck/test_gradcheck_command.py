@@ -6,7 +6,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from npadasoft.conformance.ports.ours import Ours
@@ -213,4 +212,4 @@ def test_figure_of_a_check_at_ptb_size(capsys):
     took = time.perf_counter() - start
     with capsys.disabled():
         print(f"\nnpadasoft gradcheck {' '.join(ptb())}: {took:.1f} s\n{capsys.readouterr().out}")
-    assert status == 0 and took < 20 and np.isfinite(took)
+    assert status == 0 and took < 10
