@@ -8,15 +8,18 @@ is taken.
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from npadasoft.gradcheck.noise import check_scale, noise
 
-EPS = 2.0 ** -52
+EPS, SINGLE = 2.0 ** -52, 2.0 ** -23
 LEVELS = 40         # 24 are too few when the tensor dwarfs the distance to a kink
 COLUMNS = 12
 AGREEMENT = 2.0     # and twice that for what is not noise: chance favours the smallest estimate
 FINE = 2.0 ** -10   # of the scale: steps go down to here at least, or see nothing narrower
 FINER = 2.0 ** -18  # and to here where φ has shown neither slope nor bend yet
 SIGNAL = 4.0        # units of noise that a slope has to exceed to be one
+HIGH = 4.0          # stairs: a change that is a slope's
 FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
 ODD = 772591 / 2 ** 20   # no step is a period of φ by chance; few bits, so that x + h is exact
 OTHER = 619315 / 2 ** 20    # for a second look, which shares no step with the first
@@ -96,13 +99,13 @@ class Neville:
 
     def clear(self):
         """Forget all levels: they saw another function (a kink, or φ undefined)."""
-        self.row, self.bounds = [], []
+        self.row, self.bounds, self.column = [], [], 0
         self.error, self.value, self.step = math.inf, math.nan, math.nan
 
     def add(self, estimate, bound, step):
         """Add a level: its estimate, what noise does to it, and its step."""
         row, bounds = [estimate], [bound]
-        best = (math.inf, math.nan)
+        best = (math.inf, math.nan, 0)
         for j, (upper, upper_bound) in enumerate(zip(self.row, self.bounds), 1):
             weight = self.power ** j
             left = row[-1]
@@ -112,13 +115,21 @@ class Neville:
             same = self.row[j] if j < len(self.row) else upper if j > 1 else math.inf
             apart = max(abs(value - left), abs(value - upper), abs(value - same))
             error = AGREEMENT * (apart + max(0.0, apart - noise_bound)) + noise_bound
-            best = min(best, (error, value))
+            best = min(best, (error, value, j))
             row.append(value)
             bounds.append(noise_bound)
         # a finer level that contradicts the best so far replaces it
         if best[0] < self.error or abs(best[1] - self.value) > best[0] + self.error:
-            (self.error, self.value), self.step = best, step
+            (self.error, self.value, self.column), self.step = best, step
+        else:
+            self.error = max(self.error, self.drift(row, bounds))
         self.row, self.bounds = row[:COLUMNS], bounds[:COLUMNS]
+
+    def drift(self, row, bounds):
+        """How far a finer level is off the best in the same column, but for noise."""
+        if self.column >= len(row):
+            return 0.0
+        return abs(row[self.column] - self.value) - bounds[self.column]
 
 
 class Sampler:
@@ -126,7 +137,7 @@ class Sampler:
 
     def __init__(self, phi, eps_f, snap=None, eps=EPS):
         self.phi, self.eps_f, self.eps, self.seen = phi, eps_f, eps, {}
-        self.levels = []
+        self.levels, self.changes, self.narrow = [], [], False
         self.snap = snap or (lambda t: t)
         self.center = self.at(0.0)
 
@@ -144,9 +155,29 @@ class Sampler:
         if not (math.isfinite(above) and math.isfinite(below)):
             return None
         noise_f = max(self.eps_f, 2 * self.eps * max(abs(above), abs(below)))
-        self.levels.append((h, (above - below) / (plus - minus)))
-        return ((above - below) / (plus - minus), 2 * noise_f / (plus - minus),
-                (self.center - below) / -minus, (above - self.center) / plus)
+        slope = (above - below) / (plus - minus)
+        left, right = (self.center - below) / -minus, (above - self.center) / plus
+        self.levels.append((h, slope))
+        self.changes.append((slope, abs(above - below), abs(right - left)))
+        return slope, 2 * noise_f / (plus - minus), left, right
+
+    def stair(self):
+        """The height of the stair on which φ stands still after a slope on three levels; or 0.
+
+        A slope, and no kink: to both sides, and as large from level to level.  At the edge of the
+        domain there are too few levels to tell: any change counts.
+        """
+        height = min((abs(value - self.center) for value in self.seen.values()
+                      if math.isfinite(value) and value != self.center), default=0.0)
+        slopes = [slope for slope, change, bend in self.changes
+                  if change >= HIGH * height and bend <= abs(slope) / 2][-3:]
+        steady = len(slopes) == 3 and (0 < max(slopes) <= 2 * min(slopes)
+                                       or 0 > min(slopes) >= 2 * max(slopes))
+        return height if steady or self.narrow else 0.0
+
+    def restart(self, eps_f):
+        """Begin again with another noise; no point is asked for twice."""
+        self.eps_f, self.levels, self.changes = eps_f, [], []
 
 
 def richardson(phi, scale, eps_f, snap=None, eps=EPS, second=False):
@@ -155,17 +186,25 @@ def richardson(phi, scale, eps_f, snap=None, eps=EPS, second=False):
     Steps go down from an eighth of `scale`, never up: where noise hides φ at its own scale, what
     it does beyond proves nothing.
     """
-    sampler = Sampler(phi, eps_f, snap, eps)
+    return _descend(Sampler(phi, eps_f, snap, eps), scale, second)
+
+
+def _descend(sampler, scale, second):
+    """Level by level, until finer ones can tell nothing more."""
     if not math.isfinite(sampler.center):
-        return _nonfinite(eps_f, len(sampler.seen))
+        return _nonfinite(sampler.eps_f, len(sampler.seen))
     h = 2.0 ** round(math.log2(scale / 8)) * (OTHER if second else ODD)
     table, kinks, signal = Neville(), Kinks(), False
     for _ in range(LEVELS):
         level = sampler.level(h)
         if level is None:
+            sampler.narrow = True
             table.clear()
             kinks.clear()
         else:
+            if level[2] == level[3] == 0 and sampler.stair() > sampler.eps_f:
+                sampler.restart(sampler.stair())
+                return _descend(sampler, scale, second)
             seen = abs(level[0]) > SIGNAL * level[1]
             if kinks.see(level, h) or seen and not signal:
                 table.clear()           # coarser levels saw another function, or nothing
@@ -256,7 +295,8 @@ def _result(sampler, table, kinks, scale, signal):
     constant = min(values) == max(values)
     if not signal and math.isfinite(error):         # a slope may hide on any scale down to FINE
         reach = 1.0 if constant else FINE
-        error = max(error, 8 * max(sampler.eps_f, EPS * abs(sampler.center)) / (reach * scale))
+        error = max(error, 8 * max(sampler.eps_f, _grain(sampler.center, constant))
+                    / (reach * scale))
     left = right = value
     verdict = "PASS"
     if kinks.flat:
@@ -271,6 +311,16 @@ def _result(sampler, table, kinks, scale, signal):
     return Derivative(value, error, sampler.eps_f, left, right, len(sampler.seen), verdict, step,
                       constant, max(values) - min(values) <= 4 * sampler.eps_f,
                       tuple(sampler.levels))
+
+
+def _grain(center, constant):
+    """The rounding of φ(0): of single precision if φ never moves and its value looks like one.
+
+    That is, it has more digits than a number that people write, and no more than a float32.
+    """
+    with np.errstate(over="ignore"):
+        single = float(np.float32(center)) == center != float(np.float16(center))
+    return (SINGLE if constant and single else EPS) * abs(center)
 
 
 def _nonfinite(eps_f, evaluations):

@@ -36,6 +36,11 @@ class Noise(NamedTuple):
     spacing: float
     plateau: bool           # constant on finer spacings
 
+    @property
+    def none(self):
+        """Whether nothing was measured: constant on all spacings, or exact."""
+        return self.sigma == 0.0 and not self.plateau
+
 
 def noise(phi, scale=1.0, quiet=None):
     """Measure the noise of `phi` around 0.

@@ -71,9 +71,11 @@ class Run:
         found = self._noises([tensor.path for tensor in tensors])
         self._note_noise(found)
         spread = abs(self.values[0] - self.values[1])
+        loudest = max((one.sigma for one in found.values()), default=0.0)
         for tensor in tensors:
             analytic, eps = self.analytics[tensor.path], precision(problem.leaves[tensor.path])
-            eps_f = value_noise(found[tensor.path].sigma, self.values[0], eps)
+            own = found[tensor.path]        # where f stands still it tells nothing of its noise
+            eps_f = value_noise(loudest if own.none else own.sigma, self.values[0], eps)
             numeric = Numeric(problem, tensor.path, analytic.gradient, self.values[0],
                               max(eps_f, 3 * spread), sparsity=masks.get(tensor.path))
             numeric.choose(method, self.deterministic)

@@ -169,3 +169,17 @@ def test_probes_that_trust_a_coarse_branch_are_noticed(monkeypatch):
 def test_tensors_that_are_taken_for_quiet_unseen_are_noticed(monkeypatch):
     monkeypatch.setattr(running, "louder_lines", lambda phi: [0.0] * 3)
     breaks(coarse_tests.test_and_so_it_is_beside_a_tensor_that_is_double_throughout, 1.0)
+
+
+def test_stairs_that_are_taken_for_flat_are_noticed(monkeypatch):
+    derivative = sys.modules["npadasoft.gradcheck.derivative"]
+    monkeypatch.setattr(derivative.Sampler, "stair", lambda self: 0.0)
+    breaks(coarse_tests.test_stairs_that_no_line_of_the_noise_shows_accuse_nobody, "tan",
+           lambda s: np.round(s, 6))
+
+
+def test_a_finer_level_that_is_not_heard_is_noticed(monkeypatch):
+    derivative = sys.modules["npadasoft.gradcheck.derivative"]
+    monkeypatch.setattr(derivative.Neville, "drift", lambda self, row, bounds: 0.0)
+    breaks(coarse_tests.test_stairs_that_no_line_of_the_noise_shows_accuse_nobody, "power",
+           lambda s: float(np.float32(s)))

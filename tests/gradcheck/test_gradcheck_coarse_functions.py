@@ -105,6 +105,41 @@ def test_single_precision_that_takes_complex_numbers_accuses_nobody(seed):
                    lambda x: 1.05 * (1 - np.tanh(x) ** 2)) == "FAIL"
 
 
+def test_what_single_precision_does_not_feel_is_not_called_unused():
+    """f stands still along a tensor whose whole effect is below its last digit."""
+    x = np.array([0.3, -1.2, 0.7])
+    f = lambda x: float(np.float32(4.3 + 1e-9 * np.sum(np.sin(x))))
+    assert verdict(f, x, lambda x: 1e-9 * np.cos(x)) == "INCONCLUSIVE"
+    assert verdict(f, x, lambda x: np.cos(x)) == "FAIL"
+    g = lambda p: float(np.float32(4.3 + np.sum(np.sin(p["b"]))
+                                   + 1e-9 * np.sum(np.sin(p["a"])))) / 3
+    grads = lambda p: {"a": 1e-9 * np.cos(p["a"]) / 3, "b": np.cos(p["b"]) / 3}
+    report = gradcheck.check(g, {"a": x, "b": x}, grads)
+    assert [t.verdict for t in report.tensors] == ["INCONCLUSIVE", "PASS"]
+
+
+STAIRS = {      # near the edge of their domain, or a pole, or a slow one; rounded
+    "asin": (np.arcsin, lambda x: 1 / np.sqrt(1 - x * x),
+             lambda r, n: 1 - 10 ** r.uniform(-9, 0, n)),
+    "tan": (np.tan, lambda x: 1 / np.cos(x) ** 2,
+            lambda r, n: np.pi / 2 - 10 ** r.uniform(-5, 0, n)),
+    "power": (lambda x: np.abs(x) ** 1.5, lambda x: 1.5 * np.sign(x) * np.sqrt(np.abs(x)),
+              lambda r, n: 10 ** r.uniform(-6, 0, n) * r.choice([-1, 1], n))}
+
+
+@pytest.mark.parametrize("name", STAIRS)
+@pytest.mark.parametrize("rounded", [lambda s: float(np.float32(s)), lambda s: np.round(s, 6),
+                                     lambda s: np.round(s, 9)], ids=["single", "6", "9"])
+def test_stairs_that_no_line_of_the_noise_shows_accuse_nobody(name, rounded):
+    f, g, draw = STAIRS[name]
+    for seed in range(4):
+        for n, limit in ((5, 4096), (30, 4)):
+            x = draw(np.random.default_rng(seed), n)
+            found = verdict(lambda x: float(rounded(float(np.sum(f(x))))), x, g, max_elements=limit,
+                            seed=seed, method="richardson")
+            assert found != "FAIL", (seed, n)
+
+
 # ---------------------------------------------------------------- swamped
 
 @pytest.mark.parametrize("factor", [0, 1])
