@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npadasoft.gradcheck.kinks import Kinks
 from npadasoft.gradcheck.noise import check_scale, noise
 
 EPS, SINGLE = 2.0 ** -52, 2.0 ** -23
@@ -20,7 +21,6 @@ FINE = 2.0 ** -10   # of the scale: steps go down to here at least, or see nothi
 FINER = 2.0 ** -18  # and to here where φ has shown neither slope nor bend yet
 SIGNAL = 4.0        # units of noise that a slope has to exceed to be one
 HIGH = 4.0          # stairs: a change that is a slope's
-FLAT = 0.7          # φ(h) - 2φ(0) + φ(-h) over h has to halve with h; a kink keeps it
 ODD = 772591 / 2 ** 20   # no step is a period of φ by chance; few bits, so that x + h is exact
 OTHER = 619315 / 2 ** 20    # for a second look, which shares no step with the first
 
@@ -248,45 +248,6 @@ def _done(table, kinks, level, relative, signal):
     if not signal:
         return relative < FINER and not kinks.shown
     return relative < FINE and (level[1] > 8 * table.error or table.error == 0)
-
-
-class Kinks:
-    """Watches S = (φ(h) - 2φ(0) + φ(-h)) / h, which halves with h unless φ has two slopes."""
-
-    def __init__(self):
-        self.flat, self.lost, self.shown, self.sides = False, False, False, None
-        self.last, self.change = (0.0, 0.0), math.inf
-        self.clear()
-
-    def clear(self):
-        self.previous, self.before = 0.0, math.inf
-
-    def _keep(self, left, right, bound, h):
-        """The slopes where neither curvature nor noise is seen: where they change least."""
-        change = bound
-        if self.flat:
-            change += abs(left - self.last[0]) + abs(right - self.last[1])
-        if not self.flat or change < self.change:
-            self.sides, self.change = (left, right, bound, h), change
-        if not self.flat:
-            self.change = math.inf
-        self.flat, self.last = True, (left, right)
-
-    def see(self, level, h):
-        """Take in a level; whether a kink lies within its step."""
-        _, bound, left, right = level
-        bend = abs(right - left)
-        self.shown = bend > 4 * bound
-        kept = (self.previous > 0 and bend >= FLAT * self.previous
-                and self.previous >= FLAT * self.before)
-        if self.shown and kept:
-            self._keep(left, right, bound, h)
-        elif self.flat and 4 * bound >= FLAT * self.previous:
-            self.lost = True        # a kink would no longer show: nothing finer can clear it
-        else:
-            self.flat = False
-        self.before, self.previous = self.previous, bend
-        return self.flat
 
 
 def _result(sampler, table, kinks, scale, signal):
