@@ -95,6 +95,17 @@ def test_the_right_classes_of_rounded_numbers_deny_a_name():
     assert not {n for r in results for n in r.mistakes}
 
 
+def test_a_name_that_fits_batches_of_two_alone_is_not_given():
+    """The mean times N: of two rows that is the sum over N - 1, and of none it is no sum."""
+    class Times(Ours):
+        def forward(self, layer, input, target, want):
+            found = super().forward(layer, input, target, want)
+            return found | {"loss": found["loss"] * max(np.size(target), 1)}
+    results, _ = run(Times(), "S*", "T*", "G*", "F07")
+    assert sum(r.verdict == "fail" for r in results) > 20
+    assert not {n for r in results for n in r.mistakes}
+
+
 def test_two_mistakes_in_two_operations_are_two_lines():
     class Both(MISTAKES["loss-is-a-sum"].layer_class, MISTAKES["predict-is-a-column"].layer_class):
         pass

@@ -11,6 +11,7 @@ from npadasoft.conformance.mistakes.diagnosis import candidates_of, layers
 MOST_TENSORS = 3        # a mistake in more of them is no narrow one
 LEAST = 2               # cases, that chance does not find a name
 LOOKS = 3               # cases on which every mistake is tried
+SHARE = 1 / 3           # of what a mistake would change there it explains at least so much
 
 
 def name_narrow(units, passing):
@@ -32,14 +33,23 @@ def name_narrow(units, passing):
     if not wrong or len(wrong) > MOST_TENSORS or len({id(f) for f, _ in units}) < LEAST:
         return {}
     right = passing + [f.result for f, _ in units]
+    explained: dict = {}
+    denied: set = set()
     for f, op in sorted(units, key=lambda unit: unit[0].size)[:LOOKS]:
-        fitting = [(n, c) for n, c in layers() if " + " not in n and _explains(f, op, c, wrong)]
-        for n, layer_class in fitting:
-            if not any(_fails(layer_class, r, wrong) for r in right):
-                where = ", ".join(sorted(wrong))
-                text = f"{n} (in {where} alone)"
-                return {(g, o): (text,) for g, o in units if _explains(g, o, layer_class, wrong)}
-    return {}
+        for n, c in layers():
+            if " + " in n or n in denied or n in explained or not _explains(f, op, c, wrong):
+                continue
+            if any(_fails(c, r, wrong) for r in right):
+                denied.add(n)
+            else:
+                explained[n] = {u for u in units if _explains(*u, c, wrong)}
+                changed = sum(_changes(*u, c, wrong) for u in units)
+                if len(explained[n]) < max(LEAST, SHARE * changed):
+                    denied.add(n)
+    best = max((us for n, us in explained.items() if n not in denied), key=len, default=set())
+    where = ", ".join(sorted(wrong))
+    names = tuple(f"{n} (in {where} alone)" for n, us in explained.items() if us == best)
+    return dict.fromkeys(best, names)
 
 
 def _explains(failing, op, layer_class, wrong):
@@ -52,6 +62,15 @@ def _explains(failing, op, layer_class, wrong):
         return False
     mine = {n: a for n, a in mine.items() if general(n) in wrong}
     return bool(failing.found[op].agrees(mine))
+
+
+def _changes(failing, op, layer_class, wrong):
+    """Whether a mistake changes one of these tensors."""
+    r, there = failing.result, failing.there
+    if not there.touches(layer_class, op):
+        return False
+    mine = {n: a for n, a in (there.answer(layer_class, op) or {}).items() if general(n) in wrong}
+    return any(c.differs for c in compare(r.case, r.dtype, mine).values())
 
 
 def _fails(layer_class, result, wrong):
