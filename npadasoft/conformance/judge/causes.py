@@ -152,7 +152,7 @@ def _unnamed(result, differing):
         return "message", general(message)
     if differing:
         begin = [name for name in result.origins if name in differing] or differing
-        begin = list(dict.fromkeys(map(general, begin)))
+        begin = sorted(set(map(general, begin)), key=lambda n: (n.startswith("grad."), n))
         return "divergence", f"first divergence: {', '.join(begin[:3])}"
     if result.broken_laws:
         return "divergence", f"broken law: {result.broken_laws[0].message}"

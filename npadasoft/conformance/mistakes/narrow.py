@@ -46,7 +46,7 @@ def name_narrow(units, passing):
                 changed = sum(_changes(*u, c, wrong) for u in units)
                 if len(explained[n]) < max(LEAST, SHARE * changed):
                     denied.add(n)
-    best = max((us for n, us in explained.items() if n not in denied), key=len, default=set())
+    best: set = max((us for n, us in explained.items() if n not in denied), key=len, default=set())
     where = ", ".join(sorted(wrong))
     names = tuple(f"{n} (in {where} alone)" for n, us in explained.items() if us == best)
     return dict.fromkeys(best, names)
