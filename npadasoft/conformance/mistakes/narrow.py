@@ -42,8 +42,8 @@ def name_narrow(units, passing):
             if any(_fails(c, r, wrong) for r in right):
                 denied.add(n)
             else:
-                explained[n] = {u for u in units if _explains(*u, c, wrong)}
-                changed = sum(_changes(*u, c, wrong) for u in units)
+                explained[n] = {(g, o) for g, o in units if _explains(g, o, c, wrong)}
+                changed = sum(_changes(g, o, c, wrong) for g, o in units)
                 if len(explained[n]) < max(LEAST, SHARE * changed):
                     denied.add(n)
     best: set = max((us for n, us in explained.items() if n not in denied), key=len, default=set())
