@@ -46,10 +46,10 @@ def name_narrow(units, passing):
                 changed = sum(_changes(g, o, c, wrong) for g, o in units)
                 if len(explained[n]) < max(LEAST, SHARE * changed):
                     denied.add(n)
-    best: set = max((us for n, us in explained.items() if n not in denied), key=len, default=set())
+    best = max((n for n in explained if n not in denied), key=lambda n: len(explained[n]),
+               default=None)            # the first of those that are the same in these tensors
     where = ", ".join(sorted(wrong))
-    names = tuple(f"{n} (in {where} alone)" for n, us in explained.items() if us == best)
-    return dict.fromkeys(best, names)
+    return dict.fromkeys(explained[best], (f"{best} (in {where} alone)",)) if best else {}
 
 
 def _explains(failing, op, layer_class, wrong):
