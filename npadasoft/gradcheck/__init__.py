@@ -48,8 +48,9 @@ Two methods.  The complex step, Im f(x + ih)/h, is exact to rounding, but only o
 analytic: `.real` and its like break it in silence, and so would abs, sign or norm, which see arrays
 of another class for that, on which |x| is ±x (`continued`).  So it has to agree with Richardson
 along a direction, for every tensor, before it is used, and again at a wrong element before that is
-called a FAIL.  Richardson (central differences at up to 40 steps, Neville's table) is slower and
-less sharp, and needs nothing but f.  `derivative` and `noise` are these engines for one number:
+called a FAIL; beyond what Richardson sees, circles around the point must not refute it.  Richardson
+(central differences at up to 40 steps, Neville's table) is slower and less sharp, and needs nothing
+but f.  `derivative` and `noise` are these engines for one number:
 
     >>> slope = gradcheck.derivative(lambda t: np.exp(1 + t))
     >>> bool(abs(slope.value - np.e) <= slope.error < 1e-12)
@@ -87,6 +88,10 @@ What a check cannot see
   step cannot be compared with anything.  A complex step that lost a term, and a gradient that lacks
   it, would look alike: INCONCLUSIVE, also if the gradient is right.  A tensor of tiny weights is
   looked at where all small tensors are of size 1, and believed if f is seen to be analytic there.
+* A complex branch with another derivative.  Where code for complex numbers is less accurate than
+  double precision its values, or circles around the point, show it, and Richardson is used; a
+  branch that has f's values to the last digit but not its slope, off by less than Richardson
+  sees, is believed, and a right gradient may then FAIL.
 * A function with a memory, or a random one: reported, not repaired.
 * An element of float32 or float16 that its own rounding blurs: the formula is judged in float64,
   where `grads` answers in it; the rounding itself is a FAIL only above a hundredth of the element.
