@@ -15,7 +15,7 @@ from npadasoft.conformance.judge.numbers import round_to, tiny, unit
 from npadasoft.conformance.judge.plan import by_operation, requests_of
 from npadasoft.conformance.mistakes.known import MISTAKES, both
 from npadasoft.conformance.mistakes.layer import Layer
-from npadasoft.conformance.mistakes.planted import Planted
+from npadasoft.conformance.mistakes.planted import Planted, silently
 
 SLACK = 64
 NARROW = ("float16", "bfloat16")        # the mistakes are computed in float32 for these
@@ -94,19 +94,23 @@ class Candidates:
                                   if all(self.touches(c, op) for op in ops)]
         return self._showing[ops]
 
+    @silently
     def answers(self, layer_class):
         """Operation -> Answer of a layer with a mistake."""
         return {op: self._run(layer_class, op)[0] for op in self.requests}
 
     def answer(self, layer_class, op):
-        """Name -> array that a layer with a mistake gives in one operation, or None."""
+        """Name -> array that a layer with a mistake gives in one operation, or None.
+
+        To be called `silently`: a context for each would take a tenth of all time.
+        """
         return self._run(layer_class, op)[1]
 
     def _run(self, layer_class, op):
         if not self.touches(layer_class, op):
             layer_class = Layer
         if (layer_class, op) not in self._given:
-            answer = Planted(layer_class).run(self.requests[op])
+            answer = Planted(layer_class).ask(self.requests[op])
             self._given[layer_class, op] = answer, contents(answer)
         return self._given[layer_class, op]
 
@@ -293,6 +297,7 @@ def gives(there, found, wrong, layer_class):
             if op not in wrong and there.touches(layer_class, op))
 
 
+@silently
 def diagnose(case, dtype, answers):
     """The known mistakes that give these numbers.
 
@@ -309,16 +314,15 @@ def diagnose(case, dtype, answers):
     list of str
         Single mistakes; pairs ("a + b") where none is enough.
     """
-    with np.errstate(all="ignore"):
-        found = given(case, dtype, by_operation(case, answers))
-        wrong = wrong_ops(case, dtype, found)
-        if not wrong:
-            return []
-        there = candidates_of(case, dtype)
-        names: list[str] = []
-        for name, layer_class in there.showing(wrong):  # pairs come last
-            if " + " in name and names:
-                break                                   # one mistake is enough
-            if gives(there, found, wrong, layer_class):
-                names.append(name)
+    found = given(case, dtype, by_operation(case, answers))
+    wrong = wrong_ops(case, dtype, found)
+    if not wrong:
+        return []
+    there = candidates_of(case, dtype)
+    names: list[str] = []
+    for name, layer_class in there.showing(wrong):  # pairs come last
+        if " + " in name and names:
+            break                                   # one mistake is enough
+        if gives(there, found, wrong, layer_class):
+            names.append(name)
     return names

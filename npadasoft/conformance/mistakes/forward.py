@@ -346,7 +346,7 @@ class loss_averaged_over_clusters(Layer):
         return 0 - np.mean([kept[f.cluster == c].mean() for c in np.unique(f.cluster)] or [np.nan])
 
 
-@known("the mean is taken over the rows whose loss is not 0", "loss",
+@known("the mean is taken over the rows whose loss is not 0", "loss", "jvp.loss",
        link=HF + "/pull/16140")
 class mean_over_losses_that_are_not_zero(Layer):
     def reduce(self, output, f):

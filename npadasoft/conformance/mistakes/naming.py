@@ -13,6 +13,7 @@ from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.mistakes.diagnosis import (candidates_of, contents, given, layers,
                                                       wrong_ops)
 from npadasoft.conformance.mistakes.narrow import name_narrow
+from npadasoft.conformance.mistakes.planted import silently
 from npadasoft.conformance.mistakes.replay import name_state
 from npadasoft.conformance.wire.messages import Answer
 
@@ -21,6 +22,7 @@ MOST_LOOKS = 16         # and in all: a run in which all fails must not take man
 SHARE = 1 / 3           # of what a mistake would change it explains at least so much
 
 
+@silently
 def name_run(results):
     """Write into each failing result the names of the mistakes that explain it.
 

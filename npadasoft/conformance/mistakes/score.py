@@ -19,7 +19,7 @@ from npadasoft.conformance.judge.state import State
 from npadasoft.conformance.judge.verdict import Result, judge, shown, tensors
 from npadasoft.conformance.mistakes.diagnosis import candidates_of, diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
-from npadasoft.conformance.mistakes.planted import Planted
+from npadasoft.conformance.mistakes.planted import Planted, silently
 from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.untold import ALIKE
 from npadasoft.conformance.wire.messages import matches
@@ -77,6 +77,7 @@ def results_of(mistake, cases, dtypes=DTYPES):
                     yield case, dtype, answers, result
 
 
+@silently
 def changes(mistake, there):
     """Whether a mistake changes any answer to a case, by a bit at least."""
     return any(not _same_bits(there.answer(mistake.layer_class, op), right)
