@@ -64,7 +64,7 @@ FINDINGS = (
             cases=("L05", "L22"), script="paddle_mean_over_padding"),
     Finding(("linear-paddle",),
             "smoothed labels are made in float32, and padding among them is an error",
-            cases=("L08", "L09")),
+            cases=("L08", "L09"), script="paddle_smoothing_in_float32"),
     Finding(("linear-keras", "linear-chainer"),
             "a batch of padding alone costs 0, not nan (so does one without rows in Keras)",
             cases=("L22", "L23")),
