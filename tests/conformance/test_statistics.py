@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from oracles import ORDERS, STYLES, Layer
 
-from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.golden import expected, vectors_io
+from npadasoft.conformance.golden.cases.rounding import recipes
+from npadasoft.conformance.golden.recipe import build, config
 from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.judge.numbers import unit
 from npadasoft.conformance.judge.session import Session
@@ -31,6 +33,24 @@ def answers(layer):
     if "grad.input" in stored:
         found |= layer.backward(found)
     return {name: np.asarray(found[name], float) for name in stored}
+
+
+def test_what_roundings_give_on_average_is_in_the_file_as_it_is_computed():
+    recipe = next(r for r in recipes() if r.id == "R02")
+    stored = next(c for c in CASES if c["id"] == "R02")["expected"]["log_prob"]
+    found = expected.tensors(recipe)["log_prob"]
+    assert all(found[part] == stored[part] for part in ("sd", "toward", "group"))
+
+
+def test_what_roundings_give_on_average_is_less_than_they_may_give():
+    targets = [(3 * n) % 10 for n in range(8)]
+    recipe = build("R99", "small", ["Statistics"], config(6, 10, [6], 2.0), targets,
+                   cotangents=("output", "loss"), numbers=lambda draw, shape: draw.generic(shape))
+    found = {name: t for name, t in expected.tensors(recipe).items() if "sd" in t}
+    assert set(found) == {"grad.input", "grad.head.weight", "grad.tail.0.0.weight",
+                          "grad.tail.0.1.weight"}
+    for t in found.values():
+        assert all(0 < sd < bound for sd, bound in zip(t["sd"], t["err"], strict=True))
 
 
 def seen(make, dtypes=DTYPES):

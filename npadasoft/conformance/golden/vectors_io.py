@@ -137,10 +137,15 @@ def regenerate(directory: str | Path, check: bool = False,
                progress: Callable[[str], None] = lambda text: None) -> list[str]:
     """Write the vectors into a directory, or hold what is there against what would be written.
 
-    Parameters ---------- directory : path Made if it does not exist. check : bool Write nothing;
-        compute every case, with 30 more digits and a smaller step, so that "up to date" also says
-        that the digits suffice. progress : callable Called with the id of each case that is
-        computed.
+    Parameters
+    ----------
+    directory : path
+        Made if it does not exist.
+    check : bool
+        Write nothing; compute every case, with 30 more digits and a smaller step, so that "up to
+        date" also says that the digits suffice.
+    progress : callable
+        Called with the id of each case that is computed.
 
     Returns
     -------

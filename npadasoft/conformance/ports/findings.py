@@ -54,6 +54,9 @@ FINDINGS = (
     Finding(("linear-optax",),
             "a target that is no class is taken, and the loss is nan or another class's",
             cases=("L18", "L19"), script="optax_labels_that_are_none"),
+    Finding(("linear-cut",),
+            "float64 is made float32: all of its numbers have seven digits",
+            cases=("L*",), dtypes=("float64",)),
     Finding(("linear-mlx",),
             "a target that is no class is taken: it has the loss of some class, and its gradient "
             "is the next row's",
