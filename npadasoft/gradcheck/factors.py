@@ -11,11 +11,14 @@ SIMPLE = {-1.0: "the sign", 2.0: "a factor 2", 0.5: "a factor 1/2",
 
 
 def lengths(problem):
-    """(path, axis, length) of all axes in the parameter tree that are longer than 1, rows first."""
+    """(path, axis, length) of all axes in the parameter tree that are longer than 1, rows first;
+    then (path, None, size)."""
     found = [(path, axis, n) for path, node in problem.ends.items()
              if isinstance(node, np.ndarray)
              for axis, n in enumerate(node.shape) if n > 1]
-    return sorted(found, key=lambda one: one[1])
+    sizes = [(path, None, node.size) for path, node in problem.ends.items()
+             if isinstance(node, np.ndarray) and node.ndim > 1]
+    return sorted(found, key=lambda one: one[1]) + sizes
 
 
 def text(c, axes, precision):
@@ -46,13 +49,15 @@ def _of_lengths(near, axes):
             return f" = N for {of}: sum instead of mean?"
         if near(1 / n):
             return f" = 1/N for {of}: mean instead of sum, or twice averaged?"
-    for path, axis, n in axes:
-        for other, along, m in axes:
+    sides = [one for one in axes if one[1] is not None]
+    for path, axis, n in sides:
+        for other, along, m in sides:
             if m != n and near(n / m):
                 return (f" = {n}/{m} for the {n} {_axis(axis)} of {path} and the {m} {_axis(along)}"
                         f" of {other}: the mean over another axis?")
-    for path, axis, n in axes:
-        for part in range(1, n if axis == 0 else 0):
+    tables = {path for path, axis, _ in axes if axis is None}
+    for path, axis, n in sides:
+        for part in range(1, n if axis == 0 and path in tables else 0):
             if near(n / part):
                 return (f" = {n}/{part} for the {n} rows of {path}: averaged over {part} rows of a "
                         "group instead of over all?")
@@ -60,6 +65,8 @@ def _of_lengths(near, axes):
 
 
 def _axis(axis):
+    if axis is None:
+        return "elements"
     return ("rows", "columns")[axis] if axis < 2 else f"along axis {axis}"
 
 

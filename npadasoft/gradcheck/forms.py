@@ -47,6 +47,9 @@ def of_jacobian(f, params, jacobian, most):
     if tree.children(f(params)) is not None or out.dtype.kind not in "fc":
         raise GradcheckUsage("jacobian: expected an f that returns one array of floats, got "
                              f"{type(f(params)).__name__} of {out.dtype}")
+    if not out.ndim:
+        return Question(f, params, lambda p: tree.rebuild(params, _jacobian(
+            jacobian(p), params, own, ())))
     numbers = out.size * sum(leaf.size for leaf in own.values())
     if out.size > MANY_OUTPUTS or most is not None and numbers > most:
         def mixed(p, cotangent):

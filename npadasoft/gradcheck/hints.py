@@ -15,8 +15,9 @@ CLOSE = 4           # digits that agree, and are worth saying
 class Question:
     """Both gradients of a failed tensor, and what passes for equal."""
 
-    def __init__(self, tensor, side, analytic, lengths, x):
+    def __init__(self, tensor, side, analytic, lengths, x, constant):
         shape, self.lengths, self.x = tensor.shape, lengths, x
+        self.constant = constant                # whether f moves with no element
         self.shape, self.path = shape, tensor.path
         self.g = analytic.gradient.reshape(shape)
         self.n = side.value.reshape(shape)
@@ -33,10 +34,11 @@ class Question:
         return bool(self.equal(corrected, scale).all())
 
 
-def from_elements(tensor, side, analytic, problem):
+def from_elements(tensor, side, analytic, problem, constant):
     """The first hypothesis that holds, as {kind, value, text}; else how many elements are wrong."""
     lengths = factors.lengths(problem)
-    question = Question(tensor, side, analytic, lengths, problem.leaves[tensor.path].point)
+    question = Question(tensor, side, analytic, lengths, problem.leaves[tensor.path].point,
+                        constant)
     for hypothesis in (_unused, _all_zero, _constant_factor, _transform, _transposed, _symmetric,
                        _rolled, _averaged, _single, _pair, _reordered, _offset, _empty_lines,
                        _missing_term, _lines):
@@ -98,8 +100,8 @@ def _all_zero(q):
 
 
 def _unused(q):
-    if q.n.any():
-        return None
+    if q.n.any() or not q.constant:
+        return None         # a point of rest is no unused tensor
     return _hint("unused", 0, f"f does not change with {q.path} at all: is it used, or a cached "
                               "copy?")
 
@@ -115,7 +117,7 @@ TRANSFORMS: dict[str, tuple[Callable, str]] = {
 
 
 def _transform(q):
-    if q.g.size < 2:
+    if q.g.size < 2 or not q.n.any():
         return None
     for kind, (slope, text) in TRANSFORMS.items():
         with np.errstate(all="ignore"):

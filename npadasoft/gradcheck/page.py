@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from npadasoft.gradcheck.text import HEADS, cells, render
+from npadasoft.gradcheck.text import HEADS, _second_order, cells, render
 from npadasoft.gradcheck.verdicts import PRECEDENCE
 
 STYLE = """body{font:15px/1.45 sans-serif;margin:2em auto;max-width:64em;padding:0 1em;color:#111}
@@ -53,7 +53,11 @@ def _sentence(report, order):
         return (f"{'All' if len(order) > 1 else 'The'} {len(order) if len(order) > 1 else ''} "
                 f"tensor{'s are' if len(order) > 1 else ' is'} right, as far as rounding shows.")
     names = ", ".join(t.path for t in bad[:4]) + (" ..." if len(bad) > 4 else "")
-    first = f"{len(bad)} of {len(order)} tensors: {names}." if bad else "The tensors are right."
+    second = report.second_order or {}
+    first = f"{len(bad)} of {len(order)} tensors: {names}."
+    if not bad:
+        first = "The gradients are right" + (f", their derivative is {second['verdict']}."
+                                             if second.get("verdict") == report.verdict else ".")
     hint = f" {bad[0].path}: {bad[0].hint['text']}." if bad and bad[0].hint else ""
     return first + hint
 
@@ -68,6 +72,7 @@ def _table(order):
 
 def _lists(report):
     said = [f"{e['name']}: {e['text']}: {e['verdict']}" for e in report.equations]
+    said += _second_order(report)
     said += [f"note: {note}" for note in report.notes]
     return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in said)}</ul>" if said else ""
 

@@ -168,8 +168,9 @@ class Problem:
     def _refuse_constant(self, path, end):
         """A gradient for what is no floating array would never be looked at."""
         node = self.ends[path]
-        answered = isinstance(end, (float, np.floating)) or getattr(
-            getattr(end, "dtype", None), "kind", "") == "f"
+        kind = getattr(getattr(end, "dtype", None), "kind", "")
+        answered = isinstance(end, float) or kind in tuple("fcOV") or (
+            kind in tuple("iu") or isinstance(end, int)) and bool(np.any(end))
         if path not in self.leaves and answered and end is not node and not self.chosen:
             kind = getattr(node, "dtype", None) or type(node).__name__
             raise GradcheckUsage(f"grads: {path}: answers a gradient for it, but in params it is "

@@ -153,7 +153,8 @@ class Run:
                               proven)
         if tensor.verdict == "FAIL":
             self.failed[tensor.path] = side, analytic
-            tensor.hint = hints.from_elements(tensor, side, analytic, self.problem)
+            constant = self.numerics[tensor.path].constant or bool(side.constant.all())
+            tensor.hint = hints.from_elements(tensor, side, analytic, self.problem, constant)
 
     def _probes(self, probes, extra, tensor, analytic, proven=False):
         found = check_probes(tensor, self.numerics[tensor.path], analytic, self.deterministic,

@@ -46,7 +46,7 @@ def _table(report):
     """A line for each tensor, and below it what is wrong there."""
     if not report.tensors:
         return []
-    last = max(len(tensor.verdict) for tensor in report.tensors)
+    last = max([len("verdict")] + [len(tensor.verdict) for tensor in report.tensors])
     room = WIDTH - sum(WIDTHS) - len(WIDTHS) - 2 - last
     width = min(room, max([6] + [len(tensor.path) for tensor in report.tensors]))
     lines = [_line("tensor", HEADS, "verdict", width)]
@@ -127,6 +127,8 @@ def _result(report):
     first = counts.pop(report.verdict, 0)
     why = [entry["name"] for entry in report.equations
            if entry["verdict"] == report.verdict != "PASS"]
+    if (report.second_order or {}).get("verdict") == report.verdict != "PASS":
+        why.append("second order")
     if first or not why:
         why.append(f"{first} of {len(report.tensors)} tensors")
     others = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())

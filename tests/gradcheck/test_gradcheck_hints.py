@@ -94,3 +94,16 @@ def test_a_wide_tensor_is_not_said_to_be_off_by_its_largest_element():
 def test_the_difference_is_given_as_a_part_of_the_element():
     report = gradcheck.check(lambda x: np.sum(np.log(x + 1e-9)), P, lambda x: 1 / x)
     assert "9 digits" in str(report) or "8 digits" in str(report)
+
+
+def test_a_point_of_rest_is_no_unused_tensor():
+    report = gradcheck.check(lambda x: np.cos(x).sum(), np.zeros(3), lambda x: x + 1)
+    assert report.verdict == "FAIL" and "does not change" not in str(report)
+
+
+@pytest.mark.parametrize("leaf", [np.array([1, 2, 3]), np.array([1, 2, 3], object)])
+def test_an_integer_answer_for_a_leaf_that_is_not_looked_at_is_refused(leaf):
+    def f(p):
+        return float(np.sum(p["w"] * p["b"]))
+    with pytest.raises(gradcheck.GradcheckUsage, match="w: answers a gradient"):
+        gradcheck.check(f, {"w": leaf, "b": 0.5}, lambda p: {"w": 99 * p["w"], "b": 6.0})
