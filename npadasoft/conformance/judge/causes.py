@@ -176,6 +176,8 @@ def general(text):
     ('tail.*.hidden', 'index # is out of bounds for size #')
     """
     text = re.sub(r"\b(tail|grad\.tail)\.\d+\.", r"\1.*.", text)
+    text = re.sub(r"(?<=not answered: )[^ ,]+(, [^ ,]+)*",
+                  lambda names: ", ".join(dict.fromkeys(names[0].split(", "))), text)
     return re.sub(r"(?<![\w.*])-?\d+(\.\d+)?(e[+-]?\d+)?", "#", text)
 
 
@@ -208,5 +210,6 @@ def example(cause):
         return sum(int(np.size(a)) for answer in result.answers.values()
                    for a in answer.results.values())
     return min(cause.results, key=lambda r: (cause.kind == "state" and not r.repeat,
+                                             cause.kind == "state" and not r.state,
                                              not r.mistakes and cause.kind == "mistake",
                                              r.tier != "required", r.verdict != "fail", size(r)))

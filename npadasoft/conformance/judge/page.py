@@ -116,7 +116,7 @@ def _heat(result, name):
                         for a in (got, want, bound))
     with np.errstate(all="ignore"):
         ratio = np.where(got == want, 0.0, np.abs(got - want) / bound)
-    ratio = np.where(np.isnan(got) & np.isnan(want), 0.0, np.nan_to_num(ratio, nan=np.inf))
+    ratio = np.where(np.isnan(got) & np.isnan(want), 0.0, np.where(np.isnan(ratio), np.inf, ratio))
     tables = [_table(title, a, got, want, ratio) for title, a in (("got", got), ("want", want))]
     cut = " (its first rows and columns)" if got.shape[0] > ROWS or got.shape[1] > COLUMNS else ""
     return (f"<p>First divergence: <b>{escape(name)}</b>{cut}. The darker, the farther off; "

@@ -71,7 +71,10 @@ class State:
         """What may have been asked before: itself, those just before, the first ones, a dtype."""
         here = [r.case["id"] for r in self.results if r.dtype == result.dtype and r.case["config"]]
         at = here.index(result.case["id"])
-        before = list(dict.fromkeys([*here[max(at - 3, 0):at][::-1], *here[:3]]))
+        weights = {c["id"]: {(n, *t["shape"]) for n, t in c.get("params", {}).items()}
+                   for c in self.cases}
+        alike = sorted(here[:at][::-1], key=lambda i: -len(weights[i] & weights[result.case["id"]]))
+        before = list(dict.fromkeys([*alike[:3], *here[max(at - 2, 0):at][::-1], *here[:3]]))
         one = (result.dtype,)
         histories = [((), one), *(((id,), one) for id in before if id != result.case["id"])]
         if len(self.dtypes) > 1:

@@ -93,8 +93,8 @@ def _all(result, half):
         mine = got[name].ravel()[block["at"]] if "at" in block else got[name]
         with np.errstate(invalid="ignore"):
             gap = np.abs(mine - want)
-            near = gap <= bound + 1.01 * half(want) + 2.0 ** -24 * np.abs(want) * (
-                result.dtype == "float32")
+            near = gap <= bound + 1.01 * half(want) + np.spacing(np.abs(want)) / 2 + (
+                2.0 ** -24 * np.abs(want) * (result.dtype == "float32"))
         if not (near | (mine == want) | (np.isnan(mine) & np.isnan(want))).all():
             return False
     return bool(names)

@@ -61,7 +61,7 @@ def _explains(failing, op, layer_class, wrong):
     if mine is None:
         return False
     mine = {n: a for n, a in mine.items() if general(n) in wrong}
-    return bool(failing.found[op].agrees(mine))
+    return bool(failing.found[op].agrees(mine)) and _changes(failing, op, layer_class, wrong)
 
 
 def _changes(failing, op, layer_class, wrong):
