@@ -175,3 +175,9 @@ def test_what_differs_from_case_to_case_is_left_out_of_a_cause():
     assert general("sub2ind: index (7,_) out of bound 6") == "sub2ind: index (#,_) out of bound #"
     assert general("grad.tail.2.hidden") == "grad.tail.*.hidden" and general("N1x2") == "N1x2"
     assert shape_form([2, 3], [3, 2]) == "shape [m, n] for [n, m]"
+
+
+def test_gradients_that_lack_are_one_form_for_any_number_of_tails():
+    one, two = (", ".join(f"grad.tail.{i}.{part}.weight" for i in range(n) for part in (0, 1))
+                for n in (1, 2))
+    assert general(f"not answered: {one}") == general(f"not answered: {two}")

@@ -292,3 +292,10 @@ def test_the_table_of_mistakes(capsys):
         print(f"{len(MISTAKES)} mistakes, {right + wrong} failures with an origin: {right} located "
               f"at it\n{shown} failures that show numbers: {named} named, {alone} alone")
     assert right >= 0.95 * (right + wrong) and named >= 0.9 * shown
+
+
+def test_a_mistake_of_the_list_that_no_case_catches_any_more_is_said_to_be_lost():
+    name = next(name for name, where in caught_first().items()
+                if len(where) > 2 and not MISTAKES[name].state)
+    few = vectors_io.select(vectors_io.load(), only=[caught_first()[name][0], "S01"])
+    assert examine(Mistake(name, "changes nothing", Layer, ()), few).result is None

@@ -119,11 +119,14 @@ def low(a):
     return np.where(short, a, np.nextafter(a, 0))
 
 
-def test_numbers_read_one_ulp_low_get_no_false_name():
+@pytest.mark.parametrize("trace", [(), ("head_logits",)])
+def test_numbers_read_one_ulp_low_get_no_false_name(trace):
     class Low(Edge):
+        info = PortInfo("planted", dtypes=("float64",), trace=trace)
+
         def cast(self, array, dtype):
             return low(super().cast(array, dtype))
-    lines, results = summary_of(Low(), vectors_io.select(CASES, ["G21", "G23", "T03", "N26"]))
+    lines, results = summary_of(Low(), vectors_io.select(EVERY, ["G21", "G23", "T*", "N2*", "S01"]))
     assert not any(r.mistakes for r in results)
 
 

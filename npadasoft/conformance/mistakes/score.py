@@ -139,7 +139,7 @@ def examine(mistake, cases):
     known = [case for case in cases if case["id"] == id]
     found = search(mistake, known, (dtype,)) if known and not mistake.state else None
     found = found if found and found.result else search(mistake, cases)
-    if more:
+    if more and found.result:
         found.names = names_told_apart(mistake, found.result, [
             case for case in cases if case["id"] in more])
     return found
