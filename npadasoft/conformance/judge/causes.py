@@ -12,9 +12,11 @@ import numpy as np
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.judge.state import TEXT
 from npadasoft.conformance.wire.messages import OPS
+from npadasoft.conformance.wire.strict_json import printable
 
 
 MOST = 2        # other forms that are told of a cause
+LONGEST = 160   # characters of a message, in the summary
 KINDS = ("reading", "rounding", "mistake", "state", "shape", "message", "divergence")
 
 
@@ -149,7 +151,7 @@ def _unnamed(result, differing):
         return "shape", f"{general(wrong[0].tensor)}: another shape than the layer's"
     message = result.skipped if result.state else result.message or result.skipped
     if message:
-        return "message", general(message)
+        return "message", printable(general(message), LONGEST)
     if differing:
         begin = [name for name in result.origins if name in differing] or differing
         begin = sorted(set(map(general, begin)), key=lambda n: (n.startswith("grad."), n))

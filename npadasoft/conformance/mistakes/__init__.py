@@ -4,6 +4,7 @@
     planted.py        a layer, right or wrong, as a port in this process
     construction.py routing.py forward.py backward.py answers.py      the mistakes, by stage
     layouts.py        numbers read and written column by column
+    dialects.py       any array by columns, turned, or counted from another class
     tangents.py input.py      of jvp and hvp, and of the adaptive input (their steps: steps_*.py)
     shipped.py        what other projects released
     unseen.py unseen_backward.py      those of a reviewer who has not seen the cases

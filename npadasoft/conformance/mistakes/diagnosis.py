@@ -106,6 +106,10 @@ class Candidates:
         """
         return self._run(layer_class, op)[1]
 
+    def error(self, layer_class, op):
+        """(kind, message) of a layer with a mistake that answers an error, or None."""
+        return self._run(layer_class, op)[0].error
+
     def _run(self, layer_class, op):
         if not self.touches(layer_class, op):
             layer_class = Layer

@@ -12,14 +12,17 @@ from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.mistakes.diagnosis import (candidates_of, contents, given, layers,
                                                       wrong_ops)
+from npadasoft.conformance.mistakes.dialects import Dialect, dialects
+from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.narrow import name_narrow
 from npadasoft.conformance.mistakes.planted import silently
 from npadasoft.conformance.mistakes.replay import name_state
-from npadasoft.conformance.wire.messages import Answer
+from npadasoft.conformance.wire.messages import Answer, PortInfo
 
 LOOKS = 2               # cases of one form on which every mistake is tried
 MOST_LOOKS = 16         # and in all: a run in which all fails must not take many times as long
 SHARE = 1 / 3           # of what a mistake would change it explains at least so much
+REFUSALS = ("target", "shape", "cutoffs", "dtype")      # errors of a port that looked first
 
 
 @silently
@@ -90,7 +93,8 @@ class Failing:
         """Whether a mistake gives the answer to one operation, and none of the right ones else."""
         there = self.there
         if not there.touches(layer_class, op) or \
-                not self.found[op].agrees(there.answer(layer_class, op)):
+                not self.found[op].agrees(there.answer(layer_class, op)) or \
+                self.crash_differs(layer_class, op):
             return False
         if op not in self.far and not self.changes(layer_class, op):
             return False                                # all are near there
@@ -99,6 +103,16 @@ class Failing:
                 self.found[o].agrees(there.answer(layer_class, o)) is False for o in self.found
                 if o not in self.wrong and there.touches(layer_class, o))
         return not self._denied[layer_class]
+
+    def crash_differs(self, layer_class, op):
+        """Whether port and mistake answer both an error, but not the same: it tells nothing.
+
+        Errors are the same where a port refuses what it looked at, or says the same words.
+        """
+        mine = self.result.answers[op].error
+        other = self.there.error(layer_class, op)
+        return bool(mine and other) and mine != other and (
+            mine[0] not in REFUSALS or mine[0] != other[0])
 
     def changes(self, layer_class, op):
         """Whether a mistake changes the answer to an operation."""
@@ -140,16 +154,30 @@ def _held(failing, right):
         if not todo or looks[f.form] >= LOOKS or looks.total() >= MOST_LOOKS:
             continue
         looks[f.form] += 1
-        found = {n: c for n, c in layers() for op in todo if n not in denied
-                 and not (set(n.split(" + ")) & set(held)) and f.is_given_by(c, op)}
-        for n, layer_class in found.items():
-            if set(n.split(" + ")) & set(held):         # one of the two is enough
-                continue
-            if any(fails(layer_class, r.case, r.dtype, answers) for r, answers in right):
-                denied.add(n)
-            else:
-                held[n] = layer_class
+        for some in (layers(), dialects_of(failing)):
+            found = {n: c for n, c in some for op in todo if n not in denied
+                     and not (set(n.split(" + ")) & set(held)) and f.is_given_by(c, op)}
+            new: dict = {}
+            for n, layer_class in found.items():
+                if set(n.split(" + ")) & set(new):      # one of the two is enough
+                    continue
+                if any(fails(layer_class, r.case, r.dtype, answers) for r, answers in right):
+                    denied.add(n)
+                else:
+                    new[n] = layer_class
+            held |= new
+            if new:
+                break
     return held
+
+
+def dialects_of(failing):
+    """(name, class) of each way to change the arrays that these cases have."""
+    names = {n for f in failing for n, t in f.result.case.get("params", {}).items()
+             if n.endswith(".weight")}
+    info = failing[0].result.info or PortInfo("a port")
+    layout = info.layout if isinstance(info.layout, str) else tuple(info.layout.items())
+    return list(dialects(tuple(sorted(names)), layout, info.index_base).items())
 
 
 def fails(layer_class, case, dtype, answers):
@@ -185,7 +213,8 @@ def _chosen(units, held):
         best = max(left, key=lambda n: (len(left[n]), len(explained[n]), -order[n]))
         if not left[best]:
             break
-        alike = [n for n in left if explained[n] == explained[best]]
+        alike = [n for n in left if explained[n] == explained[best] and (
+            n == best or not issubclass(held[n], Dialect) or n in MISTAKES)]
         if _enough(held[best], explained[best], units):
             chosen |= {u: alike for u in left[best]}
             left = {n: of - chosen.keys() for n, of in left.items()}
@@ -199,7 +228,8 @@ def _enough(layer_class, explained, units):
     most = len(explained) / SHARE
     changed = 0
     for f, op in units:
-        changed += (f, op) in explained or f.changes(layer_class, op)
+        changed += (f, op) in explained or (f.changes(layer_class, op) and
+                                            not f.crash_differs(layer_class, op))
         if changed > most:
             return False
     return True

@@ -17,6 +17,7 @@ import numpy as np
 
 from npadasoft.conformance.wire.messages import (Answer, PortInfo, from_port, is_integer, to_port,
                                                  weight_of)
+from npadasoft.conformance.wire.strict_json import printable
 
 
 class Refused(Exception):
@@ -138,7 +139,8 @@ class Port:
         except Skipped as skip:
             return Answer(skipped=(skip.reason, skip.issue_url))
         except Exception as error:              # whatever a port raises is its answer
-            return Answer(error=(self.error_kind(error), f"{type(error).__name__}: {error}"))
+            return Answer(error=(self.error_kind(error),
+                                 printable(f"{type(error).__name__}: {error}")))
 
     def _answer(self, request):
         if request.op == "shapes":

@@ -1,0 +1,205 @@
+"""Arrays that change on their way in or out: by columns, turned, counted from another class.
+
+A port does so with all arrays or with one alone, and with any of those that a case has: there are
+too many to be listed.  They are made of the names in the cases that fail, and are held against a
+run where no known mistake explains a case.
+"""
+from functools import lru_cache
+
+import numpy as np
+
+from npadasoft.conformance.mistakes.layer import Layer
+from npadasoft.conformance.wire.messages import is_shifted, is_turned, matches, weight_of
+
+
+class Dialect(Layer):
+    """A layer that is right between `enter` and `leave`."""
+
+    def enter(self, name, a):
+        """An array as it is taken in: a weight, input, target, index, cotangents.*, tangents.*"""
+        return a
+
+    def leave(self, name, a):
+        """An array as it is answered."""
+        return a
+
+    def _left(self, found):
+        return {name: self.leave(name, np.asarray(a)) for name, a in found.items()}
+
+    def _entered(self, group, arrays):
+        return {name: self.enter(f"{group}.{name}", a) for name, a in arrays.items()}
+
+    def read(self, params):
+        return {name: self.enter(name, a) for name, a in params.items()}
+
+    read_bands = read
+
+    def read_input(self, x):
+        return self.enter("input", x)
+
+    def read_index(self, index):
+        return self.enter("index", index)
+
+    def moving(self, tangents, x):
+        return super().moving(self._entered("tangents", tangents), x)
+
+    def forward(self, x, y):
+        return self._left(super().forward(x, self.enter("target", y)))
+
+    def backward(self, x, y, cotangents):
+        return self._left(super().backward(x, self.enter("target", y),
+                                           self._entered("cotangents", cotangents)))
+
+    def log_prob(self, x):
+        return self.leave("log_prob", super().log_prob(x))
+
+    def log_prob_backward(self, x, grad):
+        return self._left(super().log_prob_backward(x, self.enter("cotangents.log_prob", grad)))
+
+    def predict(self, x):
+        return self.leave("predict", np.asarray(super().predict(x)))
+
+    def topk(self, x, k):
+        return self._left(super().topk(x, k))
+
+    def jvp(self, x, y, tangents):
+        return self._left(super().jvp(x, self.enter("target", y), tangents))
+
+    def log_prob_jvp(self, x, tangents):
+        return self.leave("jvp.log_prob", super().log_prob_jvp(x, tangents))
+
+    def hvp(self, x, y, cotangents, tangents):
+        return self._left(super().hvp(x, self.enter("target", y),
+                                      self._entered("cotangents", cotangents), tangents))
+
+    def embed(self, index):
+        return self.leave("embed", super().embed(index))
+
+    def embed_backward(self, index, grad):
+        return self._left(super().embed_backward(index, self.enter("cotangents.embed", grad)))
+
+
+# ------------------------------------------------------------------ by columns
+
+def read_by_columns(a):
+    """An array whose numbers, given row by row, were read column by column."""
+    return a.ravel().reshape(a.shape, order="F")
+
+
+def written_by_columns(a):
+    """An array whose numbers are written column by column under the shape of rows."""
+    return a.ravel(order="F").reshape(a.shape)
+
+
+WEIGHTS = ("head.weight", "tail.*.*.weight")
+ALL = ("*", "*.*", "*.*.*", "*.*.*.*", "*.*.*.*.*")
+READ = {"all matrices": (*WEIGHTS, "bands.*.*"),
+        "all matrices and the input": (*WEIGHTS, "bands.*.*", "input"), "all arrays": ALL}
+WRITTEN = {"all gradients": tuple(f"grad.{pattern}" for pattern in ALL[:4]), "all answers": ALL}
+TURNED = {"head.weight": ("head.weight",), "all tails": ("tail.*.*.weight",),
+          "tail.*.0.weight": ("tail.*.0.weight",), "tail.*.1.weight": ("tail.*.1.weight",)}
+
+
+def _among(patterns, name):
+    return any(matches(pattern, name) for pattern in patterns)
+
+
+def by_columns(reads=(), writes=()):
+    """A layer that reads and writes arrays of these patterns by columns."""
+    class Columns(Dialect):
+        def enter(self, name, a):
+            return read_by_columns(a) if _among(reads, name) else a
+
+        def leave(self, name, a):
+            return written_by_columns(a) if _among(writes, name) else a
+    return Columns
+
+
+# ------------------------------------------------------------------ not as it is announced
+
+def turned(patterns):
+    """A layer that has these weights as (in, out) where (out, in) is announced, or the reverse."""
+    class Turned(Dialect):
+        def enter(self, name, a):
+            return a.T if _among(patterns, name.removeprefix("tangents.")) else a
+
+        def leave(self, name, a):
+            return a.T if _among(patterns, weight_of(name)) and a.ndim == 2 else a
+
+        @classmethod
+        def shapes(cls, config):
+            return {name: shape[::-1] if _among(patterns, name) else shape
+                    for name, shape in Layer.shapes(config).items()}
+    return Turned
+
+
+def unturned(patterns):
+    """The same, of a layer that takes the numbers as they come, whatever their shape says."""
+    class Unturned(turned(patterns)):       # type: ignore[misc]
+        def enter(self, name, a):
+            weight = _among(patterns, name.removeprefix("tangents."))
+            return written_by_columns(a) if weight else a
+    return Unturned
+
+
+def counted_from_zero(reads, writes):
+    """A layer that takes classes, answers them, or both, from 0 where 1 is announced."""
+    class Counted(Dialect):
+        def enter(self, name, a):
+            return a + 1 if reads and is_shifted(name) else a
+
+        def leave(self, name, a):
+            return a - 1 if writes and is_shifted(name) else a
+
+        def kept(self, y):
+            ignored = self.config.get("ignore_index")
+            return y != ignored + reads if ignored is not None else super().kept(y)
+
+        def is_padding(self, index):
+            return super().is_padding(index - reads)
+    return Counted
+
+
+# ------------------------------------------------------------------ all of them
+
+@lru_cache(maxsize=64)
+def dialects(names, layout, index_base):
+    """Name -> class of each way to change these arrays, those that change most first.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Matrices that some case has.
+    layout : str, or tuple of (pattern, layout)
+    index_base : int
+        As the port announces them.
+    """
+    found: dict = {}
+    if index_base:
+        text = "index_base 1 is announced, 0 used"
+        found |= {text: counted_from_zero(True, True),
+                  f"{text} (in what it reads alone)": counted_from_zero(True, False),
+                  f"{text} (in what it answers alone)": counted_from_zero(False, True)}
+    layout = layout if isinstance(layout, str) else dict(layout)
+    for where, patterns in {"": WEIGHTS, **TURNED, **{n: (n,) for n in names}}.items():
+        mine = {is_turned(n, layout) for n in names if _among(patterns, n)}
+        if len(mine) == 1:
+            has, uses = ("in_out", "out_in") if mine.pop() else ("out_in", "in_out")
+            text = f"layout {has} is announced, {uses} used"
+        else:
+            text = "a layout is used other than is announced"
+        text += f" (in {where} alone)" if where else ""
+        found[text], found[text + ", whatever the shape"] = turned(patterns), unturned(patterns)
+    for what, reads in READ.items():
+        for also, writes in WRITTEN.items():
+            found[f"read by columns: {what}; written by columns: {also}"] = by_columns(reads,
+                                                                                       writes)
+    for name in (*names, "input"):
+        found[f"read by columns: {name}"] = by_columns((name,))
+        for also, writes in WRITTEN.items():
+            found[f"read by columns: {name}; written by columns: {also}"] = by_columns((name,),
+                                                                                       writes)
+    for name in names:
+        if name.startswith("tail."):            # `narrow` finds what all tails have, and the others
+            found[f"written by columns: grad.{name}"] = by_columns((), (f"grad.{name}",))
+    return found
