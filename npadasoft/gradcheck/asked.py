@@ -9,8 +9,11 @@ METHODS = ("auto", "complex", "richardson")
 WAYS = ("grads", "jacobian", "elementwise", "hvp")
 
 
-def refuse(options):
-    """Raise for options that make no question."""
+def refuse(params, options):
+    """Raise for what makes no question."""
+    if callable(params) and options["grads"] is not None and not callable(options["grads"]):
+        raise GradcheckUsage("params is a function (that draws points) and grads is arrays, which "
+                             "are of one point: the order is check(f, params, grads)")
     _refuse_choice("method", options["method"], METHODS)
     _refuse_choice("order", options["order"], (1, 2))
     _refuse_choice("out", options["out"], (None, *OUT))

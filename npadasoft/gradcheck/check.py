@@ -86,7 +86,7 @@ def check(f, params, grads=None, *, jacobian=None, elementwise=None, hvp=None, w
     """
     options = dict(locals())
     del options["f"], options["params"]
-    refuse(options)
+    refuse(params, options)
     reports = [_once(f, drawn(params, seed + k), {**options, "seed": seed + k})
                for k in range(points)]
     return merged(reports) if points > 1 else reports[0]

@@ -94,6 +94,11 @@ def test_one_form_is_asked_for():
             check(np.sin, X, **given)
 
 
+def test_the_order_of_other_checkers_is_refused_before_anything_is_called():
+    with pytest.raises(gradcheck.GradcheckUsage, match=r"the order is check\(f, params, grads\)"):
+        gradcheck.check(np.sum, np.cos, np.ones(3))
+
+
 # ---------------------------------------------------------------- Hessians
 
 @pytest.mark.parametrize("f", [lambda x: np.sum(np.sin(x) * x), lambda x: float(
