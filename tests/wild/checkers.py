@@ -1,20 +1,23 @@
 """Who accepts a wrong gradient?  Gradient checkers at their defaults, on twelve gradients.
 
-    python tests/wild/checkers.py                   each in a fresh environment, which is removed
+    python tests/wild/checkers.py                   in fresh environments, which are removed
     python tests/wild/checkers.py --here [NAME ...] with the packages of this Python
 
 Four gradients are right, eight are wrong; each is a NumPy function and a gradient by hand, made
 known to each framework by its own means of a custom derivative.  Tools that answer numbers instead
-of a verdict are read by the rule that stands in `RULES`.
+of a verdict are read by the rule that stands in `RULES`.  Checkers of one NumPy share an
+environment; two environments are at work at a time.
 """
 import argparse
+import io
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from datetime import date
-from importlib.metadata import version
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,10 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent), str(HERE.parent / "support")]
 SEEDS = 3
-RULES = {"scipy check_grad": "accepts if the number is below 1e-5",
+LIMIT = 300             # seconds for a row; a cell that is not reached by then says `late`
+RULES = {"fiddy": "the fifty elements around the planted one",
+         "no verdict": "INCONCLUSIVE of ours, a FloatingPointError of derivcheck",
+         "scipy check_grad": "accepts if the number is below 1e-5",
          "scipy.differentiate": "np.allclose", "statsmodels": "np.allclose",
          "numdifftools": "np.allclose",
          "tensorflow": "accepts if no difference is above 1e-4, as its own tests mostly do"}
@@ -300,16 +306,16 @@ def passes(check, *args, **options):
     return True
 
 
-# name: the checker and what pip installs for it
+# name: the checker and what pip installs for it, the NumPy last
 CHECKERS = {
     "npadasoft": (npadasoft, "numpy==2.4.6"),
     "torch slow": (torch_slow, "torch==2.13.0 numpy==2.4.6"),
     "torch fast": (torch_fast, "torch==2.13.0 numpy==2.4.6"),
     "jax check_grads": (jax, "jax==0.10.2 numpy==2.4.6"),
     "autograd check_grads": (autograd, "autograd==1.9.1 numpy==2.4.6"),
-    "chainer check_backward": (chainer, "chainer==7.8.1 numpy==1.23.5 setuptools==65.5.0"),
+    "chainer check_backward": (chainer, "chainer==7.8.1 setuptools==65.5.0 numpy==1.23.5"),
     "pytensor verify_grad": (pytensor, "pytensor==3.0.7 numpy==2.4.6"),
-    "tensorflow": (tensorflow, "tensorflow-cpu==2.21.0"),
+    "tensorflow": (tensorflow, "tensorflow-cpu==2.21.0 numpy==2.4.6"),
     "mxnet": (mxnet, "mxnet==1.9.1 numpy==1.23.5"),
     "mxnet float64": (mxnet_float64, "mxnet==1.9.1 numpy==1.23.5"),
     "openmdao": (openmdao, "openmdao==3.45.1 numpy==2.4.6"),
@@ -338,49 +344,80 @@ def cell(checker, name):
     return worst + f" {words.count(worst)}/{SEEDS}" * (words.count(worst) < SEEDS)
 
 
-def row(name):
-    """The line of one checker, with the packages of this Python."""
-    checker, pins = CHECKERS[name]
-    package = pins.split("==")[0]
+def cells(name):
+    """Prints a line for each gradient as soon as it is known, with the packages of this Python."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        cells = [cell(checker, one) for one in gradients(0)]
-    which = "" if name == "npadasoft" else f"{package} {version(package)} "
-    return f"{name:23}" + "".join(f"{one:>14}" for one in cells) \
-        + f"  {which}numpy {np.__version__}"
+        for one in gradients(0):
+            with redirect_stdout(io.StringIO()):
+                found = cell(CHECKERS[name][0], one)
+            print(found, flush=True)
 
 
-def fresh(names, pins):
-    """The same, of checkers in one package, in a new virtual environment, which is removed."""
+def row(name, python=sys.executable):
+    """The line of one checker, by `cells` in a process of its own."""
+    start = time.perf_counter()
+    try:
+        versions = made(name, python)
+        out = subprocess.run([python, __file__, "--cells", name], check=True, timeout=LIMIT,
+                             stdout=subprocess.PIPE).stdout
+    except subprocess.TimeoutExpired as late:
+        out = late.stdout or b""
+    except subprocess.CalledProcessError as error:
+        return f"{name:23}  not run: status {error.returncode}"
+    found = out.decode().split("\n")[:-1]
+    found += ["late"] * (len(gradients(0)) - len(found))
+    return f"{name:23}" + "".join(f"{one:>14}" for one in found) \
+        + f"  {versions}, {time.perf_counter() - start:.0f} s"
+
+
+def made(name, python):
+    """The versions that are installed of what `name` pins."""
+    pins = [pin.split("==")[0] for pin in CHECKERS[name][1].split()]
+    ask = "import sys, importlib.metadata as m; print(*(m.version(a) for a in sys.argv[1:]))"
+    done = subprocess.run([python, "-c", ask, *pins], check=True, stdout=subprocess.PIPE,
+                          text=True)
+    return ", ".join(map(" ".join, zip(pins, done.stdout.split())))
+
+
+def fresh(names):
+    """Their lines from one new virtual environment with all that they pin, which is removed."""
     from run import environment
+    pins = sorted({pin for name in names for pin in CHECKERS[name][1].split()})
     with tempfile.TemporaryDirectory(prefix="checkers-") as folder:
-        python = environment(folder, pins.split())
-        for name in names:
-            done = subprocess.run([python, __file__, "--here", "--bare", name], check=True,
-                                  stdout=subprocess.PIPE, text=True)
-            yield done.stdout.rstrip("\n").split("\n")[-1]
+        try:
+            python = environment(folder, pins)
+        except subprocess.CalledProcessError as error:
+            return {name: f"{name:23}  not run: {error}" for name in names}
+        return {name: row(name, python) for name in names}
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help=", ".join(CHECKERS))
     parser.add_argument("--here", action="store_true", help="make no environment")
-    parser.add_argument("--bare", action="store_true", help="rows alone")
+    parser.add_argument("--cells", metavar="NAME", help="one row, a line for each of its cells")
     ask = parser.parse_args(argv)
-    if not ask.bare:
-        from run import checker
-        print(f"{date.today()}  Python {sys.version.split()[0]}, ours of commit {checker()}; 1,000 "
-              f"elements, {SEEDS} seeds; the first four gradients are right")
-        print(f"{'':23}" + "".join(f"{n:>14}" for n in gradients(0)), flush=True)
-    for pins, names in groupby(ask.names or CHECKERS, key=lambda name: CHECKERS[name][1]):
-        names = list(names)
-        try:
-            for line in map(row, names) if ask.here else fresh(names, pins):
-                print(line, flush=True)
-        except (subprocess.CalledProcessError, ImportError) as error:
-            print(f"{', '.join(names):23} not run: {error}", flush=True)
-    if not ask.bare:
-        print(*(f"{name}: {rule}" for name, rule in RULES.items()), sep="\n")
+    if ask.cells:
+        cells(ask.cells)
+        return
+    from run import checker
+    names, start = ask.names or list(CHECKERS), time.perf_counter()
+    if ask.here:
+        lines = {name: row(name) for name in names}
+    else:
+        numpys = {}
+        for name in names:
+            numpys.setdefault(CHECKERS[name][1].split()[-1], []).append(name)
+        with ThreadPoolExecutor(2) as two:
+            lines = {k: v for part in two.map(fresh, numpys.values()) for k, v in part.items()}
+    print(f"{date.today()}  Python {sys.version.split()[0]}, ours of commit {checker()}; 1,000 "
+          f"elements, {SEEDS} seeds; the first four gradients are right; "
+          f"{time.perf_counter() - start:.0f} s, environments included")
+    print(f"{'':23}" + "".join(f"{n:>14}" for n in gradients(0)))
+    print(*(lines[name] for name in names), sep="\n")
+    print(*(f"{name}: {rule}" for name, rule in RULES.items()),
+          f"late: not reached in the {LIMIT} s of a row", sep="\n")
 
 
 if __name__ == "__main__":

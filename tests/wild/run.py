@@ -146,10 +146,16 @@ def checker():
 
 
 def environment(folder, packages):
-    """The Python of a new virtual environment with `packages`, by the pip of this one."""
+    """The Python of a new virtual environment with `packages`, by the pip of this one.
+
+    A pinned setuptools is also the one that packages without a wheel are built by.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    builders = Path(folder, "builders.txt")
+    builders.write_text("\n".join(p for p in packages if p.startswith("setuptools")))
     subprocess.run([sys.executable, "-m", "pip", "--python", f"{folder}/bin/python", "install",
-                    "-q", "--no-compile", *packages], check=True, stdout=sys.stderr)
+                    "-q", "--no-compile", "--build-constraint", builders, *packages], check=True,
+                   stdout=sys.stderr)
     return f"{folder}/bin/python"
 
 

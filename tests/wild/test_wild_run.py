@@ -103,3 +103,9 @@ def test_the_readme_has_the_table_of_checkers_that_is_committed():
     for name, line in lines.items():
         cells = [line[23 + 14 * k:37 + 14 * k].strip() for k in range(12)]
         assert f"| {name} | {' | '.join(cells)} |" in readme, name
+
+
+def test_a_row_that_takes_too_long_says_so_in_the_cells_that_it_did_not_reach(monkeypatch):
+    import checkers
+    monkeypatch.setattr(checkers, "LIMIT", 0.01)
+    assert checkers.row("npadasoft").split().count("late") == len(checkers.gradients(0))
