@@ -72,6 +72,12 @@ libraries are checked through functions that take and return NumPy arrays.
 
 What a check cannot see
 -----------------------
+* One small element of many.  Tensors above `max_elements` are probed, along elements of like size
+  and like gradient together.  PASS says that 1 % of any of them would have shown; where f or the
+  precision of the gradient is too coarse for that, INCONCLUSIVE says at how many it would not, and
+  `max_elements=None` looks at each alone.  Two limits: of 65,536 elements or more a thousandth may
+  be too small for it, as some always are by chance, and errors of 1 % in two elements may cancel
+  in both directions that are drawn for them.
 * An error below `would_catch`.  Errors that are equal in every call along a line are not noise, and
   may read as FAIL if they exceed a few units of rounding.
 * A wrong loss.  It compares `grads` with `f`; if both hold one mistake, only known values tell.

@@ -42,6 +42,7 @@ class Analytic:
     source: str                 # measured or assumed
     tiny: float                 # smallest number of its dtype
     relative: float = 0.0       # median along the lines, as a part of the element
+    alone: np.ndarray | None = None     # sigma without what is shared
 
     @property
     def error(self):
@@ -50,7 +51,12 @@ class Analytic:
 
     def error_along(self, u):
         """Bound of the error of u · gradient."""
-        return SAFETY * norm(u * self.sigma) + 4 * self.tiny * float(np.sqrt(u.size))
+        return SAFETY * norm(u * self.along) + 4 * self.tiny * float(np.sqrt(u.size))
+
+    @property
+    def along(self):
+        """σ of each element as one of many: neighbours of another size lend it nothing."""
+        return self.sigma if self.alone is None else 2 * self.alone
 
     @property
     def far_noisier(self):
@@ -127,10 +133,10 @@ def _analytic(first, second, lines, rounded, coarsest):
         sigma = np.maximum(sigma, CONDITION * np.where(np.isfinite(change), change, 0))
     rounding = (HALF_ROUNDING if eps > 2.0 ** -16 else ROUNDING) * eps
     sigma = np.maximum(sigma, max(rounding, relative, _relative(sigma, size)) * size)
-    sigma = sigma + shared(rms(sigma), size)
     spread = np.abs(gradient - np.asarray(second, float))
-    return Analytic(gradient, eps, sigma + spread, "measured" if lines else "assumed",
-                    float(info.smallest_subnormal), relative)
+    return Analytic(gradient, eps, sigma + shared(rms(sigma), size) + spread,
+                    "measured" if lines else "assumed", float(info.smallest_subnormal), relative,
+                    sigma + spread)
 
 
 def _relative(sigma, size):

@@ -23,7 +23,7 @@ def bisect(numeric, analytic, top, to_the_end=False):
     """
     slope = _block_slope(numeric, top)
     products = (top.u * analytic.gradient).ravel()
-    spread = (top.u * analytic.sigma).ravel()
+    spread = (top.u * analytic.along).ravel()
     low, high = 0, products.size
     difference = top.difference
     if top.real is not None:

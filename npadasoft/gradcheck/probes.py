@@ -1,9 +1,12 @@
 """Tensors too large for one derivative per element: random directions, bisection to the culprit.
 
-A direction's entries are sign * U[1/2, 3/2].  With entries of one size (Rademacher) a pair of
-errors (+d, -d) vanishes in half of all draws; with Gaussian or U[0, 1) entries a lone error hides
-where the entry is small.  The tolerance of a projection is its own error estimate and does not know
-its size.
+A direction's entries are sign * U[1/2, 3/2], in the scale of each element (`strata.scales`).  With
+entries of one size (Rademacher) a pair of errors (+d, -d) vanishes in half of all draws; with
+Gaussian or U[0, 1) entries a lone error hides where the entry is small.  The tolerance of a
+projection is its own error estimate and does not know its size.
+
+Along all elements together small ones do not show; so each stratum of like weight has directions of
+its own, and all of it passes only if 1 % of the least of its elements would show there.
 """
 import math
 from dataclasses import dataclass
@@ -11,17 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from npadasoft.gradcheck.bisection import bisect, name_element, one_element
+from npadasoft.gradcheck.analytic import SAFETY
+from npadasoft.gradcheck.bisection import bisect, one_element
 from npadasoft.gradcheck.circles import contradicted
-from npadasoft.gradcheck.derivative import EPS, richardson
-from npadasoft.gradcheck.elements import (FAIL_RATIO, SHARP, SWAMPED, between, judge, shift,
-                                          unravel)
-from npadasoft.gradcheck.numeric import complex_slope, moved
-from npadasoft.gradcheck.sides import by_weight
+from npadasoft.gradcheck.derivative import EPS
+from npadasoft.gradcheck.elements import FAIL_RATIO, SHARP, SWAMPED, between, shift
+from npadasoft.gradcheck.numeric import BLUNT, SEEN, complex_slope
+from npadasoft.gradcheck.pursuit import kink, pursue
 from npadasoft.gradcheck.sizes import norm, signs
+from npadasoft.gradcheck.strata import scales, split
 
+SWAMPED_HERE = ("the tensor is swamped: f is too coarse to tell whether the complex step is right "
+                "along some of its elements; leave its constant part out?")
 COARSE_BRANCH = "the complex step is less accurate than double precision: Richardson is used"
 WOULD_CATCH = 8.0       # tolerances of a probe
+SHOWS = SHARP / 4       # of an element: where a probe's tolerance is less, SHARP of it shows
+DRAWS = 2               # directions of a stratum: errors that cancel in one do not in the other
+LARGE, FEW = 2 ** 16, 2 ** -10      # so many elements have some that are small by chance
 
 
 @dataclass
@@ -35,6 +44,8 @@ class Probe:
     noise: float            # of analytic
     scale: float            # |u * g|_2
     real: Any = None        # the Richardson behind `value`, if it was one
+    members: Any = None     # the stratum it runs along, if it is not all elements
+    finer: bool = False     # in the elements' own units
 
     @property
     def tolerance(self):
@@ -59,46 +70,164 @@ def projection(u, analytic):
     return float(np.sum(products)), noise, size
 
 
-def probe(numeric, analytic, u):
+def probe(numeric, analytic, u, members=None):
     """Both sides along u."""
     value_g, noise, size = projection(u, analytic)
     if numeric.method == "complex":
-        value = numeric.complex_along(u)
+        value = _truncated(numeric, u, numeric.complex_along(u))
         error = 4 * numeric.eps * (abs(value) if numeric.eps == numeric.own_eps else size)
-        return Probe(u, value_g, value, error, noise, size)
+        return Probe(u, value_g, value, error, noise, size, None, members)
     real = numeric.along(u)
-    return Probe(u, value_g, real.value, real.error, noise, size, real)
+    return Probe(u, value_g, real.value, real.error, noise, size, real, members)
+
+
+def _truncated(numeric, u, value):
+    """`value` without what a complex step of x³ at 0 gives: h², which falls with the step."""
+    size = max(abs(numeric.center), norm(numeric.units * numeric.gradient))
+    if 0 < abs(value) <= 16 * numeric.h ** 2 * size:
+        half = complex_slope(numeric.problem, {numeric.path: u}, numeric.h / 2)
+        return 0.0 if abs(half - value) > abs(value) / 4 else value
+    return value
 
 
 def check_probes(report, numeric, analytic, deterministic, count, extra=(), proven=False):
     """Fill in `report` for one tensor from `count` directions (and those in `extra`)."""
-    shape = numeric.leaf.point.shape
-    directions = [numeric.scale * signs(numeric.problem.rng("probe", numeric.path, k), shape)
-                  for k in range(count)] + list(extra) + list(strata(numeric, analytic))
-    found = [probe(numeric, analytic, u) for u in directions]
-    widen(numeric, found)
-    if coarse(numeric, analytic, found):
-        numeric.method, numeric.note = "richardson", COARSE_BRANCH
-        found = [probe(numeric, analytic, u) for u in directions]
+    strata = Strata(numeric, analytic)
+    directions = list(strata.directions(count)) + [(u / strata.scale, None) for u in extra]
+
+    def measured():
+        found = [strata.probe(u, members) for u, members in directions]
         widen(numeric, found)
+        return found
+    found = measured()
+    if strata.refute() or coarse(numeric, analytic, found):
+        if numeric.method == "complex":
+            numeric.method, numeric.note = "richardson", COARSE_BRANCH
+        found = measured()
     report.checked, report.probed, report.method = len(found), True, numeric.method
     report.noise_source = analytic.source
     top = max(found, key=lambda p: p.ratio if math.isfinite(p.value) else math.inf)
     report.analytic, report.numeric = top.analytic, top.value
     report.numeric_error, report.analytic_noise = top.error, top.noise
     report.tolerance, report.ratio = top.tolerance, top.ratio
-    report.would_catch = WOULD_CATCH * max(p.tolerance for p in found[:count]) / numeric.scale
     if not all(math.isfinite(p.value) for p in found):
         report.verdict, report.reason = "NONFINITE", "f is nan or inf at all displaced values"
         report.ratio = None
-    elif top.ratio > FAIL_RATIO:
-        _pursue(report, numeric, analytic, top)
+        return found
+    strata.sharpen(found[:len(directions) - len(extra)])
+    report.would_catch, report.would_catch_relative = strata.would_catch()
+    if top.ratio > FAIL_RATIO:
+        pursue(report, strata, found)
     else:
         report.verdict, report.reason = _verdict(numeric, analytic, found, top, deterministic,
-                                                 proven)
+                                                 "" if proven else strata.blunt())
         if report.verdict == "INCONCLUSIVE":
-            _kink(report, numeric, top)
+            kinked = [p for p in found if p.real and p.real.kink] + [top] * (top.ratio > 1)
+            kink(report, numeric, *kinked[:1])
     return found
+
+
+class Strata:
+    """The strata of a tensor, and what a probe along each can tell of its elements.
+
+    Directions are in the scale of the elements.
+    """
+
+    def __init__(self, numeric, analytic):
+        self.numeric, self.analytic = numeric, analytic
+        self.scale = scales(numeric.leaf.point)
+        size = np.abs(analytic.gradient)
+        self.weight = (self.scale * np.where(size > analytic.error, size, 0.0)).ravel()
+        self.noise = (SAFETY * self.scale * analytic.along).ravel() + EPS * self.weight * math.sqrt(
+            size.size)
+        self.masks = split(self.weight, self.noise, SHOWS / 2)
+        self.tolerance = np.full(size.size, math.inf)       # of the best probe along each element
+        self.unseen = False
+
+    def directions(self, count):
+        """(direction, its stratum): `count` along all, then along each stratum that needs it."""
+        rng, path, shape = self.numeric.problem.rng, self.numeric.path, self.scale.shape
+        for k in range(count):
+            yield signs(rng("probe", path, k), shape), None
+        first = self.weight[self.masks[0]].min(initial=math.inf)
+        served = norm(self.noise) <= SHOWS / 2 * first
+        for k, members in enumerate(self.masks):
+            for draw in range(0 if k == 0 and served else DRAWS):
+                u = signs(rng("stratum", path, k, draw), shape)
+                yield np.where(members.reshape(shape), u, 0.0), members
+
+    def probe(self, u, members):
+        """Both sides along u; in the elements' own units where that crosses no kink and this does.
+        """
+        found = probe(self.numeric, self.analytic, self.scale * u, members)
+        if found.real and found.real.kink:
+            finer = self.finer(found)
+            return found if finer.real.kink else finer
+        return found
+
+    def finer(self, p):
+        """The same probe in the elements' own units, with its Richardson."""
+        found = probe(self.numeric, self.analytic, p.u / self.scale * self.numeric.units, p.members)
+        found.finer = True
+        return found
+
+    def refute(self):
+        """Whether Richardson along a stratum refutes the complex step: then it is not used.
+
+        In the units of the elements themselves, where it crosses no kink of a small one.
+        """
+        numeric, seen = self.numeric, not self.numeric.blunt
+        if numeric.method != "complex":
+            return False
+        for k, members in enumerate(self.masks):
+            if members.all():
+                continue                # as in the comparison that chose the complex step
+            u = np.where(members.reshape(self.scale.shape), numeric.draw("trust", k), 0.0)
+            real = numeric.along(u)
+            if real.kink:
+                continue
+            if not numeric.agrees(numeric.complex_along(u), real):
+                return True
+            zero = not self.weight[members].any()
+            blind = not real.error <= (BLUNT * self.weight.max() if zero else SEEN * norm(
+                u * self.analytic.gradient))
+            seen |= not (zero or blind)
+            self.unseen |= blind and not (real.constant or numeric.elsewhere if zero else seen)
+        return False
+
+    def sharpen(self, found):
+        """Take over the tolerances of probes along all elements and along strata."""
+        worst: dict = {}
+        wider = (self.scale / self.numeric.units).ravel()
+        for p in found:
+            key = slice(None) if p.members is None else p.members
+            tolerance = (p.tolerance * (wider if p.finer else np.ones(wider.shape)))[key]
+            known = worst.get(id(p.members), (key, tolerance))[1]
+            worst[id(p.members)] = key, np.maximum(known, tolerance)
+        for key, tolerance in worst.values():
+            self.tolerance[key] = np.minimum(self.tolerance[key], tolerance)
+
+    def would_catch(self):
+        """The smallest error that would have been a FAIL in any element; as a part of it."""
+        part = self.tolerance / np.where(self.weight > 0, self.weight, math.inf)
+        return (WOULD_CATCH * float((self.tolerance / self.scale.ravel()).max()),
+                WOULD_CATCH * float(part.max()))
+
+    def blunt(self):
+        """Why a gross error in an element might not show; nothing if it would."""
+        if self.unseen:
+            return SWAMPED_HERE
+        shown = self.weight > 0
+        limit = np.where(shown, SHOWS * self.weight, SHARP * (
+            np.median(self.weight[shown]) if shown.any() else math.inf))
+        blunt = ~(self.tolerance <= limit)
+        count, size = int(blunt.sum()), blunt.size
+        if count <= (FEW * size if size >= LARGE else 0):
+            return ""
+        i = int(np.argmax(np.where(blunt, self.tolerance / limit, 0)))
+        return (f"blunt at {count} of {size} elements: what changes f by {self.weight[i]:.1g} is "
+                f"probed with a tolerance of {self.tolerance[i]:.1g}; max_elements=None looks at "
+                "each alone")
 
 
 def widen(numeric, found):
@@ -140,18 +269,7 @@ def _suspects(numeric, analytic, top):
            float(analytic.gradient.flat[i]), float(analytic.error.flat[i]), numeric.at(i))
 
 
-def strata(numeric, analytic):
-    """One more direction for each size of gradient but the largest, and for zeros.
-
-    Along all elements together small ones do not show; along their like they do.
-    """
-    weight = np.abs(analytic.gradient.ravel())
-    for k, members in enumerate(by_weight(weight)[1:]):
-        u = signs(numeric.problem.rng("stratum", numeric.path, k), weight.shape)
-        yield (numeric.scale * np.where(members, u, 0)).reshape(numeric.leaf.point.shape)
-
-
-def _verdict(numeric, analytic, found, top, deterministic, proven):
+def _verdict(numeric, analytic, found, top, deterministic, blunt):
     if top.ratio > 1:
         return "INCONCLUSIVE", between(top.ratio)
     if not analytic.gradient.any() and all(p.value == 0 for p in found):
@@ -162,55 +280,4 @@ def _verdict(numeric, analytic, found, top, deterministic, proven):
         return "INCONCLUSIVE", numeric.note
     if not deterministic:
         return "NONDETERMINISTIC", "repeated calls of f or grads differ"
-    for p in found:
-        size = max(p.scale, abs(p.value))
-        if not p.tolerance <= SHARP * size and p.scale and not proven:
-            return "INCONCLUSIVE", (f"blunt: tolerance {p.tolerance:.1g} is above {SHARP:g} of "
-                                    f"the scale {size:.2g}, along {np.count_nonzero(p.u)} elements")
-    return "PASS", ""
-
-
-def _kink(report, numeric, top):
-    real = top.real or numeric.along(top.u)
-    if real.kink:
-        report.verdict, report.left, report.right = "KINK", real.left, real.right
-        report.reason = "f has two slopes along this probe"
-
-
-def _pursue(report, numeric, analytic, top):
-    """A probe failed: name a wrong element, or at least the smallest block that fails."""
-    real = top.real or numeric.along(top.u)
-    if real.kink:
-        _kink(report, numeric, top)
-        return
-    again = numeric.along(top.u, second=True) if top.real else real
-    report.curve = {"of": "along a probe", "levels": real.levels, "analytic": top.analytic,
-                    "numeric": top.value}
-    report.verdict, report.reason = judge(numeric, again, top.value, top.error, top.analytic,
-                                          top.noise, top.u)
-    block = bisect(numeric, analytic, top)
-    report.worst_index = unravel(block[0], report.shape)
-    if report.verdict != "FAIL" or len(block) > 1:
-        report.reason += f"; the smallest failing block is {len(block)} elements from there"
-        return
-    name_element(report, numeric, analytic, block[0])
-
-
-# -------------------------------------------------------------------- all tensors at once
-
-def joint_probe(problem, numerics, analytics):
-    """One direction through all tensors together: (Probe, directions by path)."""
-    directions = {path: numeric.scale * signs(problem.rng("joint", path), numeric.leaf.own.shape)
-                  for path, numeric in numerics.items()}
-    sides = [projection(u, analytics[path]) for path, u in directions.items()]
-    analytic, noise = sum(s[0] for s in sides), sum(s[1] for s in sides)
-    size = norm([s[2] for s in sides])
-    if all(numeric.method == "complex" for numeric in numerics.values()):
-        value = complex_slope(problem, directions, 2.0 ** -66)
-        eps = max(numeric.eps for numeric in numerics.values())
-        error = 4 * eps * max(abs(value), size)
-        return Probe(None, analytic, value, error, noise, size), directions
-    real = richardson(lambda t: moved(problem, directions, t), 1.0,
-                      max(numeric.eps_f for numeric in numerics.values()),
-                      eps=max(numeric.own_eps for numeric in numerics.values()))
-    return Probe(None, analytic, real.value, real.error, noise, size, real), directions
+    return ("INCONCLUSIVE", blunt) if blunt else ("PASS", "")

@@ -10,9 +10,10 @@ from npadasoft.gradcheck.asked import sparsity
 from npadasoft.gradcheck.derivative import EPS, value_noise
 from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.equations import of_out, of_value
+from npadasoft.gradcheck.joint import joint_probe
 from npadasoft.gradcheck.noise import louder_lines, noise
 from npadasoft.gradcheck.numeric import Numeric, moved, precision
-from npadasoft.gradcheck.probes import check_probes, joint_probe
+from npadasoft.gradcheck.probes import check_probes
 from npadasoft.gradcheck.report import TensorReport
 from npadasoft.gradcheck.sizes import norm, signs
 from npadasoft.gradcheck.special_leaves import note_conjugate

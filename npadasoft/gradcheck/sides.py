@@ -6,9 +6,9 @@ import numpy as np
 from npadasoft.gradcheck.analytic import shared
 from npadasoft.gradcheck.numeric import BLUNT, SEEN
 from npadasoft.gradcheck.sizes import norm, rms
+from npadasoft.gradcheck.strata import by_weight
 
 COMPLEX = 4.0           # eps, the error of a complex step
-DECADES = 3             # of sizes that one comparison with Richardson serves
 
 
 @dataclass
@@ -105,13 +105,3 @@ def trust(numeric, analytic, side):
             side.unseen |= members
     if side.unseen.any() and numeric.seen_elsewhere():
         side.unseen[:] = False
-
-
-def by_weight(weight):
-    """Masks of elements whose weights are within `DECADES`; the last of those without any."""
-    largest = weight.max(initial=0.0)
-    with np.errstate(divide="ignore"):
-        step = np.floor(np.log10(largest / weight) / DECADES) if largest else 0 * weight
-    shown = weight > 0
-    masks = [shown & (step == k) for k in np.unique(step[shown])]
-    return masks + ([~shown] if not shown.all() else [])

@@ -11,6 +11,7 @@ import test_gradcheck_coarse_functions as coarse_tests
 import test_gradcheck_engine as engine_tests
 import test_gradcheck_probes as probe_tests
 import test_gradcheck_small_elements as small_tests
+import test_gradcheck_strata as strata_tests
 import test_gradcheck_verdicts as verdict_tests
 
 from npadasoft import gradcheck
@@ -66,7 +67,7 @@ def test_a_joint_probe_alone_is_noticed(monkeypatch):
     run = running.Run
 
     def jointly(self, tensor, max_elements, count, extra=()):
-        joint, _ = probes.joint_probe(self.problem, self.numerics, self.analytics)
+        joint, _ = running.joint_probe(self.problem, self.numerics, self.analytics)
         tensor.probed, tensor.ratio = True, joint.ratio
         tensor.verdict = "FAIL" if joint.ratio > 4 else "PASS"
     monkeypatch.setattr(run, "_tensor", jointly)
@@ -180,5 +181,22 @@ def test_stairs_that_are_taken_for_flat_are_noticed(monkeypatch):
 def test_a_finer_level_that_is_not_heard_is_noticed(monkeypatch):
     derivative = sys.modules["npadasoft.gradcheck.derivative"]
     monkeypatch.setattr(derivative.Neville, "drift", lambda self, row, bounds: 0.0)
-    breaks(coarse_tests.test_stairs_that_no_line_of_the_noise_shows_accuse_nobody, "power",
+    breaks(coarse_tests.test_stairs_that_no_line_of_the_noise_shows_accuse_nobody, "asin",
            lambda s: float(np.float32(s)))
+
+
+def test_one_scale_for_all_elements_is_noticed(monkeypatch):
+    monkeypatch.setattr(probes, "scales", lambda x: np.full(x.shape, np.sqrt(np.mean(x * x))))
+    breaks(strata_tests.test_a_right_gradient_of_all_sizes_in_one_tensor_passes, "waves")
+
+
+def test_probes_along_all_elements_alone_are_noticed(monkeypatch):
+    monkeypatch.setattr(probes, "split", lambda weight, noise, limit: [weight > -1])
+    monkeypatch.setattr(probes.Strata, "blunt", lambda self: "")
+    breaks(strata_tests.test_a_wrong_element_of_any_size_is_never_a_pass, "coefficients", "2 %")
+
+
+def test_blunt_strata_that_pass_are_noticed(monkeypatch):
+    monkeypatch.setattr(probes.Strata, "blunt", lambda self: "")
+    breaks(strata_tests.test_what_f_is_too_coarse_for_is_said)
+    breaks(strata_tests.test_one_of_many_in_half_precision_is_too_coarse_for_a_probe)
