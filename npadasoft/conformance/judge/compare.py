@@ -124,7 +124,7 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
         return _compare_sets(name, got, block["sets"])
     want, bound = stored(block, dtype, n_terms)
     got = round_to(got.ravel()[block["at"]] if "at" in block else got, dtype)
-    wrong, ratio = _judge(got, want, bound, dtype, any_non_finite)
+    wrong, ratio = judged_elements(got, want, bound, dtype, any_non_finite)
     if not want.size:
         return Comparison(name, False)
     worst = _worst(name, got, want, bound, wrong, ratio, dtype)
@@ -148,7 +148,7 @@ def _stored(key, dtype, n_terms):
     return want, bound
 
 
-def _judge(got, want, bound, dtype, any_non_finite):
+def judged_elements(got, want, bound, dtype, any_non_finite):
     """Which elements are wrong, and |got - want| / bound where both are finite."""
     target = round_to(want, dtype)                  # what is beyond the dtype's range is inf in it
     finite = np.isfinite(got) & np.isfinite(target)

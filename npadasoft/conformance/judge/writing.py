@@ -1,47 +1,75 @@
 """How a port writes its numbers: one that rounds right numbers is told so, whatever the case.
 
 A double needs 17 significant digits, a float32 nine.  That fewer are written shows where every
-number that is wrong is a right one, rounded to n digits or n decimals, and no number of the whole
-run has more.
+number that is wrong is a right one, rounded or cut to n digits or n decimals, and no number of the
+whole run has as many as are needed.
 """
+from collections import Counter
+
 import numpy as np
 
-from npadasoft.conformance.judge.compare import blocks, stored, terms
-from npadasoft.conformance.judge.verdict import BAD
+from npadasoft.conformance.judge.compare import blocks, judged_elements, stored, terms
 from npadasoft.conformance.wire.messages import is_integer
 
 NEEDED = {"float64": 17, "float32": 9}
+LEAST = 3               # digits or decimals; with fewer of them much would be right
 
 
 def judge_writing(results):
     """Write into each result that a rounding explains what is wrong with the port's numbers."""
     for dtype, needed in NEEDED.items():
         mine = [r for r in results if r.dtype == dtype and r.answers]
-        if not any(r.verdict in BAD for r in mine):
+        failing = [r for r in mine if r.verdict == "fail" and not r.state and not any(
+            c.message for c in r.comparisons.values())]
+        if not failing:
             continue
         digits, decimals = longest(mine, needed)
-        for r in mine:
-            if r.verdict == "fail" and not r.state:
-                form = _form(r, digits, decimals, needed)
-                r.rounding = form and (f"your numbers are written with {form}: {dtype} needs "
-                                       f"{needed} significant digits")
+        explained: list = []
+        for form in _forms(digits, decimals, needed):
+            found = [r for r in failing if _explains(form, r)]
+            if len(found) > len(explained):
+                what, n, how = form
+                text = f"your numbers are {how} {n} {what}: {dtype} needs {needed} " \
+                       "significant digits"
+                explained = found
+            if len(explained) == len(failing):
+                break
+        for r in explained:
+            r.rounding = text
 
 
 def longest(results, enough):
-    """The most significant digits, and the most decimals, of any number that was answered.
+    """How often each number of significant digits, and of decimals, is answered: two Counters.
 
     Reading stops where both are `enough`, the decimals a few more.
     """
-    digits = decimals = 0
+    digits: Counter = Counter({0: 0})
+    decimals: Counter = Counter({0: 0})
     for r in results:
         for answer in r.answers.values():
             for name, array in answer.results.items():
                 for v in () if is_integer(name) else array.ravel().tolist():
                     n, d = lengths(v)
-                    digits, decimals = max(digits, n), max(decimals, d)
-                    if digits >= enough and decimals > enough:
+                    digits[n] += 1
+                    decimals[d] += 1
+                    if n >= enough and max(decimals) > enough:
                         return digits, decimals
     return digits, decimals
+
+
+def _forms(digits, decimals, needed):
+    """(what, how many, how) of each way to write that no number denies, the likely ones first.
+
+    As many as the longest number has; then cut to as many; then as many as most numbers have: some
+    writers give more digits to large numbers, or more decimals to small ones.
+    """
+    counts = {what: c for what, c in (("decimals", decimals), ("digits", digits))
+              if max(c) < needed or what == "decimals" and max(digits) < needed}
+    longest = [(what, max(c)) for what, c in counts.items() if LEAST <= max(c) < needed]
+    usual = [(what, n) for what, c in reversed(counts.items())
+             if LEAST <= (n := c.most_common(1)[0][0]) < min(max(c), needed)]
+    return [(*form, "written with") for form in longest] + [
+        (*form, "cut to") for form in longest] + [(*form, "written with") for form in usual]
 
 
 def lengths(value):
@@ -61,30 +89,28 @@ def lengths(value):
     return digits, max(len(fraction) - int(exponent or 0), 0)
 
 
-def _form(result, digits, decimals, needed):
-    """How the numbers of a result are rounded, in words; None if that does not explain it."""
-    if any(c.message for c in result.comparisons.values()):
-        return None
-    place = 0.5 * 10.0 ** -decimals
-    if decimals < needed and _all(result, lambda want: np.full(want.shape, place)):
-        return f"{decimals} decimals"
-    if digits < needed and _all(result, lambda want: _half(want, digits)):
-        return f"{digits} digits"
-    return None
+def _explains(form, result):
+    """Whether all that is wrong is within its bound and what so many digits or decimals leave."""
+    what, n, how = form
+    part = 1.0 if how == "cut to" else 0.5
+    return _all(result, lambda want: part * (np.full(want.shape, 10.0 ** -n) if what == "decimals"
+                                             else _unit(want, n)))
 
 
-def _half(want, digits):
-    """Half a unit in the last of so many digits."""
+def _unit(want, digits):
+    """One in the last of so many digits."""
     with np.errstate(divide="ignore"):
         lead = np.floor(np.log10(np.abs(want) * (1 + 1e-15)))
     lead = np.where(np.isfinite(lead), lead, 0)
-    return 0.5 * 10.0 ** (lead + 1 - digits)
+    return 10.0 ** (lead + 1 - digits)
 
 
-def _all(result, half):
-    """Whether all that is wrong is within its bound and half a unit of what is right."""
+def _all(result, lost):
+    """Whether all that is wrong is within its bound and what is lost of what is right."""
     got = {n: a for answer in result.answers.values() for n, a in answer.results.items()}
-    names = result.differing or [law.tensor for law in result.broken_laws]
+    names = result.differing or [law.tensor for law in result.broken_laws] or [
+        s.tensor for s in result.statistics if s.wrong]     # no number is wrong, all together are
+    loose = "NonFinite" in result.case["flags"]
     for name in names:
         block: dict = next((b[name] for b in blocks(result.case) if name in b), {})
         if "data" not in block or is_integer(name):
@@ -92,9 +118,8 @@ def _all(result, half):
         want, bound = stored(block, result.dtype, terms(result.case))
         mine = got[name].ravel()[block["at"]] if "at" in block else got[name]
         with np.errstate(invalid="ignore"):
-            gap = np.abs(mine - want)
-            near = gap <= bound + 1.01 * half(want) + np.spacing(np.abs(want)) / 2 + (
+            bound = bound + 1.01 * lost(want) + np.spacing(np.abs(want)) / 2 + (
                 2.0 ** -24 * np.abs(want) * (result.dtype == "float32"))
-        if not (near | (mine == want) | (np.isnan(mine) & np.isnan(want))).all():
+        if judged_elements(mine, want, bound, result.dtype, loose)[0].any():
             return False
     return bool(names)

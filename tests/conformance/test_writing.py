@@ -1,0 +1,96 @@
+"""A port that is right but for how it writes its numbers is told that, and nothing else."""
+import math
+
+import numpy as np
+import pytest
+
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.causes import causes
+from npadasoft.conformance.judge.outline import remarkable
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.mistakes import name_run
+from npadasoft.conformance.mistakes.planted import TRACE
+from npadasoft.conformance.ports.ours import Ours
+from npadasoft.conformance.wire.messages import PortInfo
+
+# among them infinite numbers, and errors that are wrong taken together alone
+SOME = ["F*", "R0*", "T0*", "G0*", "N0*", "S1*", "X0*", "I13"]
+CASES = vectors_io.select(vectors_io.load(), SOME)
+METHODS = ("forward", "backward", "log_prob", "log_prob_backward", "topk", "embed",
+           "embed_backward")
+
+
+class Writes(Ours):
+    """Answers what is left of its numbers when they are written as text."""
+
+    def __init__(self, text_of, dtypes, trace=()):
+        self.text_of = text_of
+        self.info = PortInfo("writes", dtypes=dtypes, trace=trace, ops=(
+            *METHODS, "shapes", "predict"))
+
+    def written(self, found):
+        if isinstance(found, dict):
+            return {name: self.written(a) for name, a in found.items()}
+        numbers = [float(self.text_of(v)) for v in np.ravel(found).tolist()]
+        return np.array(numbers).reshape(np.shape(found))
+
+
+for method in METHODS:
+    def changed(self, *args, method=method):
+        return self.written(getattr(Ours, method)(self, *args))
+    setattr(Writes, method, changed)
+
+
+def lines_of(port):
+    session = Session(port, CASES)
+    results = session.run(port.info.dtypes)
+    session.explain(port.info.dtypes)
+    name_run(results)
+    assert not any(r.mistakes for r in results)
+    return [c.text for c in causes(remarkable(results)) if "not announced" not in c.text]
+
+
+def short(value):
+    """As num2str of Octave and MATLAB has it: five digits, and four decimals of large numbers."""
+    n = math.floor(math.log10(abs(value))) + 5 if math.isfinite(value) and value else 5
+    return f"{value:.{min(max(n, 5), 16)}g}"
+
+
+def cut(value):
+    return str(math.trunc(value * 1e6) / 1e6 if math.isfinite(value) else value)
+
+
+WRITERS = [("%.16g", "written with 16 digits"), ("%.15g", "written with 15 digits"),
+           ("%.8g", "written with 8 digits"), ("%f", "written with 6 decimals"),
+           ("%.6e", "written with 7 digits"), (short, "written with 5 digits"),
+           (cut, "cut to 6 decimals")]
+
+
+@pytest.mark.parametrize("trace", [(), TRACE], ids=["", "trace"])
+@pytest.mark.parametrize("text, words", WRITERS)
+def test_all_that_a_writer_spoils_is_one_line_in_every_case(text, words, trace):
+    text_of = text if callable(text) else lambda value: text % value
+    lines = lines_of(Writes(text_of, ("float64",), trace))
+    assert lines == [f"your numbers are {words}: float64 needs 17 significant digits"]
+
+
+@pytest.mark.parametrize("text, words", [("%.8g", "8 digits"), ("%f", "6 decimals")])
+def test_in_two_dtypes_it_is_a_line_each(text, words):
+    lines = lines_of(Writes(lambda value: text % value, ("float64", "float32"), TRACE))
+    assert lines == [f"your numbers are written with {words}: {dtype} needs {n} significant digits"
+                     for dtype, n in (("float64", 17), ("float32", 9))]
+
+
+def test_a_writer_of_17_digits_is_told_nothing():
+    assert not lines_of(Writes(lambda value: "%.17g" % value, ("float64", "float32")))
+
+
+def test_a_wrong_number_is_no_rounding_however_many_digits_it_has():
+    class Wrong(Writes):
+        def written(self, found):
+            return super().written({n: a + 0.125 if n == "loss" else a for n, a in found.items()}
+                                   if isinstance(found, dict) else found)
+    session = Session(Wrong(repr, ("float64",)), CASES)
+    results = session.run(("float64",))
+    session.explain(("float64",))
+    assert any(r.verdict == "fail" for r in results) and not any(r.rounding for r in results)
