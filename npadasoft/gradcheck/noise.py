@@ -4,6 +4,7 @@ A smooth function on equally spaced points has tiny differences of high order; w
 is noise.  [Moré, Wild 2011, Estimating computational noise, SIAM J. Sci. Comput. 33(3), 1292-1314]
 """
 import math
+from functools import cache
 from math import comb
 from typing import NamedTuple
 
@@ -27,6 +28,12 @@ LONE = 16.0     # one half of the points this much quieter than all of them: a k
 STANDS_OUT = 4.0        # times the noise of finer rungs: a coarser one has more
 TREND = 16.0            # times its noise, at least, a coarser rung must range over: no oscillation
 WIDER = 4.0             # times as wide, noise stays what it is; kinks and curvature grow
+REACH = 0.7368 / 2      # how far from 0 stairs are looked for, on both sides
+HALVINGS = 26           # of an interval, down to one jump of φ
+CUBE = 0.3              # what is of third order keeps less than this of itself, each time
+FEW, KEPT = 6, 0.25     # halvings, over which jumps keep more than this, and a kink 2^-6
+SLOPE = 2.0 ** -22      # of the interval: the step for a slope, on which hardly ever is a jump
+NOISY = 2.0 ** -40      # of φ: with more noise its slopes on such steps would show no stairs
 
 
 class Noise(NamedTuple):
@@ -40,6 +47,14 @@ class Noise(NamedTuple):
     def none(self):
         """Whether nothing was measured: constant on all spacings, or exact."""
         return self.sigma == 0.0 and not self.plateau
+
+    def stairs(self, value):
+        """Whether it is of stairs about as wide as steps, of a function of this `value`.
+
+        Other ways to differentiate see none of them.
+        """
+        return (self.plateau and self.spacing >= LOUDER[-1]
+                and self.sigma > NOISY * abs(value))
 
 
 def noise(phi, scale=1.0, quiet=None):
@@ -64,7 +79,8 @@ def noise(phi, scale=1.0, quiet=None):
     -----
     The finest spacing on which `phi` moves is taken; and a coarser one if there is more noise on
     it that rides on a trend: one term of single precision beside one of double is constant on the
-    finest, where the other moves.
+    finest, where the other moves.  Stairs of half precision or of rounding may be as wide as the
+    whole line: they are looked for by halving.
 
     Examples
     --------
@@ -75,6 +91,7 @@ def noise(phi, scale=1.0, quiet=None):
     (True, False, True, True)
     """
     check_scale(scale)
+    phi = cache(phi)
     for rung, spacing in enumerate(LADDER):
         step = spacing * scale
         values = _line(phi, 2 * step, FEW_POINTS)
@@ -84,7 +101,7 @@ def noise(phi, scale=1.0, quiet=None):
         if np.isfinite(values).all() and len(set(values.tolist())) >= DISTINCT:
             lines = [values] + (_coarser(phi, scale, rung) if rung else [])
             found = Noise(max(_sigma(line) for line in lines), step, rung > 0)
-            return _louder(phi, scale, found, quiet)
+            return _of_stairs(phi, scale, _louder(phi, scale, found, quiet), quiet)
     return Noise(0.0, LADDER[-1] * scale, False)
 
 
@@ -96,8 +113,9 @@ def _coarser(phi, scale, rung):
 
 
 def louder_lines(phi, scale=1.0):
-    """σ on the coarser rungs, by a first look."""
-    return [_sigma(_line(phi, spacing * scale, FEW_POINTS)) for spacing in LOUDER]
+    """σ on the coarser rungs, by a first look, and the height of stairs."""
+    return [_sigma(_line(phi, spacing * scale, FEW_POINTS)) for spacing in LOUDER] + [
+        stairs(phi, scale)]
 
 
 def _louder(phi, scale, found, quiet):
@@ -119,6 +137,66 @@ def _louder(phi, scale, found, quiet):
             if sigma <= STANDS_OUT * narrow:
                 found = Noise(narrow, step, True)
     return found
+
+
+def _of_stairs(phi, scale, found, quiet):
+    """`found`, or what stairs amount to whose steps are too coarse to look like noise."""
+    if quiet and not quiet[-1] or found.sigma > NOISY * abs(phi(0.0)):
+        return found
+    height = stairs(phi, scale, found.sigma)
+    if not height > STANDS_OUT * found.sigma:
+        return found
+    lines = [_line(phi, spacing * scale) for spacing in (*LOUDER[1:], LADDER[-1])]
+    sigma = max([height / 3] + [difference_noise(line) for line in lines
+                                if np.isfinite(line).all()])
+    return Noise(max(sigma, found.sigma), LADDER[-1] * scale, True)
+
+
+def stairs(phi, scale=1.0, sigma=0.0):
+    """How high the stairs are on which `phi` goes, if it jumps on both sides of 0; or 0.
+
+    Between two jumps such a function has the slope of its other terms, and lacks the trend of the
+    stairs.  A jump on one side alone is a threshold.
+    """
+    heights = []
+    for side in (scale, -scale):
+        heights.append(_jump(phi, side * REACH, sigma))
+        if not heights[-1]:
+            return 0.0
+    return max(heights)
+
+
+def _jump(phi, width, sigma):
+    """The height of a jump of `phi` between 0 and `width`; 0 if none was found.
+
+    By how much φ changes beyond its slope in the middle is a sum: of all jumps, and of what is of
+    third order.  The half that has more of it is halved again, and a jump is never lost.
+    """
+    a, left, middle, right, found = 0.0, phi(0.0), phi(width / 2), phi(width), [math.inf]
+    room = STANDS_OUT * max(sigma, 2.0 ** -52 * max(abs(left), abs(right))) / SLOPE
+    while len(found) <= HALVINGS:
+        width /= 2
+        halves = [(a, left, middle), (a + width, middle, right)]
+        beyond = [_beyond(phi, width, *half) for half in halves]
+        k = 0 if abs(beyond[0][0]) >= abs(beyond[1][0]) else 1
+        found.append(abs(beyond[k][0]))
+        a, left, right = halves[k]
+        middle = beyond[k][1]
+        if not room < found[-1] < math.inf or _vanishes(found[-4:]):
+            return 0.0
+    return found[-1] if found[-1] > found[-1 - FEW] * KEPT else 0.0
+
+
+def _beyond(phi, width, a, left, right):
+    """(how much φ changes from a to a + width beyond its slope in the middle, φ there)."""
+    middle, step = a + width / 2, width * SLOPE
+    value = phi(middle)
+    return right - left - (phi(middle + step) - value) / SLOPE, value
+
+
+def _vanishes(last):
+    """Whether it shrinks by 8 each time; where there are jumps a half of it is kept."""
+    return len(last) == 4 and all(two < CUBE * one for one, two in zip(last, last[1:]))
 
 
 def _filled(phi, step, coarse):

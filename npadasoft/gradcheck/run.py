@@ -79,7 +79,8 @@ class Run:
             eps_f = value_noise(loudest if own.none else own.sigma, self.values[0], eps)
             numeric = Numeric(problem, tensor.path, analytic.gradient, self.values[0],
                               max(eps_f, 3 * spread), sparsity=masks.get(tensor.path))
-            numeric.choose(method, self.deterministic)
+            numeric.choose("richardson" if own.stairs(self.values[0]) else method,
+                           self.deterministic)
             self.numerics[tensor.path] = numeric
 
     def _noises(self, paths):
