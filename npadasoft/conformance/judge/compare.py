@@ -11,9 +11,10 @@ subnormal times the number of terms.  Where all that a tensor is made of is exac
 
 A tensor that differs while all it is computed from (`after`) agrees is an *origin*.
 """
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def values(tensor):
 
     Of a tensor with `at` only these flat places are stored: a flat array.
     """
-    flat = np.array([float(v) for v in tensor["data"]], dtype=np.float64)
+    flat = np.array(tensor["data"], dtype=np.float64)
     return flat if "at" in tensor else flat.reshape(tensor["shape"])
 
 
@@ -89,7 +90,7 @@ def bounds(block, want, dtype, n_terms):
     err = block.get("err_sharp" if relative else "err")
     if err is None or exact is not None and exact <= precision(dtype):
         return np.zeros(want.shape)
-    err = np.array([float(e) for e in err], dtype=np.float64).reshape(want.shape)
+    err = np.array(err, dtype=np.float64).reshape(want.shape)
     with np.errstate(invalid="ignore"):
         scale = np.abs(want) if relative else 1.0
         bound = 1.01 * unit(dtype) * err * scale + ulp64(want) / 2
@@ -122,59 +123,81 @@ def compare_tensor(name, got, block, dtype, n_terms, any_non_finite=False):
         return Comparison(name, True, message=f"got shape {list(got.shape)}, want {list(shape)}")
     if "sets" in block:
         return _compare_sets(name, got, block["sets"])
-    want, bound = stored(block, dtype, n_terms)
+    due = stored(block, dtype, n_terms)
     got = round_to(got.ravel()[block["at"]] if "at" in block else got, dtype)
-    wrong, ratio = judged_elements(got, want, bound, dtype, any_non_finite)
-    if not want.size:
+    if not due.want.size:
         return Comparison(name, False)
-    worst = _worst(name, got, want, bound, wrong, ratio, dtype)
+    wrong, ratio = judged_elements(got, due, any_non_finite)
+    n_wrong = int(np.count_nonzero(wrong))
+    worst = _worst(name, got, due, np.where(wrong, ratio, -1.0) if n_wrong else ratio, dtype)
     if "at" in block:
         worst = replace(worst, index=_unravel(block["at"][worst.index[0]], shape))
-    judged = ratio[(bound > 0) & np.isfinite(ratio)]
-    return Comparison(name, bool(wrong.any()), int(wrong.sum()),
-                      float(judged.max()) if judged.size else None, worst)
+    judged = ratio[due.bounded & np.isfinite(ratio)]
+    return Comparison(name, n_wrong > 0, n_wrong, float(judged.max()) if judged.size else None,
+                      worst)
 
 
 def stored(block, dtype, n_terms):
-    """The numbers of a block and their bounds, computed once."""
+    """The `Due` of a block, computed once."""
     return _stored(Key(block, block["data"]), dtype, n_terms)
+
+
+class Due(NamedTuple):
+    """The numbers of a tensor and their bounds."""
+
+    want: np.ndarray
+    bound: np.ndarray
+    target: np.ndarray      # want in the dtype: what is beyond its range is inf
+    bounded: np.ndarray     # where the bound is not 0
+    finite: bool            # whether every target is
+
+    def widened(self, more):
+        """With wider bounds."""
+        return self._replace(bound=self.bound + more, bounded=self.bound + more > 0)
 
 
 @lru_cache(maxsize=2**14)
 def _stored(key, dtype, n_terms):
     block = key.objects[0]
     want = values(block)
-    bound = bounds(block, want, dtype, n_terms)
-    return want, bound
+    bound, target = bounds(block, want, dtype, n_terms), round_to(want, dtype)
+    return Due(want, bound, target, bound > 0, bool(np.isfinite(target).all()))
 
 
-def judged_elements(got, want, bound, dtype, any_non_finite):
+def judged_elements(got, due, any_non_finite):
     """Which elements are wrong, and |got - want| / bound where both are finite."""
-    target = round_to(want, dtype)                  # what is beyond the dtype's range is inf in it
-    finite = np.isfinite(got) & np.isfinite(target)
-    same = (got == target) | (np.isnan(got) & np.isnan(target))
-    if any_non_finite:
-        same |= np.isnan(target) & ~np.isfinite(got)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        gap = np.where(finite, np.abs(got - want), 0.0)
-        within = finite & (gap <= bound)
-        ratio = np.where(bound > 0, gap / bound, np.where(gap > 0, np.inf, 0.0))
+        gap, same = np.abs(got - due.want), got == due.target
+        if due.finite and np.isfinite(got).all():
+            ratio = np.where(due.bounded, gap / due.bound, np.where(gap > 0, np.inf, 0.0))
+            return ~(same | (gap <= due.bound)), ratio
+        finite = np.isfinite(got) & np.isfinite(due.target)
+        same |= np.isnan(got) & np.isnan(due.target)
+        if any_non_finite:
+            same |= np.isnan(due.target) & ~np.isfinite(got)
+        gap = np.where(finite, gap, 0.0)
+        within = finite & (gap <= due.bound)
+        ratio = np.where(due.bounded, gap / due.bound, np.where(gap > 0, np.inf, 0.0))
     return ~(same | within), np.where(finite, ratio, np.where(same, 0.0, np.inf))
 
 
-def _worst(name, got, want, bound, wrong, ratio, dtype):
-    """The worst wrong element, or the worst of all if none is wrong."""
-    ranked = np.where(wrong, ratio, -1.0) if wrong.any() else ratio
-    index = _unravel(int(ranked.argmax()), ranked.shape)
+def _worst(name, got, due, ranked, dtype):
+    """The element that is ranked highest: the worst wrong one, or of all if none is wrong."""
+    want, bound, index = due.want, due.bound, _unravel(int(ranked.argmax()), ranked.shape)
     g, w, b = float(got[index]), float(want[index]), float(bound[index])
-    numeric = np.isfinite(g) and np.isfinite(w)
+    numeric = math.isfinite(g) and math.isfinite(w)
     step = max(abs(w) * 2 * unit(dtype), tiny(dtype))
-    return Worst(name, index, g, w, b, float(ratio[index]) if b > 0 and numeric else None,
+    return Worst(name, index, g, w, b, float(ranked[index]) if b > 0 and numeric else None,
                  abs(g - w) / step if numeric else None)
 
 
 def _unravel(place, shape):
-    return tuple(int(i) for i in np.unravel_index(place, shape))
+    """`np.unravel_index`, of one place: in Python ints, which is faster for one."""
+    index = []
+    for n in reversed(shape):
+        place, i = divmod(place, n)
+        index.append(i)
+    return tuple(reversed(index))
 
 
 def _compare_sets(name, got, sets):

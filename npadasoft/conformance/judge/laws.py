@@ -8,10 +8,11 @@ How far each may be off follows from the inputs: a logit of D terms errs by at m
 that are not finite are left out.
 """
 import math
+from functools import lru_cache
 
 import numpy as np
 
-from npadasoft.conformance.judge.compare import Comparison, Worst, values
+from npadasoft.conformance.judge.compare import Comparison, Key, Worst, values
 from npadasoft.conformance.judge.numbers import round_to, tiny, unit
 
 K = 8                                   # what exp, log and log1p may err by, in u
@@ -43,7 +44,12 @@ def check_laws(case, dtype, got):
 
 def log_prob_slack(case):
     """A bound on the error of any log-probability of each row, in u: (N,)."""
-    config = case["config"]
+    return _log_prob_slack(Key(case, case["config"], case["inputs"], case["params"]))
+
+
+@lru_cache(maxsize=512)
+def _log_prob_slack(key):
+    case, config, *_ = key.objects
     x = np.abs(_rows(case))                                             # (N, D)
     edges = [*config["cutoffs"], config["n_classes"]]
     weight = {name: np.abs(values(t)) for name, t in case["params"].items()}

@@ -110,7 +110,7 @@ def _heat(result, name):
     if got is None or "data" not in block or "at" in block \
             or list(got.shape) != list(block["shape"]):
         return ""
-    want, bound = stored(block, result.dtype, terms(result.case))
+    want, bound = stored(block, result.dtype, terms(result.case))[:2]
     width = want.shape[-1] if want.ndim > 1 else 1
     got, want, bound = (np.broadcast_to(a, want.shape).reshape(-1, max(width, 1))
                         for a in (got, want, bound))

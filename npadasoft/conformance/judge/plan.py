@@ -128,6 +128,8 @@ def _array(name, tensor):
 
 def representable(case, dtype):
     """Whether all numbers of the case are numbers of `dtype`, so that it can be put to the port."""
+    if dtype == "float64":
+        return True
     arrays = [values(t) for group in ("params", "inputs", "cotangents", "tangents")
               for name, t in case.get(group, {}).items() if name != "target"]
     return all(np.array_equal(round_to(a, dtype), a, equal_nan=True) for a in arrays)

@@ -115,11 +115,12 @@ def _all(result, lost):
         block: dict = next((b[name] for b in blocks(result.case) if name in b), {})
         if "data" not in block or is_integer(name):
             return False
-        want, bound = stored(block, result.dtype, terms(result.case))
+        due = stored(block, result.dtype, terms(result.case))
         mine = got[name].ravel()[block["at"]] if "at" in block else got[name]
         with np.errstate(invalid="ignore"):
-            bound = bound + 1.01 * lost(want) + np.spacing(np.abs(want)) / 2 + (
-                2.0 ** -24 * np.abs(want) * (result.dtype == "float32"))
-        if judged_elements(mine, want, bound, result.dtype, loose)[0].any():
+            size = np.abs(due.want)
+            due = due.widened(1.01 * lost(due.want) + np.spacing(size) / 2 + (
+                2.0 ** -24 * size * (result.dtype == "float32")))
+        if judged_elements(mine, due, loose)[0].any():
             return False
     return bool(names)

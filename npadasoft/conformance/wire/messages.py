@@ -87,6 +87,7 @@ def matches(pattern, name):
     return len(wanted) == len(parts) and all(w in ("*", p) for w, p in zip(wanted, parts))
 
 
+@lru_cache(maxsize=4096)
 def is_integer(name):
     """Whether the tensor `name` holds integers."""
     return any(matches(pattern, name) for pattern in INTEGER_TENSORS)
@@ -120,6 +121,7 @@ def from_port(answer, info):
     return replace(answer, results=results, shapes=shapes)
 
 
+@lru_cache(maxsize=4096)
 def is_shifted(name):
     """Whether `index_base` counts in the tensor `name`."""
     return any(matches(pattern, name) for pattern in SHIFTED_TENSORS)
