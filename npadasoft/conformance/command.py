@@ -63,15 +63,15 @@ def conform(argv):
     status = _conclude(results, info, shown, arguments, ["npadasoft", "conform", *argv])
     if command or arguments.port or arguments.only or arguments.tier or _mistakes() is None:
         return status
-    return status if _suite_itself(arguments) else 1    # without a port: the suite's own test too
+    return status if _suite_itself(arguments, chosen) else 1    # without a port: the suite, too
 
 
-def _suite_itself(arguments):
+def _suite_itself(arguments, cases):
     """Print how many of the known mistakes are caught; whether all are."""
     if not arguments.quiet:
         print(f"\nNow the suite itself: each of {many(len(_mistakes().MISTAKES), 'known mistake')} "
               "is planted in the layer, and some case must catch it ...", flush=True)
-    text, all_caught = _mistakes().score(progress)
+    text, all_caught = _mistakes().score(progress, cases)
     print("\n" + text)
     return all_caught
 

@@ -10,7 +10,8 @@ from npadasoft.conformance.judge.plan import is_public
 from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import MISTAKES, diagnose, name_run, score
-from npadasoft.conformance.mistakes.diagnosis import PAIRS, contents, requests, same
+from npadasoft.conformance.mistakes.candidates import PAIRS, contents, requests
+from npadasoft.conformance.mistakes.diagnosis import same
 from npadasoft.conformance.mistakes.known import Mistake, both, known
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import TRACE, Planted

@@ -13,7 +13,7 @@ from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import BAD, judge
 from npadasoft.conformance.judge.writing import judge_writing
 from npadasoft.conformance.mistakes import MISTAKES, name_run
-from npadasoft.conformance.mistakes.diagnosis import PAIRS, candidates_of
+from npadasoft.conformance.mistakes.candidates import PAIRS, candidates_of
 from npadasoft.conformance.mistakes.known import Mistake, both
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted

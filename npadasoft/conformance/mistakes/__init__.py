@@ -8,6 +8,8 @@
     tangents.py input.py      of jvp and hvp, and of the adaptive input (their steps: steps_*.py)
     shipped.py        what other projects released
     unseen.py unseen_backward.py      those of a reviewer who has not seen the cases
+    watched.py        what the right layer does on a case, and which mistakes change it
+    candidates.py     what each of them gives on a case
     diagnosis.py      the mistake that gives a port's numbers
     naming.py         the mistakes that explain a whole run
     narrow.py         a mistake in few tensors alone

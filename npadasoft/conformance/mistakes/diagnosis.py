@@ -12,137 +12,11 @@ import numpy as np
 
 from npadasoft.conformance.judge.compare import Key, blocks, terms
 from npadasoft.conformance.judge.numbers import round_to, tiny, unit
-from npadasoft.conformance.judge.plan import by_operation, requests_of
-from npadasoft.conformance.mistakes.known import MISTAKES, both
-from npadasoft.conformance.mistakes.layer import Layer
-from npadasoft.conformance.mistakes.planted import Planted, silently
+from npadasoft.conformance.judge.plan import by_operation
+from npadasoft.conformance.mistakes.candidates import candidates_of
+from npadasoft.conformance.mistakes.planted import silently
 
 SLACK = 64
-NARROW = ("float16", "bfloat16")        # the mistakes are computed in float32 for these
-
-PAIRS = (
-    ("columns-descending", "boundary"),
-    ("columns-descending", "loss-is-a-sum"),
-    ("columns-descending", "output-is-a-loss"),
-    ("columns-descending", "output-grouped-by-cluster"),
-    ("loss-is-a-sum", "gradient-of-a-sum"),
-    ("loss-is-a-sum", "no-head-bias"),
-    ("output-is-a-loss", "gradients-negated"),
-    ("loss-not-negated", "cotangent-of-loss-negated"),
-    ("boundary", "loss-is-a-sum"),
-    ("matrices-read-by-columns", "gradients-laid-out-by-columns"),
-    ("projections-read-by-columns", "projection-gradients-laid-out-by-columns"),
-    ("tanh-in-the-tail", "no-head-bias"),
-    ("input-gradient-of-the-head-alone", "tails-do-not-train"),
-    ("column-off-by-one", "boundary"),
-    ("reduction-ignored", "columns-descending"),
-)
-
-
-def requests(case, dtype):
-    """What is asked of a planted layer on a case."""
-    return _requests(Key(case), "float32" if dtype in NARROW else dtype)
-
-
-@lru_cache(maxsize=512)
-def _requests(key, dtype):
-    return requests_of(key.objects[0], dtype, Planted.info)[0]
-
-
-def contents(answer):
-    """Name -> array of one Answer, shapes among them; None where it is an error."""
-    if answer.error:
-        return None
-    shapes = {name: np.array(shape) for name, shape in (answer.shapes or {}).items()}
-    return {**answer.results, **shapes}
-
-
-@lru_cache(maxsize=None)
-def steps(layer_class):
-    """Names of the steps that a mistake replaces."""
-    replaced: set[str] = set()
-    for parent in layer_class.__mro__[:layer_class.__mro__.index(Layer)]:
-        replaced |= {name for name in vars(parent) if not name.startswith("__")}
-    return frozenset(replaced)
-
-
-class Candidates:
-    """What each known mistake gives on one case, computed once, when it is asked for."""
-
-    def __init__(self, case, dtype):
-        self.requests = {request.op: request for request in requests(case, dtype)}
-        self.right, self.taken = {}, {}
-        self._given: dict = {}
-        self._showing: dict = {}
-        for op, request in self.requests.items():
-            taken = self.taken[op] = {"shapes", "check", "hidden_size"} if op == "shapes" else set()
-            answer = Planted(_watched(taken)).run(request)
-            self.right[op] = contents(answer)
-            self._given[Layer, op] = answer, self.right[op]
-            if answer.error:                            # it might have gone further
-                taken |= set(dir(Layer))
-
-    def touches(self, layer_class, op):
-        """Whether a mistake can be seen in an operation: the right layer takes its step."""
-        return not steps(layer_class).isdisjoint(self.taken[op])
-
-    def showing(self, ops):
-        """Those of `layers()` that can be seen in all of these operations."""
-        ops = tuple(ops)
-        if ops not in self._showing:
-            self._showing[ops] = [(name, c) for name, c in layers()
-                                  if all(self.touches(c, op) for op in ops)]
-        return self._showing[ops]
-
-    @silently
-    def answers(self, layer_class):
-        """Operation -> Answer of a layer with a mistake."""
-        return {op: self._run(layer_class, op)[0] for op in self.requests}
-
-    def answer(self, layer_class, op):
-        """Name -> array that a layer with a mistake gives in one operation, or None.
-
-        To be called `silently`: a context for each would take a tenth of all time.
-        """
-        return self._run(layer_class, op)[1]
-
-    def error(self, layer_class, op):
-        """(kind, message) of a layer with a mistake that answers an error, or None."""
-        return self._run(layer_class, op)[0].error
-
-    def _run(self, layer_class, op):
-        if not self.touches(layer_class, op):
-            layer_class = Layer
-        if (layer_class, op) not in self._given:
-            answer = Planted(layer_class).ask(self.requests[op])
-            self._given[layer_class, op] = answer, contents(answer)
-        return self._given[layer_class, op]
-
-
-def _watched(taken):
-    """The right layer, which notes the steps that it takes."""
-    class Watched(Layer):
-        def __getattribute__(self, name):
-            taken.add(name)
-            return super().__getattribute__(name)
-    return Watched
-
-
-@lru_cache(maxsize=1)
-def layers():
-    """(name, class) of each known mistake that shows on one case alone, then of likely pairs."""
-    singles = [(name, m.layer_class) for name, m in MISTAKES.items() if not m.state]
-    return singles + [(" + ".join(names), both(*(MISTAKES[n] for n in names))) for names in PAIRS]
-
-
-def candidates_of(case, dtype):
-    """The `Candidates` of a case, kept for the next question."""
-    return _candidates(Key(case), dtype)
-
-
-@lru_cache(maxsize=512)
-def _candidates(key, dtype):
-    return Candidates(key.objects[0], dtype)
 
 
 class _Block(NamedTuple):
@@ -183,6 +57,7 @@ class Given:
 
     def __init__(self, case, dtype, op, arrays):
         self.dtype, self.op, self.arrays = dtype, op, arrays
+        self._agreed: dict = {}
         stored, n_terms = _scale(Key(case))
         self.floor = 2 * n_terms * tiny(dtype)
         self.tensors = sorted((_ready(name, np.asarray(a, float), stored.get(name, _Block()), dtype)
@@ -196,16 +71,22 @@ class Given:
     def agrees(self, mine):
         """Whether another answer (name -> array, or None) is the same to rounding.
 
-        None where the two have no tensor in common.
+        None where the two have no tensor in common.  To be called `silently`.
         """
+        if id(mine) not in self._agreed:                # most mistakes share the right answer
+            self._agreed[id(mine)] = mine, self._agrees(mine)
+        return self._agreed[id(mine)][1]
+
+    def _agrees(self, mine):
         if mine is None or self.arrays is None:
             return mine is None and self.arrays is None
         if self.op == "shapes" and self.arrays.keys() - mine.keys():
             return False                                # one weight too many is a difference
         common = [tensor for tensor in self.tensors if tensor.name in mine]
-        with np.errstate(invalid="ignore", over="ignore"):
-            return all(self._close(t, np.asarray(mine[t.name], float)) for t in common) \
-                if common else None
+        for tensor in common:
+            if not self._close(tensor, np.asarray(mine[tensor.name], float)):
+                return False
+        return True if common else None
 
     def _close(self, tensor, mine):
         """Whether one tensor is the same to rounding."""
@@ -257,6 +138,7 @@ def _ready(name, got, block, dtype):
                   block.sharp and len(err) == flat.size)
 
 
+@silently
 def same(case, dtype, got, mine):
     """Whether two answers to a case are the same to rounding."""
     return bool(Given(case, dtype, "forward", got).agrees(mine))

@@ -1,5 +1,5 @@
-"""The formulas of a forward pass on small arrays, where a call into `functional` costs more than
-the numbers: that looks for the library of its arrays, and goes over long ones in pieces.
+"""The formulas on small arrays, where a call into `functional` costs more than the numbers: that
+looks for the library of its arrays, and goes over long ones in pieces.
 """
 import numpy as np
 
@@ -22,3 +22,11 @@ def log_softmax(z):
 def pick(log_p, index):
     """log_p[n, index[n]] of each row: (N,)."""
     return log_p[np.arange(log_p.shape[0]), index]
+
+
+def pick_backward(log_p, index, q):
+    """q[n] · ((k = index[n]) - p[n, k]) of each row: (N, K)."""
+    rows = np.arange(log_p.shape[0])
+    dz = np.exp(log_p) * -q[:, None]
+    dz[rows, index] = -q * np.expm1(log_p[rows, index])     # 1 - p does not cancel
+    return dz

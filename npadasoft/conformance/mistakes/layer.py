@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from npadasoft.conformance.mistakes.formulas import linear, log_softmax, pick
+from npadasoft.conformance.mistakes.formulas import linear, log_softmax, pick, pick_backward
 from npadasoft.conformance.mistakes.steps_input import Input
 from npadasoft.conformance.mistakes.steps_tangents import Tangents
 from npadasoft.conformance.ports.base import Refused
 from npadasoft.cutoffs import Cutoffs, divisor, integer
-from npadasoft.functional import bias_backward, log_softmax_backward, pick_backward
+from npadasoft.functional import bias_backward, log_softmax_backward
 
 
 class Layer(Tangents, Input):

@@ -10,8 +10,8 @@ from collections import Counter
 from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.plan import by_operation
-from npadasoft.conformance.mistakes.diagnosis import (candidates_of, contents, given, layers,
-                                                      wrong_ops)
+from npadasoft.conformance.mistakes.candidates import candidates_of, contents, layers
+from npadasoft.conformance.mistakes.diagnosis import given, wrong_ops
 from npadasoft.conformance.mistakes.dialects import Dialect, dialects
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.narrow import name_narrow

@@ -6,7 +6,7 @@ against every mistake, in the tensors alone that are wrong somewhere in the run.
 """
 from npadasoft.conformance.judge.causes import general
 from npadasoft.conformance.judge.compare import compare
-from npadasoft.conformance.mistakes.diagnosis import candidates_of, layers
+from npadasoft.conformance.mistakes.candidates import candidates_of, layers
 
 MOST_TENSORS = 3        # a mistake in more of them is no narrow one
 LEAST = 2               # cases, that chance does not find a name

@@ -7,7 +7,8 @@ given up after a few cases.
 import numpy as np
 
 from npadasoft.conformance.judge.plan import repeated
-from npadasoft.conformance.mistakes.diagnosis import contents, given, requests
+from npadasoft.conformance.mistakes.candidates import contents, requests
+from npadasoft.conformance.mistakes.diagnosis import given
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.planted import Planted
 

@@ -17,7 +17,8 @@ from npadasoft.conformance.judge.plan import in_order, is_linear, is_public, rep
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.state import State
 from npadasoft.conformance.judge.verdict import Result, judge, shown, tensors
-from npadasoft.conformance.mistakes.diagnosis import candidates_of, diagnose
+from npadasoft.conformance.mistakes.candidates import candidates_of
+from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES, Mistake
 from npadasoft.conformance.mistakes.planted import Planted, silently
 from npadasoft.conformance.mistakes.naming import name_run
@@ -170,13 +171,13 @@ def search(mistake, cases, dtypes=DTYPES):
     return Caught(mistake, refused)
 
 
-def score(each=lambda items, what: items):
+def score(each=lambda items, what: items, cases=None):
     """What `npadasoft conform` prints of the suite itself, and whether every mistake is caught.
 
     `each` is given the mistakes and a name for them, and gives them back while it shows how far it
-    is.
+    is.  `cases` are all that there are, where they were read already.
     """
-    cases = ordered(load())
+    cases = ordered(cases or load())
     found = [examine(mistake, cases) for mistake in each(MISTAKES.values(), "known mistakes")]
     return text(found), not missed(found)
 
