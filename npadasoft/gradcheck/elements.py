@@ -173,8 +173,8 @@ class Judge:
     def _slopes(self, i, left, right):
         self.report.left, self.report.right = left, right
         between = min(left, right) <= self.g[i] <= max(left, right)
-        return ("f has two slopes here; the analytic one lies between" if between else
-                "f has two slopes here; the analytic one lies outside both")
+        return "f has two slopes here; the analytic one lies " + (
+            "between: no error, but no check" if between else "outside both")
 
     def _moves_f(self):
         """Whether any element, by either side, changes f by as much as the rounding of f."""

@@ -44,11 +44,11 @@ def name(c, axes, precision):
 def _of_lengths(near, axes):
     """A sum for a mean, a mean along another axis, a mean over a group of rows."""
     for path, axis, n in axes:
-        of = f"the {n} {_axis(axis)} of {path}"
+        of = f"as many as the {_axis(axis)} of {path}"
         if near(n):
-            return f" = N for {of}: sum instead of mean?"
+            return f" = N, {of}: sum instead of mean?"
         if near(1 / n):
-            return f" = 1/N for {of}: mean instead of sum, or twice averaged?"
+            return f" = 1/{n}, {of}: mean instead of sum, or twice averaged?"
     sides = [one for one in axes if one[1] is not None]
     for path, axis, n in sides:
         for other, along, m in sides:

@@ -46,7 +46,7 @@ def from_elements(tensor, side, analytic, problem, constant):
         if hint:
             return hint
     count = int(question.wrong.sum())
-    text = f"{count} of {question.g.size} elements are wrong"
+    text = f"{count} of {question.g.size} elements are wrong{_where(question)}"
     digits = _digits(question)
     if digits >= CLOSE:
         return _hint("digits", digits, f"{text}, and right to {digits} digits: a small constant in "
@@ -67,6 +67,18 @@ def swapped(failed, problem):
                     found[path] = _hint("swapped", other, f"yours is the derivative by {other}: "
                                                           "are the two swapped?")
     return found
+
+
+def _where(q):
+    """What the wrong elements share: a side of the diagonal, a zero."""
+    found = []
+    if q.g.ndim == 2 and min(q.shape) > 2:
+        sides = {"above": np.triu(q.wrong, 1), "below": np.tril(q.wrong, -1)}
+        found = [f"all {side} the diagonal" for side, part in sides.items()
+                 if (part == q.wrong).all() and q.wrong.sum() > 2]
+    if not q.g[q.wrong].any():
+        found.append("where yours is 0")
+    return f", {', '.join(found)}" if found else ""
 
 
 def _digits(q):
@@ -190,7 +202,10 @@ def _single(q):
         return None
     index = [int(i) for i in np.argwhere(q.wrong)[0]]
     difference = float((q.g - q.n)[tuple(index)])
-    return _hint("single", difference, f"one element alone, {index}, off by {difference:+.3g}")
+    value = abs(q.n[tuple(index)])
+    share = f" ({100 * difference / value:+.2g} % of it)" if value > abs(difference) / 1e9 else ""
+    return _hint("single", difference,
+                 f"one element alone, {index}, off by {difference:+.3g}{share}")
 
 
 def _pair(q):

@@ -2,6 +2,7 @@
 import math
 
 WIDTH = 100
+FEW_DIGITS = 10     # of f: a lower precision inside, or a solver that stops early
 
 
 def render(report, full=False):
@@ -33,9 +34,16 @@ def summary(report):
 def _headline(report):
     dtypes = sorted({tensor.dtype for tensor in report.tensors})
     return (f"gradcheck {report.name}  {'/'.join(dtypes)}  f = {report.f!r}  noise of f "
-            f"{report.noise.get('sigma', math.nan):.1g}  "
+            f"{_noise(report)}  "
             + (f"worst of {report.points} seeds from {report.seed}" if report.points > 1
                else f"seed {report.seed}"))
+
+
+def _noise(report):
+    """σ; and how many digits of f hold, where they are fewer than a double's by far."""
+    sigma = report.noise.get("sigma", math.nan)
+    digits = -math.log10(sigma / abs(report.f)) if sigma and report.f else math.inf
+    return f"{sigma:.1g}" + (f" ({digits:.0f} digits hold)" if 0.5 < digits < FEW_DIGITS else "")
 
 
 HEADS = ("shape", "checked", "nonzero", "|diff|", "allowed", "ratio", "catches")
@@ -95,6 +103,8 @@ def _shape(shape):
 
 def _details(tensor):
     lines = []
+    if tensor.hint:
+        lines.append(f"   pattern: {tensor.hint['text']}")
     if tensor.verdict not in ("PASS", "VACUOUS") and tensor.worst_index is not None:
         lines.append(f"   worst at {list(tensor.worst_index)}: analytic {tensor.analytic:+.9g}  "
                      f"numeric {tensor.numeric:+.9g} +/- {_short(tensor.numeric_error)}")
@@ -102,8 +112,6 @@ def _details(tensor):
         lines.append(f"   slopes: left {tensor.left:+.9g}  right {tensor.right:+.9g}")
     if tensor.reason and tensor.verdict != "PASS":
         lines.append(f"   reason: {tensor.reason}")
-    if tensor.hint:
-        lines.append(f"   pattern: {tensor.hint['text']}")
     return lines
 
 

@@ -96,6 +96,33 @@ def test_the_difference_is_given_as_a_part_of_the_element():
     assert "9 digits" in str(report) or "8 digits" in str(report)
 
 
+def test_one_element_alone_is_given_as_a_part_of_itself():
+    found = hint(lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) * (
+        1 + 0.003 * (x == x[2, 1])))
+    assert found["kind"] == "single" and "(+0.3 % of it)" in found["text"]
+
+
+def test_a_triangle_that_is_left_out_is_told():
+    found = hint(lambda x: np.sum(np.sin(x)), X, lambda x: np.tril(np.cos(x)))
+    assert found["text"] == "3 of 9 elements are wrong, all above the diagonal, where yours is 0"
+    found = hint(lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) + np.tril(x, -1))
+    assert found["text"] == "3 of 9 elements are wrong, all below the diagonal"
+    found = hint(lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) + x)
+    assert found["text"] == "9 of 9 elements are wrong"
+
+
+def test_the_pattern_stands_first_below_its_tensor():
+    lines = str(gradcheck.check(lambda x: np.sum(np.sin(x)), X, np.sin)).splitlines()
+    assert lines[3].startswith("   pattern: ") and lines[4].startswith("   worst at ")
+
+
+def test_an_f_of_few_digits_is_said_to_be_one():
+    single = gradcheck.check(lambda x: float(np.sum(np.float32(x) ** 2)), X, lambda x: 2 * x)
+    assert "(7 digits hold)" in single.text()
+    double = gradcheck.check(lambda x: np.sum(x ** 2), X, lambda x: 2 * x)
+    assert "digits hold" not in double.text()
+
+
 def test_a_point_of_rest_is_no_unused_tensor():
     report = gradcheck.check(lambda x: np.cos(x).sum(), np.zeros(3), lambda x: x + 1)
     assert report.verdict == "FAIL" and "does not change" not in str(report)
