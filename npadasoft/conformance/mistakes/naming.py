@@ -14,7 +14,7 @@ from npadasoft.conformance.mistakes.candidates import candidates_of, contents, l
 from npadasoft.conformance.mistakes.diagnosis import given, wrong_ops
 from npadasoft.conformance.mistakes.dialects import Dialect, dialects
 from npadasoft.conformance.mistakes.known import MISTAKES
-from npadasoft.conformance.mistakes.narrow import name_narrow
+from npadasoft.conformance.mistakes.narrow import name_in_operations, name_narrow
 from npadasoft.conformance.mistakes.planted import silently
 from npadasoft.conformance.mistakes.replay import name_state
 from npadasoft.conformance.wire.messages import Answer, PortInfo
@@ -22,6 +22,12 @@ from npadasoft.conformance.wire.messages import Answer, PortInfo
 LOOKS = 2               # cases of one form on which every mistake is tried
 MOST_LOOKS = 16         # and in all: a run in which all fails must not take many times as long
 SHARE = 1 / 3           # of what a mistake would change it explains at least so much
+ONE_SLIP = (            # mistakes that stand apart, and are one in a port that reuses its steps
+    ("no-cluster-term", "log-prob-without-clusters", "predict-without-clusters",
+     "column-receives-nothing"),
+    ("loss-is-a-sum", "gradient-of-a-sum"),
+    ("predict-from-one", "topk-from-one"),
+)
 REFUSALS = ("target", "shape", "cutoffs", "dtype")      # errors of a port that looked first
 
 
@@ -47,6 +53,10 @@ def name_run(results):
              for f in rest for op in f.wrong}
     chosen |= _chosen(units, held)
     chosen |= name_narrow([u for u in units if u not in chosen], passing)
+    named, classes = name_in_operations([u for u in units if u not in chosen], lambda c, op: any(
+        op in answers and fails(c, r.case, r.dtype, {op: answers[op]}) for r, answers in right))
+    chosen |= named
+    chosen |= _one_slip(chosen)
     if not stateful:
         rest = [f for f in _without_name(rest, chosen) if f.far]
         chosen |= name_state(results, rest) if rest else {}
@@ -54,7 +64,19 @@ def name_run(results):
         r = f.result
         r.named = {op: tuple(chosen.get((f, op), ())) for op in f.wrong}
         r.mistakes = list(dict.fromkeys(n for names in r.named.values() for n in names))
-    _write_beside(failing, held)
+    _write_beside(failing, held, classes)
+
+
+def _one_slip(chosen):
+    """One name for what one slip does to several operations, in a port that has it in these."""
+    found: dict = {}
+    for slips in ONE_SLIP:
+        mine = {unit: names for unit, names in chosen.items()
+                if any(n.split(" (")[0] in slips for n in names)}
+        if len(set(map(tuple, mine.values()))) > 1:
+            ops = ", ".join(sorted({op for _, op in mine}))
+            found |= dict.fromkeys(mine, (f"{slips[0]} (in {ops} alone)",))
+    return found
 
 
 def _without_name(failing, chosen):
@@ -62,14 +84,21 @@ def _without_name(failing, chosen):
     return [f for f in failing if not any((f, op) in chosen for op in f.wrong)]
 
 
-def _write_beside(failing, held):
-    """Of what has no name, the mistakes with one whose step is taken there, and if it matters."""
+def _write_beside(failing, held, in_some):
+    """Of what has no name, the mistakes with one whose step is taken there, and if it matters.
+
+    Those of `in_some` are in the operations alone in which they are found.
+    """
+    held = held | in_some
     groups = [names for names in dict.fromkeys(
         names for f in failing for names in f.result.named.values()) if set(names) & set(held)]
+    ops = {group: {op for f in failing for op, names in f.result.named.items() if names == group}
+           for group in groups}
     for f in failing:
         f.result.beside = {
             op: {group: f.is_changed_by(held[group[0]], op) for group in groups
-                 if f.there.touches(held[group[0]], op)}
+                 if f.there.touches(held[group[0]], op)
+                 and (op in ops[group] or group[0] not in in_some)}
             for op, names in f.result.named.items() if not names}
 
 
@@ -92,17 +121,21 @@ class Failing:
     def is_given_by(self, layer_class, op):
         """Whether a mistake gives the answer to one operation, and none of the right ones else."""
         there = self.there
-        if not there.touches(layer_class, op) or \
-                not self.found[op].agrees(there.answer(layer_class, op)) or \
-                self.crash_differs(layer_class, op):
+        if not self.answers_as(layer_class, op):
             return False
-        if op not in self.far and not self.changes(layer_class, op):
-            return False                                # all are near there
         if layer_class not in self._denied:
             self._denied[layer_class] = any(
                 self.found[o].agrees(there.answer(layer_class, o)) is False for o in self.found
                 if o not in self.wrong and there.touches(layer_class, o))
         return not self._denied[layer_class]
+
+    def answers_as(self, layer_class, op):
+        """Whether a mistake gives the answer to one operation, whatever it gives to the others."""
+        there = self.there
+        return there.touches(layer_class, op) and \
+            self.found[op].agrees(there.answer(layer_class, op)) and \
+            not self.crash_differs(layer_class, op) and \
+            (op in self.far or self.changes(layer_class, op))       # else all are near there
 
     def crash_differs(self, layer_class, op):
         """Whether port and mistake answer both an error, but not the same: it tells nothing.

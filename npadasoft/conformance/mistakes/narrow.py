@@ -1,8 +1,9 @@
-"""A known mistake in few tensors alone, where all the others are right.
+"""A known mistake in few tensors, or in some operations, where all the others are right.
 
 One gradient laid out by columns is no `gradients-laid-out-by-columns`, which would change them all;
-a projection read by columns in forward is right in log_prob.  What has no name is held once more
-against every mistake, in the tensors alone that are wrong somewhere in the run.
+a projection read by columns in forward is right in log_prob; a boundary that is wrong in backward
+may be right in forward.  What has no name is held once more against every mistake, in the tensors
+alone that are wrong somewhere in the run, and then in each operation by itself.
 """
 from npadasoft.conformance.judge.causes import general
 from npadasoft.conformance.judge.compare import compare
@@ -12,6 +13,7 @@ MOST_TENSORS = 3        # a mistake in more of them is no narrow one
 LEAST = 2               # cases, that chance does not find a name
 LOOKS = 3               # cases on which every mistake is tried
 SHARE = 1 / 3           # of what a mistake would change there it explains at least so much
+MOST_OF = 1 / 2         # the same, of an operation, less what ended in an error
 
 
 def name_narrow(units, passing):
@@ -50,6 +52,48 @@ def name_narrow(units, passing):
                default=None)            # the first of those that are the same in these tensors
     where = ", ".join(sorted(wrong))
     return dict.fromkeys(explained[best], (f"{best} (in {where} alone)",)) if best else {}
+
+
+def name_in_operations(units, denies):
+    """Names for what is left: mistakes that some operations make, and others do not.
+
+    Parameters
+    ----------
+    units : sequence of (Failing, str)
+        Failing cases and operations without a name.
+    denies : callable
+        (class, operation) -> whether the mistake would fail a right answer to that operation.
+
+    Returns
+    -------
+    names : dict
+        (Failing, operation) -> names, each with the operations that it is found in.
+    classes : dict
+        Name -> class of the mistake.
+    """
+    explained: dict = {}
+    for op in dict.fromkeys(op for _, op in units):
+        shown = sorted((f for f, o in units if o == op and op in f.far and
+                        f.found[op].arrays is not None), key=lambda f: f.size)
+        found = {n: c for f in shown[len(shown) // 2:][:1] + shown[:1] for n, c in layers()
+                 if " + " not in n and f.answers_as(c, op)}
+        for n, c in found.items():
+            given = {(f, op) for f in shown if f.answers_as(c, op)}
+            changed = sum(f.changes(c, op) for f in shown)
+            if len(given) >= MOST_OF * changed and not denies(c, op):
+                explained.setdefault((n, c), set()).update(given)
+    names: dict = {}
+    classes: dict = {}
+    while explained:
+        n, c = max(explained, key=lambda key: len(explained[key]))
+        mine = explained.pop((n, c))
+        if len({f.result.id for f, _ in mine}) < LEAST:
+            continue
+        ops = sorted({op for _, op in mine})
+        classes[text := f"{n} (in {', '.join(ops)} alone)"] = c
+        names |= dict.fromkeys(mine, (text,))
+        explained = {key: of - names.keys() for key, of in explained.items() if of - names.keys()}
+    return names, classes
 
 
 def _explains(failing, op, layer_class, wrong):
