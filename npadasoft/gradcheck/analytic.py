@@ -49,6 +49,12 @@ class Analytic:
         """Bound of the error of each element."""
         return SAFETY * self.sigma + 4 * self.tiny
 
+    def widen(self, formula):
+        """Where the formula loses digits in float64 it loses as many in a lower precision."""
+        times = self.eps / formula.eps
+        self.sigma = np.maximum(self.sigma, times * formula.sigma)
+        self.alone = np.maximum(self.along, times * formula.along) / 2
+
     def error_along(self, u):
         """Bound of the error of u · gradient."""
         return SAFETY * norm(u * self.along) + 4 * self.tiny * float(np.sqrt(u.size))
@@ -140,8 +146,8 @@ def _analytic(first, second, lines, rounded, coarsest):
 
 
 def _relative(sigma, size):
-    """Median of σ as a part of the element."""
-    shown = size > 0
+    """Median of σ as a part of the element, but for what is nothing but noise."""
+    shown = size > SAFETY * sigma
     return float(np.median(sigma[shown] / size[shown])) if shown.any() else 0.0
 
 

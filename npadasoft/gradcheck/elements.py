@@ -3,8 +3,10 @@ import math
 
 import numpy as np
 
+from npadasoft.gradcheck.cancelled import flat, lost, rounding
 from npadasoft.gradcheck.circles import contradicted
 from npadasoft.gradcheck.sides import numeric_gradient
+from npadasoft.gradcheck.sizes import norm
 
 FAIL_RATIO = 4.0
 CANDIDATES = 64         # elements looked at again, at most
@@ -99,12 +101,12 @@ class Judge:
         """
         units, error = self.numeric.units.ravel(), self.side.error
         by_step = self.numeric.method == "complex"
-        shown = self.size > self.noise + by_step * error
+        shown = ~lost(self.size * units, (self.noise + by_step * error) * units)
         if not shown.any():
-            return np.zeros(len(shown), bool)
+            return np.full(len(shown), flat(self.numeric, norm(self.size * units)))
         small = SHARP * float((self.size * units)[shown].min())
-        lost = ~shown if by_step else (np.abs(self.g) <= self.noise) & (self.noise > 0)
-        return lost & ((self.noise + error) * units <= small)
+        gone = ~shown if by_step else (np.abs(self.g) <= self.noise) & (self.noise > 0)
+        return gone & ((self.noise + error) * units <= small)
 
     def verdict(self, deterministic):
         """(verdict, reason, index of the element that decided)."""
@@ -128,10 +130,11 @@ class Judge:
 
     def _failing(self):
         """What the elements beyond their tolerance amount to, if anything."""
-        kinks, undecided = [], []
+        kinks: list = []
+        undecided: list = []
         by_step = self.numeric.method == "complex"
-        for i in (int(i) for i in np.argsort(-self.ratio, kind="stable")[:CANDIDATES]):
-            if self.ratio[i] <= 1:
+        for i in (int(i) for i in np.argsort(-self.ratio, kind="stable")):
+            if self.ratio[i] <= 1 or len(kinks) + len(undecided) >= CANDIDATES:
                 break
             self.side.error[i] += self._second_look(i)
             if self.ratio[i] > (1 if by_step else FAIL_RATIO):
@@ -150,7 +153,7 @@ class Judge:
         """By how much the numeric side changes where nothing but rounding does."""
         value = float(self.side.value[i])
         if self.numeric.method == "complex":
-            return 2 * self.numeric.spread_at(i, value)
+            return 2 * max(self.numeric.spread_at(i, value), rounding(self.numeric, i, value))
         if self.side.kink[i] or self.ratio[i] > FAIL_RATIO:     # a FAIL has one anyway
             return 0.0
         return shift(value, self.numeric.at(i, second=True))

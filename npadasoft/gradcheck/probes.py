@@ -16,6 +16,7 @@ import numpy as np
 
 from npadasoft.gradcheck.analytic import SAFETY
 from npadasoft.gradcheck.bisection import bisect, one_element
+from npadasoft.gradcheck.cancelled import flat, lost, rounding_along
 from npadasoft.gradcheck.circles import contradicted
 from npadasoft.gradcheck.derivative import EPS
 from npadasoft.gradcheck.elements import FAIL_RATIO, SHARP, SWAMPED, between, shift
@@ -119,8 +120,8 @@ def check_probes(report, numeric, analytic, deterministic, count, extra=(), prov
     if top.ratio > FAIL_RATIO:
         pursue(report, strata, found)
     else:
-        report.verdict, report.reason = _verdict(numeric, analytic, found, top, deterministic,
-                                                 "" if proven else strata.blunt())
+        blunt = "" if proven else strata.blunt()
+        report.verdict, report.reason = _verdict(strata, found, top, deterministic, blunt)
         if report.verdict == "INCONCLUSIVE":
             kinked = [p for p in found if p.real and p.real.kink] + [top] * (top.ratio > 1)
             kink(report, numeric, *kinked[:1])
@@ -136,12 +137,13 @@ class Strata:
     def __init__(self, numeric, analytic):
         self.numeric, self.analytic = numeric, analytic
         self.scale = scales(numeric.leaf.point)
-        size = np.abs(analytic.gradient)
-        self.weight = (self.scale * np.where(size > analytic.error, size, 0.0)).ravel()
+        weight = (self.scale * np.abs(analytic.gradient)).ravel()
+        gone = lost(weight, (self.scale * analytic.error).ravel())
+        self.weight = np.where(gone, 0.0, weight)
         self.noise = (SAFETY * self.scale * analytic.along).ravel() + EPS * self.weight * math.sqrt(
-            size.size)
+            weight.size)
         self.masks = split(self.weight, self.noise, SHOWS / 2)
-        self.tolerance = np.full(size.size, math.inf)       # of the best probe along each element
+        self.tolerance = np.full(weight.size, math.inf)     # of the best probe along each element
         self.unseen = False
 
     def directions(self, count):
@@ -215,9 +217,9 @@ class Strata:
 
     def blunt(self):
         """Why a gross error in an element might not show; nothing if it would."""
-        if self.unseen:
-            return SWAMPED_HERE
         shown = self.weight > 0
+        if self.unseen and shown.any():
+            return SWAMPED_HERE
         limit = np.where(shown, SHOWS * self.weight, SHARP * (
             np.median(self.weight[shown]) if shown.any() else math.inf))
         blunt = ~(self.tolerance <= limit)
@@ -237,7 +239,7 @@ def widen(numeric, found):
     """
     for p in found:
         if p.ratio > 1 and p.real is None:
-            p.error += 2 * numeric.spread(p.u, p.value)
+            p.error += 2 * max(numeric.spread(p.u, p.value), rounding_along(numeric, p.u, p.value))
         elif 1 < p.ratio <= FAIL_RATIO and not p.real.kink:
             p.error += shift(p.value, numeric.along(p.u, second=True))
 
@@ -269,15 +271,20 @@ def _suspects(numeric, analytic, top):
            float(analytic.gradient.flat[i]), float(analytic.error.flat[i]), numeric.at(i))
 
 
-def _verdict(numeric, analytic, found, top, deterministic, blunt):
+def _verdict(strata, found, top, deterministic, blunt):
+    numeric, analytic = strata.numeric, strata.analytic
     if top.ratio > 1:
         return "INCONCLUSIVE", between(top.ratio)
     if not analytic.gradient.any() and all(p.value == 0 for p in found):
         if numeric.swamped():
             return "INCONCLUSIVE", SWAMPED
         return "VACUOUS", "gradient and derivative are zero: nothing was tested"
-    if numeric.blunt and not all(p.value and p.analytic for p in found):
+    gone = not strata.weight.any() and flat(numeric, max(max(p.scale, abs(p.value))
+                                                         for p in found))
+    if not gone and numeric.blunt and not all(p.value and p.analytic for p in found):
         return "INCONCLUSIVE", numeric.note
     if not deterministic:
         return "NONDETERMINISTIC", "repeated calls of f or grads differ"
+    if not gone and not strata.weight.any():
+        return "INCONCLUSIVE", SWAMPED_HERE
     return ("INCONCLUSIVE", blunt) if blunt else ("PASS", "")

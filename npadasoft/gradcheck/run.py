@@ -7,6 +7,7 @@ import numpy as np
 from npadasoft.gradcheck import hints
 from npadasoft.gradcheck.analytic import analyse
 from npadasoft.gradcheck.asked import sparsity
+from npadasoft.gradcheck.cancelled import restless
 from npadasoft.gradcheck.derivative import EPS, value_noise
 from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.equations import of_out, of_value
@@ -69,6 +70,8 @@ class Run:
         self.analytics = analyse(problem, self.gradients)
         high = problem.high()
         self.formulas = analyse(*high) if high else {}
+        for path, formula in self.formulas.items():
+            self.analytics[path].widen(formula)
         found = self._noises([tensor.path for tensor in tensors])
         self._note_noise(found)
         spread = abs(self.values[0] - self.values[1])
@@ -89,8 +92,14 @@ class Run:
             self.problem.rng("noise", path), self.problem.leaves[path].own.shape)
             for path in paths}
         quiet = louder_lines(lambda t: moved(self.problem, u, t)) if len(u) > 1 else None
-        return {path: noise(lambda t: moved(self.problem, {path: u[path]}, t), quiet=quiet)
-                for path in paths}
+        found = {}
+        for path in paths:
+            def phi(t, path=path):
+                return moved(self.problem, {path: u[path]}, t)
+            found[path] = noise(phi, quiet=quiet)
+            if found[path].none:
+                found[path] = restless(phi)
+        return found
 
     def _note_noise(self, found):
         if not found:

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import test_gradcheck_adaptive as adaptive_tests
+import test_gradcheck_cancelled as cancelled_tests
 import test_gradcheck_coarse_functions as coarse_tests
 import test_gradcheck_engine as engine_tests
 import test_gradcheck_probes as probe_tests
@@ -187,7 +188,7 @@ def test_a_finer_level_that_is_not_heard_is_noticed(monkeypatch):
 
 def test_one_scale_for_all_elements_is_noticed(monkeypatch):
     monkeypatch.setattr(probes, "scales", lambda x: np.full(x.shape, np.sqrt(np.mean(x * x))))
-    breaks(strata_tests.test_a_right_gradient_of_all_sizes_in_one_tensor_passes, "waves")
+    breaks(strata_tests.test_and_no_right_one_is_accused_by_differences, "inverse")
 
 
 def test_probes_along_all_elements_alone_are_noticed(monkeypatch):
@@ -200,3 +201,20 @@ def test_blunt_strata_that_pass_are_noticed(monkeypatch):
     monkeypatch.setattr(probes.Strata, "blunt", lambda self: "")
     breaks(strata_tests.test_what_f_is_too_coarse_for_is_said)
     breaks(strata_tests.test_one_of_many_in_half_precision_is_too_coarse_for_a_probe)
+
+
+def test_rounding_that_is_taken_for_a_slope_is_noticed(monkeypatch):
+    monkeypatch.setattr(running, "restless", lambda phi: noise.Noise(0.0, 1.0, False))
+    breaks(cancelled_tests.test_a_sum_that_cancels_is_zero_and_passes, "layer norm", (4, 6), "f8")
+    monkeypatch.undo()
+    for module in (elements, probes):
+        monkeypatch.setattr(module, "flat", lambda numeric, left: False)
+    for shape in cancelled_tests.SHAPES:
+        breaks(cancelled_tests.test_a_sum_that_cancels_is_zero_and_passes, "softmax", shape, "f8")
+
+
+def test_a_swamped_slope_that_is_taken_for_rounding_is_noticed(monkeypatch):
+    for module in (elements, probes):
+        monkeypatch.setattr(module, "flat", lambda numeric, left: True)
+    breaks(cancelled_tests
+           .test_a_small_gradient_beside_a_large_constant_is_not_taken_for_rounding)
