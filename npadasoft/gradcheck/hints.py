@@ -10,6 +10,7 @@ from npadasoft.gradcheck import factors
 
 REORDERED = 64      # rows, at most, that are looked for in another order
 CLOSE = 4           # digits that agree, and are worth saying
+NOT_ONE = 16.0      # times what a factor is known to, it is off 1
 
 
 class Question:
@@ -49,8 +50,9 @@ def from_elements(tensor, side, analytic, problem, constant):
     text = f"{count} of {question.g.size} elements are wrong{_where(question)}"
     digits = _digits(question)
     if digits >= CLOSE:
-        return _hint("digits", digits, f"{text}, and right to {digits} digits: a small constant in "
-                                       "f, an iteration stopped early, an approximation?")
+        first = f"{text}, and" if question.g.size > 1 else "yours is"
+        return _hint("digits", digits, f"{first} right to {digits} digits: a small constant in f, "
+                                       "an iteration stopped early, an approximation?")
     return _hint("elements", count, text)
 
 
@@ -98,7 +100,15 @@ def from_probes(found, problem):
     error = np.array([p.error + p.noise / abs(c) for p in found]) if c else np.zeros(len(found))
     if not c or not (np.abs(analytic / c - value) <= error).all():
         return None
-    return _factor(c, factors.lengths(problem), float(np.max(error) / np.max(np.abs(value))))
+    precision = float(np.max(error) / np.max(np.abs(value)))
+    if _as_one(c, precision):
+        return _hint("digits", _agree(c), f"yours is right to {_agree(c)} digits along all probes")
+    return _factor(c, factors.lengths(problem), precision)
+
+
+def _agree(c):
+    """How many digits two numbers share of which one is c times the other."""
+    return int(-np.log10(abs(c - 1))) if c != 1 else 15
 
 
 def _hint(kind, value, text):
@@ -160,9 +170,14 @@ def _constant_factor(q):
     if not c or not q.passes(q.g / c, 1 / c):
         return None
     precision = float(np.max(q.numeric_error + q.noise)) / largest
-    if q.n.size == 1 and abs(c - 1) > 1e-3 and not factors.name(c, q.lengths, precision):
+    if _as_one(c, precision) or q.n.size == 1 and not factors.name(c, q.lengths, precision):
         return None             # one number is always another one times something
     return _factor(c, q.lengths, precision)
+
+
+def _as_one(c, precision):
+    """Whether a factor cannot be told from rounding."""
+    return abs(c - 1) <= NOT_ONE * max(precision, 2.0 ** -46)
 
 
 def _factor(c, lengths, precision):
@@ -198,7 +213,7 @@ def _rolled(q):
 
 
 def _single(q):
-    if q.wrong.sum() != 1:
+    if q.wrong.sum() != 1 or q.g.size == 1 and _digits(q) >= CLOSE:
         return None
     index = [int(i) for i in np.argwhere(q.wrong)[0]]
     difference = float((q.g - q.n)[tuple(index)])
@@ -244,7 +259,8 @@ def _named(axis, ndim):
 
 def _offset(q):
     d = float(np.mean(q.g - q.n))
-    if q.g.size > 2 and q.wrong.all() and q.passes(q.g - d):
+    seen = abs(d) > NOT_ONE * np.max(q.numeric_error + q.noise)
+    if q.g.size > 2 and seen and q.wrong.all() and q.passes(q.g - d):
         return _hint("offset", d, f"every element off by the same {d:+.6g}")
     return None
 

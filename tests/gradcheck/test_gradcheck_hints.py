@@ -85,6 +85,27 @@ def test_one_number_is_not_said_to_be_a_strange_multiple_of_another():
                                 lambda x: 2 * np.cos(x))["text"]
 
 
+@pytest.mark.parametrize("method", ["auto", "richardson"])
+@pytest.mark.parametrize("part, digits", [(6.1e-9, 8), (1e-6, 6), (3e-11, 10)])
+def test_one_number_that_is_nearly_right_is_no_multiple_but_right_to_its_digits(
+        method, part, digits):
+    found = gradcheck.check(lambda x: np.sum(np.sin(x)), X[0, :1],
+                            lambda x: (1 + part) * np.cos(x), method=method)["x"]
+    assert found.verdict == "FAIL" and found.hint["kind"] == "digits"
+    assert f"yours is right to {digits} digits" in found.hint["text"]
+
+
+@pytest.mark.parametrize("n", [3, 12, 5000])
+def test_a_factor_is_named_only_if_it_is_told_from_rounding(n):
+    x = np.random.default_rng(0).normal(size=n) + 3
+    for part in (1e-14, 2e-14, 4e-14, 8e-14, 1.6e-13, 1e-12, 1e-9):
+        found = gradcheck.check(lambda x: np.sum(np.sin(x)), x, lambda x: (1 + part) * np.cos(x))
+        if found.verdict == "FAIL":
+            assert ("times 1 +" in found["x"].hint["text"]) == (part > 3e-13), str(found)
+            assert part > 3e-13 or "digits" in found["x"].hint["text"]
+    assert found["x"].hint["kind"] == "factor"
+
+
 def test_a_wide_tensor_is_not_said_to_be_off_by_its_largest_element():
     found = hint(lambda x: np.sum(np.arctan(x)), np.array([1e12, 1.0]),
                  lambda x: np.array([-175.0, 1]) / (1 + x ** 2))
