@@ -1,5 +1,6 @@
 """The report as a page, as a badge, and two reports held against each other."""
 import json
+import re
 import subprocess
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -96,6 +97,108 @@ def test_the_shades_grow_darker_in_grey_too():
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
     greys = [grey(colour) for colour in SHADES]
     assert all(a - b > 10 for a, b in zip(greys, greys[1:]))
+
+
+CELL = re.compile(r'<td(?: class="dark")? style="background:(#\w+)" title="\[(.*?)\] got (.*?), '
+                  r'want (.*?), ')
+
+
+def heat(port, id):
+    """(the page, {title of a table: cells}) of a case's heat map: (shade, index, got, want)."""
+    results = Session(port, vectors_io.select(vectors_io.load(), [id])).run(["float64"])
+    text = page(results, port.info, "1.0.0")
+    tables = text[text.index("<section"):].split("<caption>")[1:]
+    return text, {table[:4].strip("<"): CELL.findall(table) for table in tables}
+
+
+class Turned(Ours):
+    """Stores (in, out), counts classes from 1, and has one gradient wrong by 1."""
+
+    info = PortInfo("turned", dtypes=("float64",), layout="in_out", index_base=1)
+
+    def build(self, config, params, dtype):
+        mine = {n: a.T if n.endswith("weight") else a for n, a in params.items()}
+        return super().build(config, mine, dtype)
+
+    def backward(self, layer, input, target, cotangents, want):
+        found = super().backward(layer, input, target - 1, cotangents, want)
+        found["grad.head.weight"][1, 2] += 1.0
+        return {n: a.T if n.endswith("weight") else a for n, a in found.items()}
+
+    def forward(self, layer, input, target, want):
+        return super().forward(layer, input, target - 1, want)
+
+    def predict(self, layer, input):
+        return super().predict(layer, input) + 1
+
+
+def test_a_heat_map_stands_in_the_layout_of_the_port_and_says_so():
+    text, tables = heat(Turned(), "T03")
+    assert "<b>grad.head.weight</b> (in_out, as the port has it)" in text
+    case, = vectors_io.select(vectors_io.load(), ["T03"])
+    block = case["expected"]["grad.head.weight"]
+    due = np.reshape(block["data"], block["shape"]).T
+    for cells in tables.values():
+        shape = [f"{i}, {k}" for i in range(len(due)) for k in range(len(due[0]))]
+        assert [index for _, index, *_ in cells] == shape
+        assert np.allclose([float(want) for *_, want in cells], due.ravel())
+        assert [index for shade, index, *_ in cells if shade != SHADES[0]] == ["2, 1"]
+
+
+def test_a_heat_map_counts_classes_as_the_port_does():
+    class Next(Turned):
+        def predict(self, layer, input):
+            return super().predict(layer, input) % layer.n_classes + 1
+    text, tables = heat(Next(), "T03")
+    case, = vectors_io.select(vectors_io.load(), ["T03"])
+    want = [str(allowed[0] + 1) for allowed in case["expected"]["predict"]["sets"]]
+    assert "<b>predict</b> (classes from 1, as the port has them)" in text
+    assert [cell[3] for cell in tables["want"]] == want
+    assert {cell[0] for cell in tables["got"]} == {SHADES[-1]}
+
+
+def test_several_classes_that_are_right_all_stand_there():
+    class Worst(Ours):
+        def predict(self, layer, input):
+            return np.full(len(input), 7)
+    _, tables = heat(Worst(), "P07")
+    assert [cell[2:] for cell in tables["want"]] == [("7", "0 or 2"), ("7", "1 or 2")]
+
+
+def test_a_tensor_of_which_few_places_are_stored_has_a_heat_map():
+    class Off(Ours):
+        def backward(self, *args):
+            found = super().backward(*args)
+            return found | {"grad.head.weight": found["grad.head.weight"] * 1.001}
+    case, = vectors_io.select(vectors_io.load(), ["N23"])
+    block = case["expected"]["grad.head.weight"]
+    _, tables = heat(Off(), "N23")
+    places = [np.ravel_multi_index(tuple(map(int, cell[1].split(", "))), block["shape"])
+              for cell in tables["got"]]
+    assert places and set(places) <= set(block["at"])
+
+
+def test_of_a_large_tensor_the_part_with_the_worst_number_is_shown():
+    class Off(Ours):
+        def log_prob(self, layer, input):
+            found = super().log_prob(layer, input)
+            found[..., -1] += 1.0
+            return found
+    text, tables = heat(Off(), "P13")
+    assert any(shade != SHADES[0] for shade, *_ in tables["got"])
+    assert re.search(r"<b>log_prob</b> \(rows \d+ to \d+ of \d+, columns \d+ to \d+ of \d+\)", text)
+
+
+def test_where_numbers_must_be_equal_a_wrong_one_has_the_darkest_shade():
+    _, tables = heat(Wrong(), "T03")
+    assert {cell[0] for cell in tables["got"]} == {SHADES[-1]}
+
+
+def test_shades_are_printed_and_explained():
+    text = page(results_of(Wrong()), Evil.info, "1.0.0")
+    assert "print-color-adjust:exact" in text
+    legend = text[text.index("<p>Error of"):text.index("<section")]
+    assert all(colour in legend for colour in SHADES)
 
 
 def test_chromium_shows_the_page_and_says_nothing(tmp_path):

@@ -10,19 +10,22 @@ import numpy as np
 from npadasoft.conformance.judge.causes import causes, example
 from npadasoft.conformance.judge.compare import blocks, stored, terms
 from npadasoft.conformance.judge.outline import remarkable
-from npadasoft.conformance.judge.report import conclusion, describe, summary
+from npadasoft.conformance.judge.report import conclusion, describe, dialect, summary
 from npadasoft.conformance.judge.verdict import exit_status
+from npadasoft.conformance.wire.messages import is_shifted, is_turned
 
 MOST_CASES = 60         # in full; the summary counts them all
 ROWS, COLUMNS = 24, 12  # of a tensor
 # white to black over yellow, orange and red: each darker than the one before, in grey as well
 SHADES = ("#ffffff", "#fff3c4", "#fdd068", "#f5953a", "#cf4a2a", "#8b1a2b", "#3d0c24")
+FIRST_DARK, DARK = 4, ' class="dark"'       # from this shade on, text is white
 STYLE = """body{font:15px/1.45 sans-serif;margin:2em auto;max-width:75em;padding:0 1em;color:#111}
 pre{white-space:pre-wrap;background:#f5f5f5;padding:.6em}table{border-collapse:collapse}
 td,th{border:1px solid #999;padding:.15em .5em;text-align:right}th{background:#eee}
-td.text{text-align:left}.pair{display:flex;flex-wrap:wrap;gap:2em}.dark{color:#fff}caption{text-align:left}
+.text{text-align:left}.pair{display:flex;flex-wrap:wrap;gap:2em}.dark{color:#fff}caption{text-align:left}
 section{break-inside:avoid;border-top:1px solid #999;margin-top:1.5em}
-@media print{body{margin:0;max-width:none}}"""
+td,span{-webkit-print-color-adjust:exact;print-color-adjust:exact}span{padding:.15em .5em}
+@media print{body{margin:0;max-width:none;font-size:11px}}"""
 HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width"><title>{title}</title><style>{style}</style>
@@ -54,6 +57,7 @@ def page(results, info, suite, command="", sentences=None):
     parts = [HEAD.format(title=escape(title), style=STYLE), f"<h1>{escape(title)}</h1>",
              f"<pre>{escape(conclusion(results, info.trace))}</pre>", _tiers(results),
              _causes(found, shown, sentences or {})]
+    parts += [_legend()] if shown else []
     parts += [_case(r, command, sentences) for r in shown]
     if len(failing) > len(shown):
         parts.append(f"<p>{len(failing) - len(shown)} more are in the report in JSON.</p>")
@@ -85,9 +89,9 @@ def _causes(found, shown, sentences):
             r for r in cause.results if any(r is one for one in shown)][:12])
         text = escape(cause.text + about + cause.alike)
         rows.append(f'<tr><td>{cause.n_cases}</td><td class="text">{text}'
-                    f"</td><td>{links}</td></tr>")
-    return ("<h2>Why</h2><table><tr><th>cases</th><th>cause</th><th>some of them</th></tr>"
-            f"{''.join(rows)}</table>")
+                    f'</td><td class="text">{links}</td></tr>')
+    return ('<h2>Why</h2><table><tr><th>cases</th><th class="text">cause</th>'
+            f'<th class="text">some of them</th></tr>{"".join(rows)}</table>')
 
 
 def _anchor(result):
@@ -105,37 +109,92 @@ def _case(result, command, sentences):
 
 
 def _heat(result, name):
+    """A tensor of numbers as two tables, in the port's layout and index base."""
     block: dict = next((b[name] for b in blocks(result.case) if name in b), {})
     got = next((a.results[name] for a in result.answers.values() if name in a.results), None)
-    if got is None or "data" not in block or "at" in block \
-            or list(got.shape) != list(block["shape"]):
+    if got is None or not got.size or list(got.shape) != list(block.get("shape", [])):
         return ""
-    want, bound = stored(block, result.dtype, terms(result.case))[:2]
+    got, want, ratio = _judged(got, block, result)
+    place = _numbered(got, block)
+    worst = result.comparisons[name].worst
+    word = dialect(worst, result.info)
+    if is_turned(name, result.info.layout if result.info else "out_in") and "at" not in block:
+        got, want, ratio = got.T, want.T, ratio.T
+        place = np.swapaxes(place[..., ::-1], 0, 1)
+    rows, columns = (_window(ratio.max(1 - axis), most)
+                     for axis, most in ((0, ROWS), (1, COLUMNS)))
+    cut = "" if ratio[rows, columns].size == ratio.size else (
+        f" (rows {rows.start} to {min(rows.stop, len(got)) - 1} of {len(got)}, columns "
+        f"{columns.start} to {min(columns.stop, got.shape[1]) - 1} of {got.shape[1]})")
+    tables = [_table(title, *(a[rows, columns] for a in (shown, got, want, ratio, place)))
+              for title, shown in (("got", got), ("want", want))]
+    return (f"<p>First divergence: <b>{escape(name)}</b>{escape(word + cut)}. The darker, the "
+            f'farther off; hover for the numbers.</p><div class="pair">{"".join(tables)}</div>')
+
+
+def _judged(got, block, result):
+    """What was answered, what is due, and error over bound: matrices; want may hold sets."""
+    base = result.info.index_base if result.info and is_shifted(result.origins[0]) else 0
+    if "sets" in block:
+        flat = got.ravel().astype(np.int64)
+        wrong = [c not in allowed for c, allowed in zip(flat.tolist(), block["sets"])]
+        want = np.array([" or ".join(str(c + base) for c in allowed) for allowed in block["sets"]])
+        return (flat[:, None] + base, want[:, None],
+                np.where(wrong, np.inf, 0.0)[:, None])
+    due = stored(block, result.dtype, terms(result.case))
+    want, bound = due.want, due.bound
+    got = got.ravel()[block["at"]] if "at" in block else got
     width = want.shape[-1] if want.ndim > 1 else 1
-    got, want, bound = (np.broadcast_to(a, want.shape).reshape(-1, max(width, 1))
+    got, want, bound = (np.broadcast_to(a, want.shape).reshape(-1, width)
                         for a in (got, want, bound))
     with np.errstate(all="ignore"):
         ratio = np.where(got == want, 0.0, np.abs(got - want) / bound)
     ratio = np.where(np.isnan(got) & np.isnan(want), 0.0, np.where(np.isnan(ratio), np.inf, ratio))
-    tables = [_table(title, a, got, want, ratio) for title, a in (("got", got), ("want", want))]
-    cut = " (its first rows and columns)" if got.shape[0] > ROWS or got.shape[1] > COLUMNS else ""
-    return (f"<p>First divergence: <b>{escape(name)}</b>{cut}. The darker, the farther off; "
-            f'hover for the numbers.</p><div class="pair">{"".join(tables)}</div>')
+    return got + base, want + base, ratio
 
 
-def _table(title, shown, got, want, ratio):
+def _numbered(got, block):
+    """The index in the tensor of each number of the matrix that is shown."""
+    shape = tuple(block["shape"])
+    flat = np.array(block.get("at", range(max(int(np.prod(shape)), 1))))
+    place = np.stack(np.unravel_index(flat, shape or (1,)), axis=-1)
+    return place.reshape(*got.shape, -1)
+
+
+def _window(ratios, most):
+    """The slice of so many places around the first that is farthest off."""
+    start = min(max(int(np.argmax(ratios)) - most // 2, 0), max(len(ratios) - most, 0))
+    return slice(start, start + most)
+
+
+def _table(title, shown, got, want, ratio, place):
     rows = []
-    for n in range(min(ROWS, len(shown))):
+    for n in range(len(shown)):
         cells = []
-        for k in range(min(COLUMNS, shown.shape[1])):
+        for k in range(shown.shape[1]):
             level = shade(float(ratio[n, k]))
-            hover = f"[{n}, {k}] got {got[n, k]!s}, want {want[n, k]!s}, " \
+            hover = f"{place[n, k].tolist()} got {got[n, k]!s}, want {want[n, k]!s}, " \
                     f"{ratio[n, k]:.3g} of the bound"
-            dark = ' class="dark"' if level >= 4 else ""
+            dark = DARK if level >= FIRST_DARK else ""
+            text = shown[n, k] if isinstance(shown[n, k], str) else f"{shown[n, k]:.6g}"
             cells.append(f'<td{dark} style="background:{SHADES[level]}" title="{escape(hover)}">'
-                         f"{shown[n, k]:.6g}</td>")
-        rows.append(f"<tr>{''.join(cells)}</tr>")
+                         f"{text}</td>")
+        row = place[n, 0].tolist()
+        label = row if len(row) < 2 or shown.shape[1] == 1 else row[:-1]
+        rows.append(f"<tr><th>{', '.join(map(str, label))}</th>{''.join(cells)}</tr>")
+    if shown.shape[1] > 1:
+        numbers = "".join(f"<th>{k}</th>" for k in place[0, :, -1])
+        rows.insert(0, f"<tr><th></th>{numbers}</tr>")
     return f"<table><caption>{title}</caption>{''.join(rows)}</table>"
+
+
+def _legend():
+    """What the shades say, once."""
+    texts = ["within its bound", *(f"up to 1e{2 * n} of it" for n in range(1, 5)), "more",
+             "infinite, or where numbers must be equal"]
+    shades = [f'<span{DARK if level >= FIRST_DARK else ""} style="background:{colour}">{text}'
+              "</span>" for level, (colour, text) in enumerate(zip(SHADES, texts))]
+    return f"<p>Error of a number: {' '.join(shades)}</p>"
 
 
 def shade(ratio):

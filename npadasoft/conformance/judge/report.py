@@ -73,7 +73,7 @@ def _divergence(result, show_all):
         else:
             first, *more = element(_as_written(comparison.worst, result.info), result.dtype)
             context = _context(result, name, comparison.worst.index)
-            word = _dialect(comparison.worst, result.info)
+            word = dialect(comparison.worst, result.info)
             context += word if word not in context else ""
             lines += [f"      {first}{context}", *(f"      {text}" for text in more)]
     later = [name for name in result.differing if name not in result.origins]
@@ -136,7 +136,7 @@ def _as_written(worst, info):
     return worst
 
 
-def _dialect(worst, info):
+def dialect(worst, info):
     """A word that an element is shown as the port has it, where the layer has it otherwise."""
     if info is not None and info.index_base and is_shifted(worst.tensor):
         return _COUNTED
@@ -190,7 +190,7 @@ def row_of(case, name, index):
 
 
 def _law(law, info):
-    worst, word = _as_written(law.worst, info), _dialect(law.worst, info)
+    worst, word = _as_written(law.worst, info), dialect(law.worst, info)
     row = "" if law.tensor == "loss" else f"row {worst.index[0]}: "
     got, want = (repr(v).removesuffix(".0") for v in (worst.got, worst.want))
     return [f"  broken law: {law.message}",
