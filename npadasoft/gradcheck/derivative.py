@@ -22,6 +22,7 @@ FINER = 2.0 ** -18  # and to here where φ has shown neither slope nor bend yet
 SIGNAL = 4.0        # units of noise that a slope has to exceed to be one
 HIGH = 4.0          # stairs: a change that is a slope's
 ODD = 772591 / 2 ** 20   # no step is a period of φ by chance; few bits, so that x + h is exact
+FAR = (-16.0, -1.0, 1.0, 16.0)      # scales away, a constant φ may move after all: it is swamped
 OTHER = 619315 / 2 ** 20    # for a second look, which shares no step with the first
 
 
@@ -81,8 +82,11 @@ def derivative(phi, scale=1.0):
         calls += 1
         return float(phi(t))
 
-    found = richardson(counted, scale, value_noise(noise(counted, scale).sigma, counted(0.0)))
-    return Derivative(**{**found.__dict__, "evaluations": calls})
+    center = counted(0.0)
+    found = richardson(counted, scale, value_noise(noise(counted, scale).sigma, center))
+    hides = found.constant and any(counted(t * scale) != center for t in FAR)
+    return Derivative(**{**found.__dict__, "evaluations": calls,
+                         "verdict": "INCONCLUSIVE" if hides else found.verdict})
 
 
 def value_noise(sigma, value, eps=EPS):
@@ -267,7 +271,8 @@ def _result(sampler, table, kinks, scale, signal):
         verdict = "KINK"
     elif not math.isfinite(error):
         return _nonfinite(sampler.eps_f, len(sampler.seen))
-    elif error > max(1e-3 * abs(value), 1e-9 * abs(sampler.center) / scale):
+    elif error * scale > max(1e-3 * abs(value) * scale, 1e-9 * (max(values) - min(values)),
+                             256 * EPS * abs(sampler.center) if constant else 0.0):
         verdict = "INCONCLUSIVE"
     return Derivative(value, error, sampler.eps_f, left, right, len(sampler.seen), verdict, step,
                       constant, max(values) - min(values) <= 4 * sampler.eps_f,

@@ -157,6 +157,16 @@ def test_the_derivative_of_a_swamped_function_is_not_believed():
     assert abs(found.value - 4.2e-5) <= found.error
 
 
+@pytest.mark.parametrize("size", [1e-4, 1e-3, 1e-2])
+def test_and_it_is_said_that_it_is_not_known(size):
+    """Where no value moves around the point some do further away; and a part of them is nothing."""
+    for phi in (np.tanh, lambda t: np.tanh(1 + t), lambda t: np.sin(1 + t)):
+        for offset in (1e12, 1e11):
+            found = gradcheck.derivative(lambda t: offset + size * phi(t))
+            assert found.verdict == "INCONCLUSIVE", (offset, found)
+    assert gradcheck.derivative(lambda t: 1e12 + 0 * t).verdict == "PASS"
+
+
 # ---------------------------------------------------------------- complex routines of their own
 
 def test_a_complex_routine_that_is_less_accurate_accuses_nobody():
