@@ -33,6 +33,7 @@ HALVINGS = 26           # of an interval, down to one jump of φ
 CUBE = 0.3              # what is of third order keeps less than this of itself, each time
 FEW, KEPT = 6, 0.25     # halvings, over which jumps keep more than this, and a kink 2^-6
 SLOPE = 2.0 ** -22      # of the interval: the step for a slope, on which hardly ever is a jump
+WIDE_SLOPE = 2.0 ** -4    # where jumps may be as low as a few roundings of φ
 NOISY = 2.0 ** -40      # of φ: with more noise its slopes on such steps would show no stairs
 
 
@@ -134,7 +135,8 @@ def _louder(phi, scale, found, quiet):
             if not least < sigma < np.ptp(values) / TREND:
                 break
         else:
-            if sigma <= STANDS_OUT * narrow:
+            if sigma <= STANDS_OUT * narrow and any(
+                    _jump(phi, width, found.sigma, WIDE_SLOPE) for width in (8 * step, -8 * step)):
                 found = Noise(narrow, step, True)
     return found
 
@@ -166,18 +168,18 @@ def stairs(phi, scale=1.0, sigma=0.0):
     return max(heights)
 
 
-def _jump(phi, width, sigma):
+def _jump(phi, width, sigma, slope=SLOPE):
     """The height of a jump of `phi` between 0 and `width`; 0 if none was found.
 
     By how much φ changes beyond its slope in the middle is a sum: of all jumps, and of what is of
     third order.  The half that has more of it is halved again, and a jump is never lost.
     """
     a, left, middle, right, found = 0.0, phi(0.0), phi(width / 2), phi(width), [math.inf]
-    room = STANDS_OUT * max(sigma, 2.0 ** -52 * max(abs(left), abs(right))) / SLOPE
+    room = STANDS_OUT * max(sigma, 2.0 ** -52 * max(abs(left), abs(right))) / slope
     while len(found) <= HALVINGS:
         width /= 2
         halves = [(a, left, middle), (a + width, middle, right)]
-        beyond = [_beyond(phi, width, *half) for half in halves]
+        beyond = [_beyond(phi, width, *half, slope) for half in halves]
         k = 0 if abs(beyond[0][0]) >= abs(beyond[1][0]) else 1
         found.append(abs(beyond[k][0]))
         a, left, right = halves[k]
@@ -187,11 +189,11 @@ def _jump(phi, width, sigma):
     return found[-1] if found[-1] > found[-1 - FEW] * KEPT else 0.0
 
 
-def _beyond(phi, width, a, left, right):
+def _beyond(phi, width, a, left, right, slope):
     """(how much φ changes from a to a + width beyond its slope in the middle, φ there)."""
-    middle, step = a + width / 2, width * SLOPE
+    middle = a + width / 2
     value = phi(middle)
-    return right - left - (phi(middle + step) - value) / SLOPE, value
+    return right - left - (phi(middle + width * slope) - value) / slope, value
 
 
 def _vanishes(last):

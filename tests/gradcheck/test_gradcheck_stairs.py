@@ -93,3 +93,30 @@ def test_a_kink_a_cusp_a_threshold_and_a_steep_slope_are_no_stairs():
                 lambda t: float(t > 0.1), lambda t: np.sin(1e4 * t),
                 lambda t: np.tanh(1e4 * (t - 0.1)) + np.tanh(1e4 * (t + 0.2))):
         assert noise(lambda t: phi(t) + (1 + t) ** 2).sigma < 1e-9
+
+
+# ---------------------------------------------------------------- what only looks so, from far
+
+EVENTS = {"tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2), "sin": (np.sin, np.cos),
+          "bell": (lambda z: np.exp(-z * z), lambda z: -2 * z * np.exp(-z * z)),
+          "peak": (lambda z: 1 / (1 + z * z), lambda z: -2 * z / (1 + z * z) ** 2)}
+
+
+@pytest.mark.parametrize("name", EVENTS)
+@pytest.mark.parametrize("seconds", [1.0, 60.0, 3600.0])
+def test_what_happens_in_seconds_beside_a_trend_of_timestamps_is_no_noise(name, seconds):
+    """Along steps of hours an event of minutes looks like noise upon the trend; it has no jump."""
+    event, slope = EVENTS[name]
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        start = 1.7e9 + rng.integers(0, 10 ** 6)
+        t = start + seconds * rng.uniform(-1.5, 1.5, 3)
+
+        def f(t):
+            z = (np.asarray(t, float) - start) / seconds
+            return float(np.sum(event(z) + z / 5))
+
+        def grads(t):
+            return (slope((t - start) / seconds) + 1 / 5) / seconds
+        assert gradcheck.check(f, t, grads, seed=seed).verdict != "FAIL", seed
+        assert gradcheck.check(f, t, lambda t: 0 * t + 1 / 5 / seconds, seed=seed).verdict != "PASS"
