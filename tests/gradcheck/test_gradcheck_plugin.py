@@ -54,6 +54,47 @@ def test_a_wrong_gradient_fails_the_test_with_its_report_and_a_page(tmp_path):
     assert "FAIL</span> test_wrong" in (tmp_path / "pages" / pages[2]).read_text()
 
 
+ALIKE = """
+import numpy as np
+import pytest
+
+X = np.array([0.5, -1.25])
+IDS = ["a/b", "a b", "a_b", "a.b", "A_b", "a::b", "x" * 300, "x" * 301]
+
+@pytest.mark.parametrize("k", range(len(IDS)), ids=IDS)
+def test_it(gradcheck, k):
+    gradcheck(lambda x: np.sum(np.sin(x)), X, np.cos)
+
+def test_twice(gradcheck):
+    for _ in range(2):
+        gradcheck(lambda x: np.sum(np.sin(x)), X, np.cos)
+
+def test_one_two(gradcheck):
+    gradcheck(lambda x: np.sum(np.sin(x)), X, np.cos)
+
+class test_one:
+    def test_two(self, gradcheck):
+        gradcheck(lambda x: np.sum(np.sin(x)), X, np.cos)
+
+class Test_one:
+    def test_two(self, gradcheck):
+        gradcheck(lambda x: np.sum(np.sin(x)), X, np.cos)
+    two = test_two
+"""
+
+
+def test_each_check_has_a_page_of_its_own(tmp_path):
+    for folder in ("a", "a/b", "a_b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").write_text("")
+        (tmp_path / folder / "test_same.py").write_text(ALIKE)
+    found = run(tmp_path, "", "--gradcheck-html", "pages")
+    assert found.returncode == 0, found.stdout
+    passed = int(found.stdout.split(" passed")[0].split()[-1])
+    names = [path.name.lower() for path in (tmp_path / "pages").iterdir()]
+    assert passed >= 3 * 11 and len(set(names)) == len(names) == passed + 3     # one checks twice
+
+
 def test_a_run_without_the_fixture_imports_nothing(tmp_path):
     found = run(tmp_path, "USED = False\n" + TESTS, "-k", "nothing")
     assert found.returncode == 0, found.stdout
