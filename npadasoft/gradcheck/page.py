@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from npadasoft.gradcheck.text import HEADS, _second_order, cells, render
+from npadasoft.gradcheck.text import HEADS, _equations, _second_order, cells, render
 from npadasoft.gradcheck.verdicts import PRECEDENCE
 
 STYLE = """body{font:15px/1.45 sans-serif;margin:2em auto;max-width:64em;padding:0 1em;color:#111}
@@ -49,6 +49,8 @@ def _colour(verdict):
 
 def _sentence(report, order):
     bad = [t for t in order if t.verdict not in report.accept]
+    if report.f is None:
+        return f"{_equations(report)}."
     if not bad and report.ok:
         return (f"{'All' if len(order) > 1 else 'The'} {len(order) if len(order) > 1 else ''} "
                 f"tensor{'s are' if len(order) > 1 else ' is'} right, as far as rounding shows.")
@@ -57,9 +59,15 @@ def _sentence(report, order):
     first = f"{len(bad)} of {len(order)} tensors: {names}."
     if not bad:
         first = "The gradients are right" + (f", their derivative is {second['verdict']}."
-                                             if second.get("verdict") == report.verdict else ".")
+                                             if second.get("verdict") == report.verdict else
+                                             f", but {_unequal(report)}.")
     hint = f" {bad[0].path}: {bad[0].hint['text']}." if bad and bad[0].hint else ""
     return first + hint
+
+
+def _unequal(report):
+    names = [entry["name"] for entry in report.equations if entry["verdict"] not in report.accept]
+    return f"not all that belongs to them: {', '.join(names)}"
 
 
 def _table(order):

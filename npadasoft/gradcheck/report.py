@@ -57,7 +57,7 @@ class Report:
 
     name: str
     tensors: list = field(default_factory=list)
-    f: float = math.nan
+    f: float | None = None          # none was asked: equations alone
     noise: dict = field(default_factory=dict)
     seed: int = 0
     evaluations: dict = field(default_factory=dict)
@@ -111,7 +111,8 @@ class Report:
         """A JSON-ready dict: nan and inf as strings, no times."""
         return _plain({
             "schema": SCHEMA, "name": self.name, "verdict": self.verdict, "ok": self.ok,
-            "seed": self.seed, "accept": list(self.accept), "f": self.f, "noise": self.noise,
+            "seed": self.seed, "accept": list(self.accept),
+            **({"f": self.f, "noise": self.noise} if self.f is not None else {}),
             "evaluations": self.evaluations, "method": self.method, "joint": self.joint,
             "second_order": self.second_order, "notes": self.notes,
             **({"equations": self.equations} if self.equations else {}),

@@ -24,6 +24,8 @@ def render(report, full=False):
 
 def summary(report):
     """One line for a check that went well."""
+    if report.f is None:
+        return f"gradcheck {report.verdict} {report.name}: {_equations(report)}"
     elements = sum(t.checked for t in report.tensors if not t.probed)
     probes = sum(t.checked for t in report.tensors if t.probed) + bool(report.joint)
     ratio = max([t.ratio or 0.0 for t in report.tensors], default=0.0)
@@ -31,7 +33,14 @@ def summary(report):
             f"{elements} elements, {probes} probes, worst {ratio:.2g}")
 
 
+def _equations(report):
+    right = sum(entry["verdict"] == "PASS" for entry in report.equations)
+    return f"{right} of {len(report.equations)} products agree"
+
+
 def _headline(report):
+    if report.f is None:
+        return f"gradcheck {report.name}  seed {report.seed}"
     dtypes = sorted({tensor.dtype for tensor in report.tensors})
     return (f"gradcheck {report.name}  {'/'.join(dtypes)}  f = {report.f!r}  noise of f "
             f"{_noise(report)}  "
@@ -129,6 +138,10 @@ def _second_order(report):
 
 
 def _result(report):
+    if report.f is None:
+        return (f"RESULT: {report.verdict}, {_equations(report)}.  "
+                f"{report.evaluations.get('f', 0)} evaluations of forward, "
+                f"{report.evaluations.get('grads', 0)} of backward.")
     counts: dict[str, int] = {}
     for tensor in report.tensors:
         counts[tensor.verdict] = counts.get(tensor.verdict, 0) + 1

@@ -299,3 +299,19 @@ def test_taylor_rates_tell_a_right_gradient_from_a_wrong_one():
     assert not curved and "its derivative is wrong" in str(curved)
     linear = gradcheck.slopes(lambda x: x.sum(), np.ones(4), X)
     assert linear and np.isnan(linear.rates[1]) and len(linear.rates) == 2
+
+
+def test_a_report_of_products_speaks_of_no_f():
+    A = np.arange(6.0).reshape(2, 3)
+    for factor, said in ((1, "1 of 1 products agree"), (2, "0 of 1 products agree")):
+        report = gradcheck.dot_test(lambda v: A @ v, lambda u: factor * A.T @ u, np.ones(3))
+        for text in (str(report), report.text(), report.html(), report.to_json()):
+            assert "nan" not in text and "noise" not in text, text
+        assert said in str(report) and said in report.html() and "tensors" not in str(report)
+        assert "gradients are right" not in report.html() and "f" not in report.to_dict()
+
+
+def test_a_page_with_a_wrong_value_does_not_say_that_all_is_right():
+    report = gradcheck.check(np.sum, np.ones(3), lambda x: (5.0, np.ones(3)), value=True)
+    assert report.verdict == "FAIL"
+    assert "are right, but not all that belongs to them: value." in report.html()
