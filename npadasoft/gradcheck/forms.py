@@ -17,6 +17,7 @@ from npadasoft.gradcheck.sizes import signs, units
 
 MANY_OUTPUTS = 256      # more rows than this are mixed by a cotangent instead
 TINY_STEP = 2.0 ** -66
+REAL_ALONE = "a slope along v is asked for real parameters"
 
 
 class Question(NamedTuple):
@@ -162,7 +163,7 @@ def of_hvp(f, params, hvp, seed):
 
     def slope(p):
         if any(np.iscomplexobj(end) for end in tree.ends(p).values()):
-            raise TypeError("a slope along v is asked for real parameters")
+            raise TypeError(REAL_ALONE)
         return way(p)
 
     found = derivative(lambda t: float(along(params, t)))

@@ -17,7 +17,7 @@ from npadasoft.gradcheck.numeric import Numeric, moved, precision
 from npadasoft.gradcheck.probes import check_probes
 from npadasoft.gradcheck.report import TensorReport
 from npadasoft.gradcheck.sizes import norm, signs
-from npadasoft.gradcheck.special_leaves import note_conjugate
+from npadasoft.gradcheck.special_leaves import OWN, note_conjugate
 
 RICHARDSON = 20     # evaluations of f for an element, about
 
@@ -183,7 +183,8 @@ class Run:
             self.report.notes.append(f"{self.problem.undefined}, at a displaced point: taken as "
                                      "undefined there")
         for path, numeric in self.numerics.items():
-            if numeric.note:
+            if numeric.note and not (self.report[path].verdict == "PASS"
+                                     and numeric.note.endswith(OWN)):
                 self.report.notes.append(f"{path}: {numeric.note}")
         for path, analytic in self.analytics.items():
             if analytic.far_noisier:

@@ -315,3 +315,15 @@ def test_a_page_with_a_wrong_value_does_not_say_that_all_is_right():
     report = gradcheck.check(np.sum, np.ones(3), lambda x: (5.0, np.ones(3)), value=True)
     assert report.verdict == "FAIL"
     assert "are right, but not all that belongs to them: value." in report.html()
+
+
+def test_how_complex_leaves_and_hvp_are_asked_explains_no_pass():
+    z = np.array([1 + 1j, 2 - 0.5j])
+    f, g = lambda z: np.sum(np.abs(z) ** 2), lambda z: 2 * z
+    for report in (gradcheck.check(f, z, g),
+                   gradcheck.check(np.fft.fft, z, lambda z, c: len(z) * np.fft.ifft(c)),
+                   gradcheck.check(lambda x: np.sum(x ** 3), X, hvp=lambda x, v: 6 * x * v)):
+        assert report.verdict == "PASS" and not report.notes, str(report)
+    wrong = gradcheck.check(f, z, lambda z: 2 * z.conj())
+    assert wrong["imag"].verdict == "FAIL"
+    assert [note.split(":")[0] for note in wrong.notes] == ["imag"]
