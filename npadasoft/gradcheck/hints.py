@@ -13,7 +13,7 @@ CLOSE = 4           # digits that agree, and are worth saying
 NOT_ONE = 16.0      # times what a factor is known to, it is off 1
 
 
-class Question:
+class Failure:
     """Both gradients of a failed tensor, and what passes for equal."""
 
     def __init__(self, tensor, side, analytic, lengths, x, constant):
@@ -38,19 +38,19 @@ class Question:
 def from_elements(tensor, side, analytic, problem, constant):
     """The first hypothesis that holds, as {kind, value, text}; else how many elements are wrong."""
     lengths = factors.lengths(problem)
-    question = Question(tensor, side, analytic, lengths, problem.leaves[tensor.path].point,
-                        constant)
+    failure = Failure(tensor, side, analytic, lengths, problem.leaves[tensor.path].point,
+                      constant)
     for hypothesis in (_unused, _all_zero, _constant_factor, _transform, _transposed, _symmetric,
                        _rolled, _averaged, _single, _pair, _reordered, _offset, _empty_lines,
                        _missing_term, _lines):
-        hint = hypothesis(question)
+        hint = hypothesis(failure)
         if hint:
             return hint
-    count = int(question.wrong.sum())
-    text = f"{count} of {question.g.size} elements are wrong{_where(question)}"
-    digits = _digits(question)
+    count = int(failure.wrong.sum())
+    text = f"{count} of {failure.g.size} elements are wrong{_where(failure)}"
+    digits = _digits(failure)
     if digits >= CLOSE:
-        first = f"{text}, and" if question.g.size > 1 else "yours is"
+        first = f"{text}, and" if failure.g.size > 1 else "yours is"
         return _hint("digits", digits, f"{first} right to {digits} digits: a small constant in f, "
                                        "an iteration stopped early, an approximation?")
     return _hint("elements", count, text)
@@ -71,22 +71,22 @@ def swapped(failed, problem):
     return found
 
 
-def _where(q):
+def _where(it):
     """What the wrong elements share: a side of the diagonal, a zero."""
     found = []
-    if q.g.ndim == 2 and min(q.shape) > 2:
-        sides = {"above": np.triu(q.wrong, 1), "below": np.tril(q.wrong, -1)}
+    if it.g.ndim == 2 and min(it.shape) > 2:
+        sides = {"above": np.triu(it.wrong, 1), "below": np.tril(it.wrong, -1)}
         found = [f"all {side} the diagonal" for side, part in sides.items()
-                 if (part == q.wrong).all() and q.wrong.sum() > 2]
-    if not q.g[q.wrong].any():
+                 if (part == it.wrong).all() and it.wrong.sum() > 2]
+    if not it.g[it.wrong].any():
         found.append("where yours is 0")
     return f", {', '.join(found)}" if found else ""
 
 
-def _digits(q):
+def _digits(it):
     """How many digits agree, at the worst element."""
-    size = np.maximum(np.abs(q.n), np.abs(q.g))
-    part = np.max(np.abs(q.g - q.n)[size > 0] / size[size > 0], initial=0.0)
+    size = np.maximum(np.abs(it.n), np.abs(it.g))
+    part = np.max(np.abs(it.g - it.n)[size > 0] / size[size > 0], initial=0.0)
     return int(-np.log10(part)) if part > 0 else 0
 
 
@@ -115,16 +115,16 @@ def _hint(kind, value, text):
     return {"kind": kind, "value": value, "text": text}
 
 
-def _all_zero(q):
-    if q.g.any():
+def _all_zero(it):
+    if it.g.any():
         return None
     return _hint("zero", 0, "yours is zero everywhere: never computed, or never written?")
 
 
-def _unused(q):
-    if q.n.any() or not q.constant:
+def _unused(it):
+    if it.n.any() or not it.constant:
         return None         # a point of rest is no unused tensor
-    return _hint("unused", 0, f"f does not change with {q.path} at all: is it used, or a cached "
+    return _hint("unused", 0, f"f does not change with {it.path} at all: is it used, or a cached "
                               "copy?")
 
 
@@ -138,41 +138,42 @@ TRANSFORMS: dict[str, tuple[Callable, str]] = {
                                                  "rule of a softplus is missing")}
 
 
-def _transform(q):
-    if q.g.size < 2 or not q.n.any():
+def _transform(it):
+    if it.g.size < 2 or not it.n.any():
         return None
     for kind, (slope, text) in TRANSFORMS.items():
         with np.errstate(all="ignore"):
-            scale = slope(q.x.astype(float))
-            right = np.isfinite(scale).all() and (np.abs(q.g * scale - q.n) <= q.numeric_error
-                                                  + np.abs(scale) * q.noise).all()
+            scale = slope(it.x.astype(float))
+            right = np.isfinite(scale).all() and (np.abs(it.g * scale - it.n) <= it.numeric_error
+                                                  + np.abs(scale) * it.noise).all()
         if right:
-            return _hint(kind, None, text.format(q.path))
+            return _hint(kind, None, text.format(it.path))
     return None
 
 
-def _symmetric(q):
-    if q.g.ndim != 2 or q.shape[0] != q.shape[1] or q.shape[0] < 2:
+def _symmetric(it):
+    if it.g.ndim != 2 or it.shape[0] != it.shape[1] or it.shape[0] < 2:
         return None
-    room = (q.numeric_error + q.noise) / 2
-    if (np.abs(q.g + q.g.T - q.n - q.n.T) / 2 <= room + room.T).all():
+    room = (it.numeric_error + it.noise) / 2
+    if (np.abs(it.g + it.g.T - it.n - it.n.T) / 2 <= room + room.T).all():
         return _hint("symmetric", None, "the symmetric parts agree: one triangle of a symmetric "
                                         "argument? f of (x + x.T) / 2 would pass")
     return None
 
 
-def _constant_factor(q):
-    largest = np.abs(q.n).max()
-    if not largest or np.sum(np.abs(q.n) > np.max(q.numeric_error + q.noise)) < min(2, q.n.size):
+def _constant_factor(it):
+    largest = np.abs(it.n).max()
+    seen = np.sum(np.abs(it.n) > np.max(it.numeric_error + it.noise))
+    if not largest or seen < min(2, it.n.size):
         return None
-    n, g = q.n / largest, q.g / largest
+    n, g = it.n / largest, it.g / largest
     c = float(np.sum(g * n) / np.sum(n * n))
-    if not c or not q.passes(q.g / c, 1 / c):
+    if not c or not it.passes(it.g / c, 1 / c):
         return None
-    precision = float(np.max(q.numeric_error + q.noise)) / largest
-    if _as_one(c, precision) or q.n.size == 1 and not factors.name(c, q.lengths, precision):
+    precision = float(np.max(it.numeric_error + it.noise)) / largest
+    if _as_one(c, precision) or it.n.size == 1 and not factors.name(c, it.lengths, precision):
         return None             # one number is always another one times something
-    return _factor(c, q.lengths, precision)
+    return _factor(c, it.lengths, precision)
 
 
 def _as_one(c, precision):
@@ -184,70 +185,70 @@ def _factor(c, lengths, precision):
     return _hint("factor", c, factors.text(c, lengths, max(precision, 1e-15)))
 
 
-def _averaged(q):
+def _averaged(it):
     """Its mean along an axis in place of each element: of too many, or of the wrong ones."""
-    for axis in range(q.g.ndim):
-        mean = np.broadcast_to(q.n.mean(axis, keepdims=True), q.shape)
-        room = np.broadcast_to(q.numeric_error.mean(axis, keepdims=True), q.shape) + q.noise
-        if 1 < q.shape[axis] and (np.abs(mean - q.g) <= room).all():
+    for axis in range(it.g.ndim):
+        mean = np.broadcast_to(it.n.mean(axis, keepdims=True), it.shape)
+        room = np.broadcast_to(it.numeric_error.mean(axis, keepdims=True), it.shape) + it.noise
+        if 1 < it.shape[axis] and (np.abs(mean - it.g) <= room).all():
             return _hint("averaged", axis, "each element of yours is the mean of the derivatives "
                                            f"along axis {axis}: averaged over another axis?")
     return None
 
 
-def _transposed(q):
-    if q.g.ndim != 2 or min(q.shape) < 2:
+def _transposed(it):
+    if it.g.ndim != 2 or min(it.shape) < 2:
         return None
-    if q.passes(q.g.reshape(q.shape[::-1]).T):
+    if it.passes(it.g.reshape(it.shape[::-1]).T):
         return _hint("transposed", None, "yours is the derivative, transposed")
     return None
 
 
-def _rolled(q):
-    for axis in range(q.g.ndim):
+def _rolled(it):
+    for axis in range(it.g.ndim):
         for shift in (1, -1):
-            if q.shape[axis] > 1 and q.passes(np.roll(q.g, -shift, axis)):
+            if it.shape[axis] > 1 and it.passes(np.roll(it.g, -shift, axis)):
                 return _hint("rolled", shift, f"yours is the derivative, shifted by {shift:+d} "
                                               f"along axis {axis}: an index off by one?")
     return None
 
 
-def _single(q):
-    if q.wrong.sum() != 1 or q.g.size == 1 and _digits(q) >= CLOSE:
+def _single(it):
+    if it.wrong.sum() != 1 or it.g.size == 1 and _digits(it) >= CLOSE:
         return None
-    index = [int(i) for i in np.argwhere(q.wrong)[0]]
-    difference = float((q.g - q.n)[tuple(index)])
-    value = abs(q.n[tuple(index)])
+    index = [int(i) for i in np.argwhere(it.wrong)[0]]
+    difference = float((it.g - it.n)[tuple(index)])
+    value = abs(it.n[tuple(index)])
     share = f" ({100 * difference / value:+.2g} % of it)" if value > abs(difference) / 1e9 else ""
     return _hint("single", difference,
                  f"one element alone, {index}, off by {difference:+.3g}{share}")
 
 
-def _pair(q):
-    if q.wrong.sum() != 2:
+def _pair(it):
+    if it.wrong.sum() != 2:
         return None
-    first, second = np.argwhere(q.wrong)
-    d = (q.g - q.n)[tuple(first)], (q.g - q.n)[tuple(second)]
-    room = sum(float((q.numeric_error + q.noise)[tuple(i)]) for i in (first, second))
+    first, second = np.argwhere(it.wrong)
+    d = (it.g - it.n)[tuple(first)], (it.g - it.n)[tuple(second)]
+    room = sum(float((it.numeric_error + it.noise)[tuple(i)]) for i in (first, second))
     if abs(d[0] + d[1]) > room:
         return None
-    swapped = abs(q.g[tuple(first)] - q.n[tuple(second)]) <= room
+    swapped = abs(it.g[tuple(first)] - it.n[tuple(second)]) <= room
     text = f"elements {first.tolist()} and {second.tolist()} "
     off = f"alone are off, by {d[0]:+.3g} and {d[1]:+.3g}: one has what the other lacks?"
     return _hint("pair", float(d[0]), text + ("of yours are swapped" if swapped else off))
 
 
-def _reordered(q):
+def _reordered(it):
     """The right rows, columns or elements in another order."""
-    for axis in range(q.g.ndim):
-        g, n, room = (np.moveaxis(array, axis, 0).reshape(q.shape[axis], -1)
-                      for array in (q.g, q.n, q.numeric_error + q.noise))
+    for axis in range(it.g.ndim):
+        g, n, room = (np.moveaxis(array, axis, 0).reshape(it.shape[axis], -1)
+                      for array in (it.g, it.n, it.numeric_error + it.noise))
         if not 2 < len(g) <= REORDERED:
             continue
         same = (np.abs(g[:, None] - n) <= room[:, None] + room).all(-1)
         if (same.sum(0) == 1).all() and (same.sum(1) == 1).all():
             order = same.argmax(1).tolist()
-            what = "elements" if q.g.ndim == 1 else _named(axis, q.g.ndim)
+            what = "elements" if it.g.ndim == 1 else _named(axis, it.g.ndim)
             return _hint("reordered", order, f"the {what} of yours are right, but in another "
                                              f"order: {order[:8]}" + " ..." * (len(order) > 8))
     return None
@@ -257,35 +258,35 @@ def _named(axis, ndim):
     return ("rows", "columns")[axis] if ndim == 2 else f"slices along axis {axis}"
 
 
-def _offset(q):
-    d = float(np.mean(q.g - q.n))
-    seen = abs(d) > NOT_ONE * np.max(q.numeric_error + q.noise)
-    if q.g.size > 2 and seen and q.wrong.all() and q.passes(q.g - d):
+def _offset(it):
+    d = float(np.mean(it.g - it.n))
+    seen = abs(d) > NOT_ONE * np.max(it.numeric_error + it.noise)
+    if it.g.size > 2 and seen and it.wrong.all() and it.passes(it.g - d):
         return _hint("offset", d, f"every element off by the same {d:+.6g}")
     return None
 
 
-def _empty_lines(q):
-    hint = _lines(q)
+def _empty_lines(it):
+    hint = _lines(it)
     return hint if hint and "zero in yours" in hint["text"] else None
 
 
-def _lines(q):
-    if q.g.ndim < 2:
-        return _positions(q)
-    for axis, name in ((0, "rows"), (q.g.ndim - 1, "columns")):
-        others = tuple(a for a in range(q.g.ndim) if a != axis)
-        bad = np.flatnonzero(q.wrong.any(axis=others))
-        if len(bad) <= q.shape[axis] / 2:
-            return _line_hint(name, bad, not np.take(q.g, bad, axis).any())
+def _lines(it):
+    if it.g.ndim < 2:
+        return _positions(it)
+    for axis, name in ((0, "rows"), (it.g.ndim - 1, "columns")):
+        others = tuple(a for a in range(it.g.ndim) if a != axis)
+        bad = np.flatnonzero(it.wrong.any(axis=others))
+        if len(bad) <= it.shape[axis] / 2:
+            return _line_hint(name, bad, not np.take(it.g, bad, axis).any())
     return None
 
 
-def _positions(q):
-    bad = np.flatnonzero(q.wrong)
-    if len(bad) > q.g.size / 2:
+def _positions(it):
+    bad = np.flatnonzero(it.wrong)
+    if len(bad) > it.g.size / 2:
         return None
-    return _line_hint("elements", bad, not q.g.ravel()[bad].any())
+    return _line_hint("elements", bad, not it.g.ravel()[bad].any())
 
 
 def _line_hint(name, bad, zero):
@@ -295,14 +296,14 @@ def _line_hint(name, bad, zero):
         ", and zero in yours: which class or example is left out?" if zero else ""))
 
 
-def _missing_term(q):
+def _missing_term(it):
     """Sums that vanish in the numeric gradient alone: shift invariance, as of a softmax."""
-    for axis in range(q.g.ndim):
-        room = np.sum(q.numeric_error + q.noise, axis)
-        numeric, analytic = np.abs(q.n.sum(axis)), np.abs(q.g.sum(axis))
-        if q.shape[axis] > 1 and (numeric <= room).all() and (analytic > 4 * room).any():
-            what = ("elements" if q.g.ndim == 1 else
-                    _named(1 - axis, 2) if q.g.ndim == 2 else f"sums along axis {axis}")
+    for axis in range(it.g.ndim):
+        room = np.sum(it.numeric_error + it.noise, axis)
+        numeric, analytic = np.abs(it.n.sum(axis)), np.abs(it.g.sum(axis))
+        if it.shape[axis] > 1 and (numeric <= room).all() and (analytic > 4 * room).any():
+            what = ("elements" if it.g.ndim == 1 else
+                    _named(1 - axis, 2) if it.g.ndim == 2 else f"sums along axis {axis}")
             return _hint("sums", axis, f"the {what} of the derivative add up to 0, those of yours "
                          "do not: a term is missing (the one-hot or mean of a softmax, a mean "
                          "taken off, a reaction)?")

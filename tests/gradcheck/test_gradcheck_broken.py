@@ -148,7 +148,7 @@ def test_no_kink_detection_is_noticed(monkeypatch):
 
 def test_hints_by_ratio_alone_are_noticed(monkeypatch):
     hints = sys.modules["npadasoft.gradcheck.hints"]
-    monkeypatch.setattr(hints.Question, "passes", lambda self, corrected, scale=1.0: bool(
+    monkeypatch.setattr(hints.Failure, "passes", lambda self, corrected, scale=1.0: bool(
         np.allclose(corrected, self.n)))
     breaks(adaptive_tests.test_a_planted_mistake_fails_at_exactly_its_tensors_with_its_hint,
            "one element 1e-12")
