@@ -54,7 +54,7 @@ def glue(name):
 def pins(name):
     """What packages/NAME.py pins, read without the packages that it imports."""
     for node in ast.parse((HERE / f"packages/{name}.py").read_text()).body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == "PINS":
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PINS":
             return node.value.value.split()
     raise RuntimeError(f"packages/{name}.py: no PINS")
 
