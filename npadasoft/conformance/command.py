@@ -136,13 +136,16 @@ def read_expected(path):
         return []
     with open(path, encoding="utf-8") as file:
         lines = [re.split(r"(?:^|\s)#", line)[0].split() for line in file]
-    found = []
+    found, ids = [], [echo.CASE["id"], *(case["id"] for case in vectors_io.load())]
     for words in filter(None, lines):
         link = words.pop() if words[-1].startswith(("http://", "https://")) else None
         if not words or len(words) > 2 or len(words) == 2 and words[1] not in DTYPES:
             text = " ".join([*words, *([link] if link else [])])
             raise ValueError(f"{path}: a line is `ID` or `ID DTYPE`, and perhaps a link, but found "
                              f"{text!r}")
+        if words[0] not in ids:
+            raise ValueError(f"{path}: there is no case {words[0]}"
+                             + vectors_io.meant(words[0], ids))
         found.append((words[0], words[1] if len(words) > 1 else None, link))
     return found
 

@@ -116,10 +116,17 @@ def read(answers, asked=None):
     ValueError
         If a line cannot be read; the message names it.
     """
-    asked = _lines(asked or Path(answers).parent / "requests.jsonl")
+    written = Path(asked or Path(answers).parent / "requests.jsonl")
+    if not asked and not written.exists():
+        raise ValueError(f"{written} is not there, which `npadasoft vectors export DIR` writes: "
+                         "--requests FILE says where it is")
+    asked, given = _lines(written), _lines(answers)
+    if not given:
+        raise ValueError(f"{answers} is empty: answer each line of {written} with one line of it, "
+                         "as in: ./my-port < requests.jsonl > answers.jsonl")
     start: dict = next((m for m in asked if m.get("cmd") == "start"), {})
     asked = [m for m in asked if "seq" in m]
-    first, *rest = _lines(answers) or [{}]
+    first, *rest = given
     try:
         info = decode_info(first)
     except BadMessage as error:

@@ -5,6 +5,7 @@ from importlib import resources
 
 from npadasoft.conformance import offline
 from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge import echo
 from npadasoft.conformance.judge.report import TIERS
 from npadasoft.conformance.judge.show import show
 from npadasoft.conformance.wire.messages import DTYPES
@@ -29,8 +30,13 @@ def add_selection(parser):
 
 
 def selected(arguments):
-    """The cases that the options choose; ValueError if there are none."""
-    cases = vectors_io.select(vectors_io.load(), arguments.only, arguments.tier)
+    """The cases that the options choose; ValueError if there are none, or none of some id."""
+    every = vectors_io.load()
+    ids = [case["id"] for case in every]
+    for id in arguments.only:
+        if id != echo.CASE["id"] and not vectors_io.select(every, [id]):
+            raise ValueError(f"no case fits {id}{vectors_io.meant(id, ids)}")
+    cases = vectors_io.select(every, arguments.only, arguments.tier)
     if not cases:
         raise ValueError(f"no case fits {' '.join(arguments.only + arguments.tier)}; "
                          "`npadasoft vectors list` lists them")
@@ -70,9 +76,11 @@ def _list(arguments):
 
 
 def _show(arguments):
-    found = [case for case in vectors_io.load() if case["id"] == arguments.id]
+    every = vectors_io.load()
+    found = [case for case in every if case["id"] == arguments.id]
     if not found:
-        raise ValueError(f"there is no case {arguments.id}; `npadasoft vectors list` lists them")
+        raise ValueError(f"there is no case {arguments.id}"
+                         + vectors_io.meant(arguments.id, [case["id"] for case in every]))
     print(json.dumps(found[0]) if arguments.json
           else show(found[0], vectors_io.load_flags(), arguments.row))
     return 0

@@ -182,7 +182,7 @@ class Known:
     def __init__(self, all_caught=True):
         sentence = "a target equal to a cutoff belongs to the NEXT cluster"
         self.MISTAKES = {"boundary": type("Mistake", (), {"sentence": sentence})}
-        self.score = lambda each: ("61 known mistakes: 61 caught", all_caught)
+        self.score = lambda each, cases: ("61 known mistakes: 61 caught", all_caught)
 
     @staticmethod
     def name_run(results):
@@ -330,6 +330,62 @@ def test_an_expected_failure_counts_as_none_and_an_unexpected_pass_as_one(tmp_pa
     )
     listed.write_text("T03 float64 because\n")
     assert "a line is `ID` or `ID DTYPE`" in call(command.conform, "--expect-fail", str(listed))[2]
+
+
+def test_the_link_of_each_expected_failure_is_shown_and_the_example_is_another_case(
+        tmp_path, monkeypatch):
+    (tmp_path / "bounded.py").write_text(
+        "from npadasoft.conformance.mistakes import MISTAKES\n"
+        "from npadasoft.conformance.mistakes.planted import Planted\n\n\n"
+        "class Port(Planted):\n    layer_class = MISTAKES['boundary'].layer_class\n")
+    monkeypatch.chdir(tmp_path)
+    listed = tmp_path / "expected.txt"
+    listed.write_text("S01 https://a.org/1\nT03 https://a.org/1\n"
+                      "T04 float64 https://a.org/2\nT09\n")
+    status, out, _ = call(command.conform, "--port", "bounded:Port", "--only", "T0*", "--only",
+                          "S0*", "--dtype", "float64", "--expect-fail", str(listed))
+    assert status == 1 and "failed as expected: S01, T03 (https://a.org/1)" in out
+    assert "failed as expected: T04 (https://a.org/2)" in out
+    assert "failed as expected: T09\n" in out and "this failure was expected" not in out
+
+
+@pytest.mark.parametrize("line, words", [
+    ("T3", "there is no case T3: was T03 meant?"), ("T0*", "there is no case T0*"),
+    ("t03 float64", "was T03 meant?"), ("nonsense", "`npadasoft vectors list` lists them")])
+def test_an_expected_failure_of_no_case_is_refused(tmp_path, line, words):
+    (tmp_path / "expected.txt").write_text(line + "\n")
+    status, _, err = call(command.conform, "--port", "ours", "--expect-fail",
+                          str(tmp_path / "expected.txt"))
+    assert status == 2 and words in err
+
+
+def test_an_unknown_id_is_refused_beside_known_ones():
+    for argv in (["--only", "T03", "--only", "X99"], ["--only", "X99"]):
+        status, _, err = call(command.conform, "--port", "ours", *argv)
+        assert status == 2 and "no case fits X99: was X09 meant?" in err
+    status, _, err = call(command.vectors, "show", "T3")
+    assert status == 2 and "there is no case T3: was T03 meant?" in err
+
+
+def test_an_empty_file_of_answers_is_told_so_and_how_to_answer(tmp_path):
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text("")
+    status, _, err = call(command.verify, str(answers))
+    assert status == 2 and "--requests FILE" in err and "npadasoft vectors export" in err
+    assert call(command.vectors, "export", str(tmp_path), "--only", "T03")[0] == 0
+    status, _, err = call(command.verify, str(answers))
+    assert status == 2 and f"{answers} is empty: answer each line of" in err
+
+
+def test_classes_that_are_right_are_shown_with_their_shape():
+    def shown(*argv):
+        out = call(command.vectors, "show", *argv)[1]
+        return out[out.index("the classes that are right"):].splitlines()
+    assert "expected.topk.index [3, 5], the classes" in call(command.vectors, "show", "A16")[1]
+    assert shown("A16")[1:4] == ["[1, 0, 2, 7, 9]", "[1, 0, 2, 5, 7]", "[1, 0, 2, 4, 3]"]
+    assert shown("A16", "--row", "1")[1:] == ["[1, 0, 2, 5, 7]"]
+    assert shown("P07")[1] == "[0 or 2, 1 or 2]" and shown("P07", "--row", "1")[1] == "[1 or 2]"
+    assert shown("A01", "--row", "4")[1] == "[2]"
 
 
 def test_state_left_over_from_an_earlier_request_shows():
@@ -732,7 +788,7 @@ def test_answers_that_are_missing_or_wrong_are_said_to_be(tmp_path):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("", "line 1 answers start"),
+        ("", "is empty: answer each line of"),
         ('{"protocol": 2}\n', "speaks protocol 2"),
         ("nonsense\n", "line 1: no JSON"),
         ("[]\n", "one JSON object a line"),

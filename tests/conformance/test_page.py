@@ -178,6 +178,21 @@ def test_a_tensor_of_which_few_places_are_stored_has_a_heat_map():
     assert places and set(places) <= set(block["at"])
 
 
+def test_the_places_of_such_a_tensor_are_turned_too():
+    class Off(Turned):
+        def backward(self, layer, input, target, *args):
+            found = Ours.backward(self, layer, input, target - 1, *args)
+            found["grad.head.weight"][15] *= 1.001
+            return {n: a.T if n.endswith("weight") else a for n, a in found.items()}
+    text, tables = heat(Off(), "R04")
+    wrong = [cell[1].split(", ")[1] for cell in tables["got"] if cell[0] != SHADES[0]]
+    assert set(wrong) == {"15"} and ">28, 15<" not in text and "stored numbers " in text
+    case, = vectors_io.select(vectors_io.load(), ["R04"])
+    block = case["expected"]["grad.head.weight"]
+    stored = {(k, i) for i, k in zip(*np.unravel_index(block["at"], block["shape"]))}
+    assert {tuple(map(int, cell[1].split(", "))) for cell in tables["got"]} <= stored
+
+
 def test_of_a_large_tensor_the_part_with_the_worst_number_is_shown():
     class Off(Ours):
         def log_prob(self, layer, input):

@@ -239,6 +239,29 @@ def test_state_is_told_and_the_line_that_reproduces_it_does():
     assert any(r.id == told.id and r.verdict in ("fail", "error") for r in again)
 
 
+class OfItsShape(Planted):
+    """Keeps, of every shape, the first bias that it meets."""
+
+    def run(self, request):
+        kept = {n: self.memory.setdefault(a.shape, a) if n == "head.bias" else a
+                for n, a in request.params.items()}
+        return super().run(replace(request, params=kept))
+
+
+def test_the_line_that_reproduces_a_state_names_the_case_with_the_same_weights():
+    """It is neither one of the first nor just before."""
+    ids = ("S04", "S07", "S09", "S17", "S18", "S19", "S02", "T17", "S21")
+    session = Session(OfItsShape(), vectors_io.select(EVERY, ids))
+    results = session.run(("float64",))
+    session.explain(("float64",))
+    told = next(r for r in results if r.state)
+    asked = [r.id for r in results]
+    assert told.repeat == (("S17", "S21"), ("float64",))
+    assert 2 < asked.index("S17") < asked.index("S21") - 3
+    text = describe(told, "-- ./port")
+    assert "reproduce: npadasoft conform --only S17 --only S21 --dtype float64 -- ./port" in text
+
+
 # ------------------------------------------------------------------ processes
 
 def process(tmp_path, capfd, *edits, options=("--only", "T03", "--only", "T04", "--only", "IO")):

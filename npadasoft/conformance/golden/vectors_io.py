@@ -6,6 +6,7 @@ not changed is taken from the file that is there.
 """
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from fnmatch import fnmatchcase
@@ -61,6 +62,20 @@ def select(cases: Iterable[Case], only: Iterable[str] = (), tiers: Iterable[str]
             if (not only or any(fnmatchcase(case["id"], pattern) for pattern in only))
             and (not tiers or case["tier"] in tiers)
             and (not with_flags or with_flags & set(case["flags"]))]
+
+
+def meant(id: str, ids: Iterable[str]) -> str:
+    """": was T03 meant?", or how to list them, for an id that there is not.
+
+    Examples
+    --------
+    >>> meant("t3", ["T23", "T03"]), meant("T033", ["S01", "T03"])
+    (': was T03 meant?', ': was T03 meant?')
+    """
+    id, ids = id.upper(), list(ids)
+    padded = f"{id[:1]}{id[1:]:0>2}"
+    near = [padded] if padded in ids else difflib.get_close_matches(id, ids, n=1)
+    return f": was {near[0]} meant?" if near else "; `npadasoft vectors list` lists them"
 
 
 # ------------------------------------------------------------------ writing

@@ -207,11 +207,12 @@ def shape_form(got, want):
 
 
 def example(cause):
-    """The case that shows a cause best: one that shows it alone, required, with few numbers."""
+    """The case that shows a cause best: alone, not expected to fail, required, of few numbers."""
     def size(result):
         return sum(int(np.size(a)) for answer in result.answers.values()
                    for a in answer.results.values())
     return min(cause.results, key=lambda r: (cause.kind == "state" and not r.repeat,
                                              cause.kind == "state" and not r.state,
                                              not r.mistakes and cause.kind == "mistake",
+                                             r.expected_fail,
                                              r.tier != "required", r.verdict != "fail", size(r)))

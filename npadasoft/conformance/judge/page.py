@@ -118,14 +118,15 @@ def _heat(result, name):
     place = _numbered(got, block)
     worst = result.comparisons[name].worst
     word = dialect(worst, result.info)
-    if is_turned(name, result.info.layout if result.info else "out_in") and "at" not in block:
-        got, want, ratio = got.T, want.T, ratio.T
-        place = np.swapaxes(place[..., ::-1], 0, 1)
+    if is_turned(name, result.info.layout if result.info else "out_in"):
+        place = place[..., ::-1]
+        if "at" not in block:
+            got, want, ratio, place = (np.swapaxes(a, 0, 1) for a in (got, want, ratio, place))
     rows, columns = (_window(ratio.max(1 - axis), most)
                      for axis, most in ((0, ROWS), (1, COLUMNS)))
     cut = "" if ratio[rows, columns].size == ratio.size else (
-        f" (rows {rows.start} to {min(rows.stop, len(got)) - 1} of {len(got)}, columns "
-        f"{columns.start} to {min(columns.stop, got.shape[1]) - 1} of {got.shape[1]})")
+        f" ({_part(rows, len(got), 'stored numbers' if 'at' in block else 'rows')}"
+        + (f", {_part(columns, got.shape[1], 'columns')}" if got.shape[1] > 1 else "") + ")")
     tables = [_table(title, *(a[rows, columns] for a in (shown, got, want, ratio, place)))
               for title, shown in (("got", got), ("want", want))]
     return (f"<p>First divergence: <b>{escape(name)}</b>{escape(word + cut)}. The darker, the "
@@ -165,6 +166,10 @@ def _window(ratios, most):
     """The slice of so many places around the first that is farthest off."""
     start = min(max(int(np.argmax(ratios)) - most // 2, 0), max(len(ratios) - most, 0))
     return slice(start, start + most)
+
+
+def _part(part, n, what):
+    return f"{what} {part.start} to {min(part.stop, n) - 1} of {n}"
 
 
 def _table(title, shown, got, want, ratio, place):

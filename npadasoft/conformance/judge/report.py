@@ -12,6 +12,7 @@ from npadasoft.conformance.judge.verdict import (BAD, NOT_ASKED, VERDICTS, decid
 from npadasoft.conformance.wire.messages import is_shifted, is_turned, matches, weight_of
 
 TIERS = ("required", "quality", "excellence", "extensions", "linear")
+LINKS = 6               # of expected failures that are shown
 _TURNED = " (in_out, as the port has it)"
 _COUNTED = " (classes from 1, as the port has them)"
 _SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",
@@ -262,14 +263,27 @@ def conclusion(results, trace=()):
     lines += _unseen_trace(results, trace) if not given_up(results) else []
     notes = sum(len(r.notes) for r in results)
     lines += [f"{notes} note{'s' * (notes > 1)} (--all lists them)"] if notes else []
-    surprises = sorted({r.id for r in results if r.expected_fail and r.counts})
-    if surprises:
-        lines.append(f"expected to fail, but did not: {', '.join(surprises)}")
+    lines += _expected(results)
     begin = Counter(name for r in results for name in r.origins)
     if begin:
         first = ", ".join(f"{name} ({n})" for name, n in begin.most_common(6))
         lines.append(f"divergences begin at: {first}{', ...' * (len(begin) > 6)}")
     return "\n".join([*lines, last_line(results)])
+
+
+def _expected(results):
+    """What was expected to fail: as it did, by the link of its line; and what did not."""
+    known: dict = {}
+    for r in results:
+        if r.expected_fail and not r.counts:
+            known.setdefault(r.expected_why, []).append(r.id)
+    for why, ids in list(known.items())[:LINKS]:
+        yield f"failed as expected{_listed(list(dict.fromkeys(ids)))}{f' ({why})' if why else ''}"
+    if len(known) > LINKS:
+        yield f"failed as expected, with {len(known) - LINKS} more links"
+    surprises = sorted({r.id for r in results if r.expected_fail and r.counts})
+    if surprises:
+        yield f"expected to fail, but did not: {', '.join(surprises)}"
 
 
 def given_up(results):

@@ -36,10 +36,23 @@ def show(case, flags, row=None):
 
 
 def _expected(case, name, tensor, row):
+    if "sets" in tensor:
+        return _sets(name, tensor, row)
     if "data" not in tensor:
-        return f"expected.{name} {json.dumps(tensor.get('sets', tensor))}"
+        return f"expected.{name} {json.dumps(tensor)}"
     text = _tensor(case, name, f"expected.{name}", tensor, row)
     return text and f"{text}\n    after {', '.join(tensor['after'])}"
+
+
+def _sets(name, tensor, row):
+    """Of each place of a tensor the classes that are right, in lines as long as its last axis."""
+    shape, sets = tensor["shape"], [" or ".join(map(str, s)) for s in tensor["sets"]]
+    title, width = f"expected.{name} {list(shape)}, the classes that are right", (shape or [1])[-1]
+    if row is not None:
+        each = width if name.startswith("topk.") else 1         # places of one row of the batch
+        sets, title = sets[row * each:(row + 1) * each], f"{title}, row {row}"
+    lines = [sets[k:k + width] for k in range(0, len(sets), max(width, 1))]
+    return "\n".join([title, *(f"[{', '.join(line)}]" for line in lines)]) if lines else ""
 
 
 def _tensor(case, name, title, tensor, row):
