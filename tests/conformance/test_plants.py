@@ -21,7 +21,7 @@ from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import MISTAKES, name_run
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.ports.ours import Ours
-from npadasoft.conformance.wire.messages import PortInfo
+from npadasoft.conformance.wire.messages import PortInfo, decode_info
 
 PLAIN = Path(__file__).parents[1] / "ports" / "plain_python.py"
 SOME = ("T03", "T04", "T09", "T17", "T22", "T23", "S01", "S03", "S27", "G02", "G04", "G11", "G21",
@@ -337,6 +337,30 @@ def test_a_bare_word_for_a_number_is_told_what_to_write(tmp_path, capfd, word, d
     edit = f"print(json.dumps(reply).replace('-1.', '{word}, -1.', 1), flush=True)"
     status, out, _ = process(tmp_path, capfd, (LINE, edit), options=("--only", "T03"))
     assert status == 1 and f'the bare word {word} is no JSON: write the string "{due}"' in out
+
+
+def test_names_that_are_misspelt_are_told_beside_those_that_lack_in_one_line(tmp_path, capfd):
+    status, out, _ = process(tmp_path, capfd, (
+        '{"results": {name: tensor(', '{"results": {name.replace("grad.", "grad_"): tensor('),
+        options=("--only", "T0*", "--only", "S0*", "--only", "N09", "--only", "T19"))
+    lines = [line for line in out.splitlines() if line[5:7] == "  " and line[:5].strip().isdigit()]
+    assert status == 3 and [line.split(None, 1)[1] for line in lines] == [
+        "not answered: grad.* (answered instead: grad_input, ...)"]
+    assert "(answered instead: grad_input, grad_head.weight, " in out
+
+
+@pytest.mark.parametrize("name", ["*", "head.weights", "tail.0.weight", "tail.*.2.weight"])
+def test_a_layout_of_no_weight_is_refused(tmp_path, capfd, name):
+    status, _, err = process(tmp_path, capfd, (
+        '"layout": "out_in"', f'"layout": {{"{name}": "in_out"}}'))
+    assert status == 2 and f"layout: {name} is the name of no weight: they are head.weight" in err
+
+
+@pytest.mark.parametrize("name", ["head.weight", "tail.*.0.weight", "tail.3.1.weight", "*.weight",
+                                  "tail.*.*.weight", "*.*.*.weight"])
+def test_a_layout_of_a_weight_is_taken(name):
+    start = {"protocol": 1, "dtypes": ["float64"], "ops": ["shapes"], "layout": {name: "in_out"}}
+    assert decode_info(start).layout == {name: "in_out"}
 
 
 def test_a_greeting_is_told_where_it_belongs(tmp_path, capfd):

@@ -178,9 +178,18 @@ def general(text):
     ('tail.*.hidden', 'index # is out of bounds for size #')
     """
     text = re.sub(r"\b(tail|grad\.tail)\.\d+\.", r"\1.*.", text)
-    text = re.sub(r"(?<=not answered: )[^ ,]+(, [^ ,]+)*",
-                  lambda names: ", ".join(dict.fromkeys(names[0].split(", "))), text)
+    text = re.sub(r"(?<=not answered: )[^ ,]+(, [^ ,]+)*", _together, text)
+    text = re.sub(r"\(answered instead: ([^,)]*), [^)]*\)", r"(answered instead: \1, ...)", text)
     return re.sub(r"(?<![\w.*])-?\d+(\.\d+)?(e[+-]?\d+)?", "#", text)
+
+
+def _together(found):
+    """Names, each once; many gradients are all of them, whatever a case has."""
+    names = list(dict.fromkeys(found[0].split(", ")))
+    gradients = [name for name in names if name.startswith("grad.")]
+    if len(gradients) > 2:
+        names = [*(name for name in names if name not in gradients), "grad.*"]
+    return ", ".join(names)
 
 
 def shape_form(got, want):

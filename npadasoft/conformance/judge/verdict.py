@@ -18,6 +18,7 @@ from npadasoft.conformance.judge.statistics import statistics
 from npadasoft.conformance.wire.messages import PortInfo, matches
 
 VERDICTS = ("pass", "fail", "error", "crashed", "timeout", "skipped", "incomplete")
+MOST_NAMES = 3          # of tensors that nobody asked for
 NOT_ASKED = "not asked"         # the skip of a case behind which the port was given up
 BAD = ("fail", "error", "crashed", "timeout")
 
@@ -188,14 +189,22 @@ def _judge_completeness(result, answers):
                if is_public(name) and name not in result.comparisons]
     if skips or missing or result.lacking:
         result.verdict = "incomplete"
-        parts = [f"not answered: {', '.join(missing)}{_due(missing)}"] if missing else []
+        parts = [f"not answered: {', '.join(missing)}{_due(missing)}{_unasked(answers)}"] \
+            if missing else []
         parts += [_reason(skips, result.lacking)] if skips or result.lacking else []
         result.message = "; ".join(parts)
 
 
 def _due(missing):
-    unused = any(matches("grad.tail.*.*.*", name) for name in missing)
+    unused = all(matches("grad.tail.*.*.*", name) for name in missing)
     return " (a tail without a target has gradients: zeros, or null)" if unused else ""
+
+
+def _unasked(answers):
+    """A name that is misspelt: what was answered instead."""
+    names = [name for a in answers.values() for name in a.unasked]
+    dots = ", ..." * (len(names) > MOST_NAMES)
+    return f" (answered instead: {', '.join(names[:MOST_NAMES])}{dots})" if names else ""
 
 
 def _reason(skips, lacking):

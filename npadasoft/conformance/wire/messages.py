@@ -24,6 +24,7 @@ SHIFTED_TENSORS = ("target", "index", "predict", "tail.*.relative_target", "head
                    "topk.index")
 INTEGER_TENSORS = (*SHIFTED_TENSORS, "cluster", "k")      # index_base shifts the others, not these
 MOST_AXES = 8
+WEIGHTS = ("head.weight", "tail.*.0.weight", "tail.*.1.weight")
 
 
 class BadMessage(ValueError):
@@ -72,6 +73,7 @@ class Answer:
     error: tuple[str, str] | None = None                # kind, message
     skipped: tuple[str, str | None] | None = None       # reason, address of the issue
     notes: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()                       # names in the results that nobody wanted
 
 
 @lru_cache(maxsize=4096)
@@ -215,7 +217,8 @@ def _results(found, request):
                 results[name] = np.zeros(weight.shape)
                 continue
         results[name] = decode_tensor(value, name)
-    return Answer(results=results, notes=tuple(notes))
+    unasked = tuple(_text(name, 60) for name in found if name not in request.want)
+    return Answer(results=results, notes=tuple(notes), unasked=unasked)
 
 
 def decode_shape(value, name):
@@ -288,6 +291,10 @@ def decode_info(message):
     if any(v not in ("out_in", "in_out") for v in values):
         raise BadMessage('layout is "out_in", "in_out" or an object {pattern: one of these}; '
                          f"found {describe(layout)}")
+    for pattern, value in layout.items() if isinstance(layout, dict) else ():
+        if value == "in_out" and not _names_a_weight(pattern):
+            raise BadMessage(f"layout: {_text(pattern, 60)} is the name of no weight: they are "
+                             f"{', '.join(WEIGHTS)}, where * stands for one part")
     if base not in (0, 1) or isinstance(base, bool):
         raise BadMessage(f"index_base is 0 or 1; found {describe(base)}")
     return PortInfo(name=_text(who.get("name", "a port without a name"), 80),
@@ -295,6 +302,14 @@ def decode_info(message):
                     language=_text(who.get("language", ""), 40),
                     dtypes=dtypes, ops=_names(message, "ops", OPS + LINEAR),
                     trace=_names(message, "trace", None), layout=layout, index_base=base)
+
+
+def _names_a_weight(pattern):
+    """Whether a name, or a pattern, fits a weight of some layer."""
+    tail, _, rest = pattern.partition(".")
+    number, _, rest = rest.partition(".")
+    first = f"tail.0.{rest}" if tail == "tail" and number.isdigit() else pattern
+    return any(matches(first, name.replace("*", "0", 1)) for name in WEIGHTS)
 
 
 def _names(message, key, known):
