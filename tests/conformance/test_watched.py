@@ -3,16 +3,20 @@ import numpy as np
 import pytest
 
 from npadasoft.conformance.golden import vectors_io
-from npadasoft.conformance.mistakes import MISTAKES
+from npadasoft.conformance.mistakes import MISTAKES, watched
 from npadasoft.conformance.mistakes.candidates import candidates_of, layers
 from npadasoft.conformance.mistakes.known import both
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted, silently
-from npadasoft.conformance.mistakes.watched import Watched
 
 CASES = {case["id"]: case for case in vectors_io.load()}
 SEVERAL = ["T03", "S27", "G02", "A09", "A13", "B01", "J01", "J07", "F07", "P13", "I08", "E01",
            "S08"]
+
+
+@pytest.fixture(autouse=True)
+def watched_from_the_first(monkeypatch):
+    monkeypatch.setattr(watched, "FEW", 0)
 
 
 def bits(answer):
@@ -24,7 +28,7 @@ def bits(answer):
 @pytest.mark.parametrize("id", SEVERAL)
 @silently
 def test_what_is_left_out_of_a_run_changes_no_bit_of_its_answer(id):
-    there = candidates_of(CASES[id], "float64")
+    there = candidates_of(dict(CASES[id]), "float64")
     found = [(name, there.answers(c), c) for name, c in [*layers(), ("right", Layer)]]
     for name, answers, layer_class in found:
         for op, request in there.requests.items():
@@ -45,11 +49,12 @@ def test_a_mistake_that_does_not_act_on_a_case_is_not_run(monkeypatch):
 
 def test_a_mistake_behind_the_forward_pass_takes_that_of_the_right_layer(monkeypatch):
     there = candidates_of(dict(CASES["T03"]), "float64")
+    there.answers(MISTAKES["boundary"].layer_class)             # now all is watched
     passes, through = [], Layer.through
     monkeypatch.setattr(Layer, "through", lambda self, f: passes.append(1) or through(self, f))
     there.answers(MISTAKES["loss-is-a-sum"].layer_class)
     assert not passes
-    there.answers(MISTAKES["boundary"].layer_class)
+    there.answers(MISTAKES["column-off-by-one"].layer_class)
     assert len(passes) == 2
 
 
@@ -89,9 +94,19 @@ def test_what_a_step_leaves_behind_is_not_lost(layer_class):
 
 @silently
 def test_what_was_watched_cannot_be_written_over():
-    watched = Watched(candidates_of(CASES["T03"], "float64").requests["forward"])
-    before = [np.array(a) for _, _, a in watched._calls if isinstance(a, np.ndarray)]
+    seen = watched.Watched(candidates_of(CASES["T03"], "float64").requests["forward"])
+    seen.answer_of(Counts)
+    before = [np.array(a) for _, _, a in seen._calls if isinstance(a, np.ndarray)]
     for layer_class in (Writes, Counts, *(c for _, c in layers())):
-        watched.answer_of(layer_class)
-    after = [a for _, _, a in watched._calls if isinstance(a, np.ndarray)]
+        seen.answer_of(layer_class)
+    after = [a for _, _, a in seen._calls if isinstance(a, np.ndarray)]
     assert len(after) > 20 and all(map(np.array_equal, before, after))
+
+
+def test_where_few_mistakes_are_asked_for_the_layer_is_not_watched(monkeypatch):
+    monkeypatch.setattr(watched, "FEW", 1)
+    seen = watched.Watched(candidates_of(CASES["T03"], "float64").requests["forward"])
+    for name, is_watched in (("boundary", False), ("column-off-by-one", True)):
+        request, layer_class = seen.request, MISTAKES[name].layer_class
+        assert bits(seen.answer_of(layer_class)) == bits(Planted(layer_class).run(request))
+        assert bool(seen._calls) == is_watched

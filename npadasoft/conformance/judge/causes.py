@@ -6,6 +6,7 @@ wrongly come first, however few cases show it: what follows may be wrong for no 
 """
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -169,6 +170,7 @@ def _shapes(message):
     return tuple([int(n) for n in text.split(",") if n.strip()] for text in found.groups())
 
 
+@lru_cache(maxsize=4096)
 def general(text):
     """A message or a name without the numbers that differ from case to case.
 

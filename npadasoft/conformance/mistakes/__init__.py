@@ -12,6 +12,7 @@
     candidates.py     what each of them gives on a case
     diagnosis.py      the mistake that gives a port's numbers
     naming.py         the mistakes that explain a whole run
+    denied.py         the mistakes that a right answer denies
     narrow.py         a mistake in few tensors alone
     replay.py         mistakes of state, which show in the order of a run
     score.py          the suite's own test: is each caught, located, named?

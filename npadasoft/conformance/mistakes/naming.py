@@ -7,11 +7,10 @@ what the first does not, and a third at least of what it would change.
 """
 from collections import Counter
 
-from npadasoft.conformance.judge.compare import compare
-from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.mistakes.candidates import candidates_of, contents, layers
 from npadasoft.conformance.mistakes.diagnosis import given, wrong_ops
+from npadasoft.conformance.mistakes.denied import Denied, fails
 from npadasoft.conformance.mistakes.dialects import Dialect, dialects
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.narrow import name_in_operations, name_narrow
@@ -180,23 +179,23 @@ def _held(failing, right):
     already there.
     """
     held: dict = {}
-    denied: set = set()
+    denied = Denied(right)
     looks: Counter = Counter()
     for f in failing:
         todo = [op for op in f.wrong if not any(f.is_given_by(c, op) for c in held.values())]
         if not todo or looks[f.form] >= LOOKS or looks.total() >= MOST_LOOKS:
             continue
         looks[f.form] += 1
+        few = looks.total() <= LOOKS
         for some in (layers(), dialects_of(failing)):
-            found = {n: c for n, c in some for op in todo if n not in denied
-                     and not (set(n.split(" + ")) & set(held)) and f.is_given_by(c, op)}
+            found = {n: c for n, c in some if not (set(n.split(" + ")) & set(held))
+                     and (few or not denied.at_once(n, c))
+                     and any(f.is_given_by(c, op) for op in todo)}
             new: dict = {}
             for n, layer_class in found.items():
                 if set(n.split(" + ")) & set(new):      # one of the two is enough
                     continue
-                if any(fails(layer_class, r.case, r.dtype, answers) for r, answers in right):
-                    denied.add(n)
-                else:
+                if not denied.by_any(n, layer_class):
                     new[n] = layer_class
             held |= new
             if new:
@@ -211,29 +210,6 @@ def dialects_of(failing):
     info = failing[0].result.info or PortInfo("a port")
     layout = info.layout if isinstance(info.layout, str) else tuple(info.layout.items())
     return list(dialects(tuple(sorted(names)), layout, info.index_base).items())
-
-
-def fails(layer_class, case, dtype, answers):
-    """Whether a mistake fails a case by what a port showed of it (operation -> Answer)."""
-    there = candidates_of(case, dtype)
-    for op, answer in answers.items():
-        if op not in there.requests or answer.skipped or not there.touches(layer_class, op):
-            continue
-        mine, right = there.answer(layer_class, op), there.right[op]
-        if mine is None or right is None:
-            if mine is not right:
-                return True
-            continue
-        if op == "shapes":
-            if answer.shapes is not None and {n: tuple(a) for n, a in mine.items()} != {
-                    n: tuple(a) for n, a in right.items()}:
-                return True
-            continue
-        mine = {n: a for n, a in mine.items() if n in answer.results}
-        if any(c.differs for c in compare(case, dtype, mine).values()) or \
-                check_laws(case, dtype, mine):
-            return True
-    return False
 
 
 def _chosen(units, held):

@@ -7,7 +7,7 @@ given up after a few cases.
 import numpy as np
 
 from npadasoft.conformance.judge.plan import repeated
-from npadasoft.conformance.mistakes.candidates import contents, requests
+from npadasoft.conformance.mistakes.candidates import candidates_of, contents
 from npadasoft.conformance.mistakes.diagnosis import given
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.planted import Planted
@@ -64,17 +64,18 @@ def _in_turn(mistake, results):
         mine = [r for r in results if r.dtype == dtype and r.answers]
         twice = {case["id"] for case in repeated([r.case for r in mine])}
         for r, again in [*((r, False) for r in mine), *((r, True) for r in mine if r.id in twice)]:
-            answers = _answers(port, r)
+            answers = _answers(port, r, mistake.layer_class)
             if r.again == again:
                 yield r, answers
             if r.verdict in ("crashed", "timeout"):
                 port.restart()
 
 
-def _answers(port, result):
+def _answers(port, result, layer_class):
     announced = (result.info or port.info).ops
-    return {request.op: contents(port.run(request))
-            for request in requests(result.case, result.dtype) if request.op in announced}
+    there = candidates_of(result.case, result.dtype)
+    return {op: contents(port.run(request)) if there.touches(layer_class, op) else there.right[op]
+            for op, request in there.requests.items() if op in announced}
 
 
 def _same(mine, right):

@@ -7,16 +7,19 @@ Where the steps that a mistake replaces give the same to the last bit, all that 
 and the layer with the mistake needs not run.
 """
 from functools import lru_cache
+from itertools import takewhile
 from types import SimpleNamespace
 
 import numpy as np
 
+from npadasoft.conformance.mistakes.dialects import Dialect, alike
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.wire.messages import OPS
 
 PASSES = ("compute", "everywhere")      # they give all of a forward pass
-WRITES = frozenset(("through", "scatter", "scatter_along"))     # they give nothing, and write
+UNTOLD = frozenset((*OPS, "through", "scatter", "scatter_along"))   # what they give does not tell
+FEW = 2         # mistakes that are run whole: to watch costs as much
 
 
 @lru_cache(maxsize=None)
@@ -37,31 +40,40 @@ class Watched:
     def __init__(self, request):
         self.request = request
         self._passed: set[str] = set()
-        self._calls: list = []          # (step, arguments, result), as each is done
-        self._untold = set(WRITES) | set(OPS)   # steps of which no result tells what they do
-        self._made_of: tuple = ()
-        self.answer = Planted(_watching(self)).run(request)
+        self.answer = Planted(_noting(self._passed)).run(request)
         if request.op == "shapes":      # they are steps of the class
-            self._passed = {"shapes", "check", "hidden_size"}
-            self._untold |= self._passed
-        _freeze([self._made_of, self._calls], set())
+            self._passed |= {"shapes", "check", "hidden_size"}
         # after an error: it might have gone further
         self.taken = self._passed | set(dir(Layer) if self.answer.error else ())
+        self._calls: list = []          # (step, arguments, result), as each is done
+        self._broken: set[str] = set()  # steps that did not come to an end
+        self._asked = 0
 
     def answer_of(self, layer_class):
         """The `Answer` of a layer with a mistake; `answer` itself where it acts in no step."""
         own = steps(layer_class) & self._passed
         if not own:
             return self.answer
-        if not own.isdisjoint(self._untold):
-            return Planted(layer_class).ask(self.request)
-        return self._resumed(layer_class, own) if self._acts(layer_class, own) else self.answer
+        self._asked += 1
+        if issubclass(layer_class, Dialect) and not self.answer.error:
+            if not layer_class.acts_on(self.request, self.answer.results):
+                own -= {n for n in own if getattr(layer_class, n) is getattr(Dialect, n, None)}
+        if not own.isdisjoint(UNTOLD) or self._asked <= FEW or self.request.op == "shapes":
+            return Planted(layer_class).ask(self.request) if own else self.answer
+        if not self._calls:
+            self._record()
+        acts = not own.isdisjoint(self._broken) or self._acts(layer_class, own)
+        return self._resumed(layer_class, own) if acts else self.answer
+
+    def _record(self):
+        Planted(_recording(self._calls, self._broken)).run(self.request)
+        _freeze(self._calls, set())
 
     def _acts(self, layer_class, own):
         """Whether a mistake changes what some step gives."""
         copies: dict = {}
         try:
-            layer = layer_class(*self._made_of, {})
+            layer = layer_class(*self._calls[0][1], {})
             return not all(_alike(getattr(layer, name)(*(_copy(a, copies) for a in arguments)), due)
                            for name, arguments, due in self._calls if name in own)
         except Exception:               # it may be one in the layer, too
@@ -69,28 +81,8 @@ class Watched:
 
     def _resumed(self, layer_class, own):
         """Its answer, with the right forward pass if none of its own steps is taken there."""
-        first = next(at for at, call in enumerate(self._calls) if call[0] in own)
-        return Resumed(layer_class, self._calls[:first]).ask(self.request)
-
-    def note(self, name, step):
-        """What the right layer has under a name; of a step, each time that it is taken is noted."""
-        self._passed.add(name)
-        if not callable(step) or name.startswith("__"):
-            return step
-
-        def noted(*arguments):
-            try:
-                result = step(*arguments)
-            except Exception:
-                self._untold.add(name)
-                raise
-            self._calls.append((name, arguments, result))
-            return result
-        return noted
-
-    def made(self, config, params):
-        """Note of what the right layer is made."""
-        self._made_of = config, params
+        calls = list(takewhile(lambda call: call[0] not in own, self._calls))
+        return Resumed(layer_class, calls).ask(self.request)
 
 
 class Resumed(Planted):
@@ -121,16 +113,37 @@ def _lent(step, arguments, result):
     return lent
 
 
-def _watching(watched):
-    """The right layer, which notes the steps that it takes."""
-    class Watching(Layer):
+def _noting(passed):
+    """The right layer, which notes the names of the steps that it takes."""
+    class Noting(Layer):
+        def __getattribute__(self, name):
+            passed.add(name)
+            return super().__getattribute__(name)
+    return Noting
+
+
+def _recording(calls, broken):
+    """The right layer, which notes what it is made of, and what each step is given and gives."""
+    class Recording(Layer):
         def __init__(self, config, params, memory):
-            watched.made(config, params)
+            calls.append(("__init__", (config, params), None))
             super().__init__(config, params, memory)
 
         def __getattribute__(self, name):
-            return watched.note(name, super().__getattribute__(name))
-    return Watching
+            step = super().__getattribute__(name)
+            if not callable(step) or name.startswith("__"):
+                return step
+
+            def recorded(*arguments):
+                try:
+                    result = step(*arguments)
+                except Exception:
+                    broken.add(name)
+                    raise
+                calls.append((name, arguments, result))
+                return result
+            return recorded
+    return Recording
 
 
 def _copy(argument, copies):
@@ -147,8 +160,7 @@ def _alike(a, b):
     if type(a) is not type(b):
         return False
     if isinstance(a, np.ndarray):
-        return (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype) and \
-            a.tobytes() == b.tobytes()
+        return alike(a, b)
     if isinstance(a, np.generic):
         return a.tobytes() == b.tobytes()
     if isinstance(a, SimpleNamespace):

@@ -1,0 +1,68 @@
+"""Which mistakes a right answer denies: what it would have been of such a port."""
+from npadasoft.conformance.judge.compare import compare
+from npadasoft.conformance.judge.laws import check_laws
+from npadasoft.conformance.mistakes.candidates import candidates_of
+
+AT_ONCE = 1     # right answers of each operation that deny a mistake before it is tried
+
+
+class Denied:
+    """Which mistakes some right answer denies, each found out once.
+
+    A few small answers deny most mistakes that any does, so that these are tried on no failure.
+    """
+
+    def __init__(self, right):
+        self.right = right
+        of_op: dict = {}
+        for r, answers in right:
+            for op, answer in answers.items() if r.case["result"] != "error" else ():
+                of_op.setdefault(op, []).append((r, {op: answer}))
+        self.few = [one for found in of_op.values()
+                    for one in sorted(found, key=_telling)[:AT_ONCE]]
+        self._names: dict = {}
+
+    def at_once(self, name, layer_class):
+        """Whether one of the few does."""
+        if name not in self._names:
+            self._names[name] = self._fails(layer_class, self.few)
+        return self._names[name]
+
+    def by_any(self, name, layer_class):
+        """Whether any does."""
+        if not self._names.get(name):
+            self._names[name] = self._fails(layer_class, self.right)
+        return self._names[name]
+
+    def _fails(self, layer_class, right):
+        return any(fails(layer_class, r.case, r.dtype, answers) for r, answers in right)
+
+
+def _telling(one):
+    """Order of right answers: of the layers with most weights the smallest batch first."""
+    result, _ = one
+    inputs = result.case.get("inputs", {})
+    return -len(result.case.get("params", {})), sum(len(t["data"]) for t in inputs.values())
+
+
+def fails(layer_class, case, dtype, answers):
+    """Whether a mistake fails a case by what a port showed of it (operation -> Answer)."""
+    there = candidates_of(case, dtype)
+    for op, answer in answers.items():
+        if op not in there.requests or answer.skipped or not there.touches(layer_class, op):
+            continue
+        mine, right = there.answer(layer_class, op), there.right[op]
+        if mine is right:
+            continue
+        if mine is None or right is None:
+            return True
+        if op == "shapes":
+            if answer.shapes is not None and {n: tuple(a) for n, a in mine.items()} != {
+                    n: tuple(a) for n, a in right.items()}:
+                return True
+            continue
+        mine = {n: a for n, a in mine.items() if n in answer.results}
+        if any(c.differs for c in compare(case, dtype, mine).values()) or \
+                check_laws(case, dtype, mine):
+            return True
+    return False

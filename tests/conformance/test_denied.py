@@ -1,0 +1,52 @@
+"""What a right answer denies is tried on no failure, and no name depends on that."""
+import numpy as np
+import pytest
+
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.mistakes import MISTAKES, denied, name_run
+from npadasoft.conformance.mistakes.candidates import layers
+from npadasoft.conformance.mistakes.layer import Layer
+from npadasoft.conformance.mistakes.planted import Planted
+from npadasoft.conformance.wire.messages import PortInfo
+
+
+class SignsOfOneTail(Layer):
+    """Every second hidden unit of the second tail has the wrong sign: no known mistake."""
+
+    def hidden(self, x, i):
+        found = super().hidden(x, i)
+        return found * np.where(np.arange(found.shape[1]) % 2 * (i == 1), -1, 1).astype(x.dtype)
+
+
+class RightInLogProb(MISTAKES["columns-descending"].layer_class):
+    """Wrong columns everywhere but in log_prob."""
+
+    def log_prob_column(self, i):
+        return self.s + i
+
+
+def run(layer_class, *only):
+    """Results of a port without a trace, not yet named."""
+    port = Planted(layer_class)
+    port.info = PortInfo("planted")
+    return Session(port, vectors_io.select(vectors_io.load(), only)).run(("float64",))
+
+
+@pytest.mark.parametrize("layer_class", [SignsOfOneTail, RightInLogProb])
+def test_the_names_are_those_of_a_run_in_which_nothing_is_denied_at_once(layer_class, monkeypatch):
+    results = run(layer_class, "T0*", "S0*", "G2*", "X*", "J0*", "P0*")
+    name_run(results)
+    names = [r.mistakes for r in results]
+    monkeypatch.setattr(denied, "AT_ONCE", 0)
+    name_run(results)
+    assert [r.mistakes for r in results] == names and any(r.differing for r in results)
+
+
+def test_a_run_in_which_much_is_wrong_without_a_name_plants_each_mistake_few_times(monkeypatch):
+    results = run(SignsOfOneTail)
+    asked, ask = [], Planted.ask
+    monkeypatch.setattr(Planted, "ask", lambda self, r: asked.append(r.op) or ask(self, r))
+    name_run(results)
+    assert sum(bool(r.differing) for r in results) > 50 and not any(r.mistakes for r in results)
+    assert len(asked) < 10 * len(layers())
