@@ -31,42 +31,45 @@ def name_state(results, failing):
         the same.
     """
     of = {id(f.result): f for f in failing}
-    found = {name: _explained(mistake, results, of) for name, mistake in MISTAKES.items()
-             if mistake.state}
+    given_by: dict = {}                     # what the port gave, the same for each mistake
+    found = {name: _explained(mistake, results, of, given_by)
+             for name, mistake in MISTAKES.items() if mistake.state}
     most: set = max(found.values(), key=len, default=set())
     return dict.fromkeys(most, [n for n, units in found.items() if units == most])
 
 
-def _explained(mistake, results, of):
+def _explained(mistake, results, of, given_by):
     """The (Failing, operation) that a mistake explains; none where an answer contradicts it."""
     explained: set = set()
     changed = 0
-    for r, given_by_it in _in_turn(mistake, results):
+    for r, op, mine in _in_turn(mistake, results):
         f = of.get(id(r))
-        found = f.found if f else given(r.case, r.dtype, {
-            op: contents(answer) for op, answer in r.answers.items() if not answer.skipped})
-        for op in found.keys() & given_by_it.keys():
-            mine = given_by_it[op]
-            agrees = found[op].agrees(mine)
-            if f and op in f.wrong:
-                differs = not _same(mine, f.there.right[op])
-                changed += differs
-                explained |= {(f, op)} if agrees and differs else set()
-            elif agrees is False:
-                return set()
+        if id(r) not in given_by:
+            given_by[id(r)] = f.found if f else given(r.case, r.dtype, {
+                op: contents(answer) for op, answer in r.answers.items() if not answer.skipped})
+        found = given_by[id(r)]
+        if op not in found:
+            continue
+        agrees = found[op].agrees(mine)
+        if f and op in f.wrong:
+            differs = not _same(mine, f.there.right[op])
+            changed += differs
+            explained |= {(f, op)} if agrees and differs else set()
+        elif agrees is False:
+            return set()
     return explained if len(explained) >= SHARE * changed else set()
 
 
 def _in_turn(mistake, results):
-    """(Result, operation -> name -> array) of each case, in the order in which it was asked."""
+    """(Result, operation, name -> array) of all that was asked, in that order."""
     port = Planted(mistake.layer_class)
     for dtype in dict.fromkeys(r.dtype for r in results):
         mine = [r for r in results if r.dtype == dtype and r.answers]
         twice = {case["id"] for case in repeated([r.case for r in mine])}
         for r, again in [*((r, False) for r in mine), *((r, True) for r in mine if r.id in twice)]:
-            answers = _answers(port, r, mistake.layer_class)
-            if r.again == again:
-                yield r, answers
+            for op, mine in _answers(port, r, mistake.layer_class):
+                if r.again == again:
+                    yield r, op, mine
             if r.verdict in ("crashed", "timeout"):
                 port.restart()
 
@@ -74,8 +77,10 @@ def _in_turn(mistake, results):
 def _answers(port, result, layer_class):
     announced = (result.info or port.info).ops
     there = candidates_of(result.case, result.dtype)
-    return {op: contents(port.run(request)) if there.touches(layer_class, op) else there.right[op]
-            for op, request in there.requests.items() if op in announced}
+    for op, request in there.requests.items():
+        if op in announced:
+            asked = there.touches(layer_class, op)
+            yield op, contents(port.run(request)) if asked else there.right[op]
 
 
 def _same(mine, right):
