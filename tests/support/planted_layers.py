@@ -520,7 +520,7 @@ ALS_SLIPS = {       # slip: (tensors it makes wrong, kind of the hint at the fir
     "per-cluster mean": ((_P + "tail.0.0.weight",), "factor", "of a group"),
     "transposed": ((_P + "tail.0.0.weight",), "transposed", "transposed"),
     "bias zero": ((_P + "head.bias",), "zero", "zero everywhere"),
-    "bias mean": ((_P + "head.bias",), "factor", "1/N"),
+    "bias mean": ((_P + "head.bias",), "factor", "1/16"),
     "relative 1e-6": ((_P + "head.weight",), "factor", "1 + 1.0e-06"),
     "relative 1e-9": ((_P + "head.weight",), "factor", "1 + 1.0e-09"),
     "one element 1e-12": ((_P + "tail.1.1.weight",), "single", "[4, 1]"),
