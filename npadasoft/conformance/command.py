@@ -185,7 +185,12 @@ def _print_head(info, dtypes, cases, numbers_too, arguments):
         language = f" ({info.language})" if info.language else ""
         also = f" and {echo.CASE['id']}, how it reads numbers," if numbers_too else ""
         print(f"{info.name} {info.version}{language}, suite {SUITE}: {many(len(cases), 'case')}"
-              f"{also} in {' and '.join(dtypes)}\n")
+              f"{also} in {' and '.join(dtypes)}{_unknown(info)}\n")
+
+
+def _unknown(info):
+    names = ", ".join(info.unknown[:4]) + ", ..." * (len(info.unknown) > 4)
+    return f"; announced, and unknown here: {names}" if names else ""
 
 
 def _conclude(results, info, shown, arguments, command):

@@ -122,6 +122,15 @@ def test_a_wrong_shape_is_one_line_however_long_the_batches_are():
     assert found[0].text == "output: shape [n, 1] for [n]" and len(found) <= 2
 
 
+def test_an_axis_too_many_is_one_line_however_many_axes_are_before_it():
+    class Lists(Ours):
+        def predict(self, *args):
+            return super().predict(*args)[..., None]
+    _, found = run(Lists(), "P*", "T*", "A*")
+    assert [c.text for c in found] == ["predict: shape [n, 1] for [n]"]
+    assert {len(r.case["inputs"]["input"]["shape"]) for r in found[0].results} >= {2, 3, 4}
+
+
 def test_cases_that_only_begin_as_a_mistake_does_stand_in_its_line():
     class Clamps(Ours):
         def forward(self, layer, input, target, want):

@@ -363,6 +363,14 @@ def test_a_layout_of_a_weight_is_taken(name):
     assert decode_info(start).layout == {name: "in_out"}
 
 
+def test_an_operation_that_is_misspelt_is_told(tmp_path, capfd):
+    edit = ('OPS = ["shapes", "forward"', 'OPS = ["shapes", "forwards"')
+    _, out, _ = process(tmp_path, capfd, edit)
+    assert out.splitlines()[0].endswith("; announced, and unknown here: forwards")
+    _, out, _ = process(tmp_path, capfd)
+    assert "unknown here" not in out
+
+
 def test_a_greeting_is_told_where_it_belongs(tmp_path, capfd):
     status, _, err = process(tmp_path, capfd, ("    for line in sys.stdin:",
                                                "    print('GNU Octave', flush=True)\n"

@@ -69,7 +69,7 @@ def causes(results):
     for result in results:
         for key in _keys(result):
             found.setdefault(key, Cause(*key)).results.append(result)
-    return sorted(_begun_alike(_whatever_was_asked(list(found.values()))),
+    return sorted(_begun_alike(_axis_too_many(_whatever_was_asked(list(found.values())))),
                   key=lambda c: (c.kind != "reading", -c.n_cases, KINDS.index(c.kind)))
 
 
@@ -83,6 +83,19 @@ def _whatever_was_asked(found):
     return [group[0] if len(group) == 1 else
             Cause(kind, text, [r for cause in group for r in cause.results])
             for (kind, text), group in forms.items()]
+
+
+def _axis_too_many(found):
+    """One cause of an axis of 1 at the end, however many axes are before it: the usual form."""
+    forms: dict = {}
+    for cause in found:
+        shapes = re.fullmatch(r"(.*): shape \[(.*)\] for \[(.*)\]", cause.text)
+        key = cause.text
+        if shapes and f"{shapes[3]}, 1".removeprefix(", ") == shapes[2]:
+            key = shapes[1]                 # the tensor
+        forms.setdefault((cause.kind, key), []).append(cause)
+    return [Cause(group[0].kind, max(group, key=lambda c: c.n_cases).text,
+                  [r for cause in group for r in cause.results]) for group in forms.values()]
 
 
 def _begun_alike(found):

@@ -43,6 +43,7 @@ class PortInfo:
     trace: tuple[str, ...] = ()
     layout: Any = "out_in"              # or "in_out", or {pattern: layout}
     index_base: int = 0
+    unknown: tuple[str, ...] = ()       # dtypes and operations that are none here
 
     def traces(self, name):
         """Whether the port shows the intermediate tensor `name`."""
@@ -301,7 +302,10 @@ def decode_info(message):
                     version=_text(who.get("version", ""), 40),
                     language=_text(who.get("language", ""), 40),
                     dtypes=dtypes, ops=_names(message, "ops", OPS + LINEAR),
-                    trace=_names(message, "trace", None), layout=layout, index_base=base)
+                    trace=_names(message, "trace", None), layout=layout, index_base=base,
+                    unknown=tuple(_text(v, 40) for key, known in (
+                        ("dtypes", DTYPES), ("ops", OPS + LINEAR))
+                        for v in message[key][:100] if v not in known))
 
 
 def _names_a_weight(pattern):
