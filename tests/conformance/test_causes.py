@@ -16,6 +16,7 @@ from npadasoft.conformance.wire.messages import PortInfo
 
 CASES = vectors_io.load()
 SENTENCES = {name: m.sentence for name, m in MISTAKES.items()}
+pytestmark = pytest.mark.once
 
 
 def run(port, *only, dtypes=("float64",)):

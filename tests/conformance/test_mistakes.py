@@ -23,6 +23,7 @@ from npadasoft.conformance.wire.messages import Answer, matches
 
 CASES = {case["id"]: case for case in vectors_io.load()}
 ORDERED = ordered(CASES.values())
+pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from npadasoft.conformance.wire.messages import PortInfo
 CASES = asked_of(vectors_io.load(), Planted.info)
 INFO = {"with a trace": Planted.info,
         "without": PortInfo("planted", dtypes=Planted.info.dtypes)}
+pytestmark = pytest.mark.once
 
 
 @cache

@@ -26,6 +26,7 @@ FAILURES = [(name, case, dtype) for name, row in STATE.items()
             for case, by_dtype in row["wrong"].items() for dtype in by_dtype]
 SUITES = {case["since"] for case in vectors_io.load()} | {vectors_io.SUITE}
 SLOW = {"libtorch_loss_is_a_double"}
+pytestmark = pytest.mark.once
 
 
 def test_every_failure_in_the_table_is_explained_by_a_finding():
