@@ -3,7 +3,7 @@ import numpy as np
 from case import elementwise, rng, scalar
 from mord import threshold_based as t
 
-PINS = "mord==0.7 numpy==2.4.6"
+PINS = "mord==0.7 numpy==2.4.6 scipy==1.17.1 scikit-learn==1.9.1"
 
 
 def checks():
