@@ -103,9 +103,9 @@ def settle(lines):
     sigma = np.zeros(lines[0].shape[1])
     done = np.zeros(sigma.shape, bool)
     for line, (found, jump, distinct, span) in zip(lines, looked):
-        found = np.where(done, np.minimum(found, LOUDEST * np.abs(line[len(line) // 2])), found)
         valid = (distinct >= DISTINCT) & ~jump
-        louder = (span > TREND * found) | (found <= STANDS_OUT * sigma)
+        louder = (span > TREND * found) | (found <= STANDS_OUT * sigma)     # no oscillation
+        found = np.where(done, np.minimum(found, LOUDEST * np.abs(line[len(line) // 2])), found)
         sigma = np.where(valid & (~done | louder), np.maximum(found, sigma), sigma)
         done |= valid
     few = np.maximum.reduce([np.where(jump, 0, found) for found, jump, _, _ in looked])

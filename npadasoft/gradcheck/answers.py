@@ -46,3 +46,17 @@ def gradient(path, found, leaf):
         raise GradcheckUsage(f"grads: {path}: expected a floating array of shape "
                              f"{leaf.own.shape}, got {array.dtype} of shape {array.shape}")
     return array
+
+
+def refuse_unseen(what, path, end, node):
+    """A derivative for what is no floating array would never be looked at: zeros, too.
+
+    A constant that comes back as it is, None, a flag or a text is none.
+    """
+    dtype = getattr(end, "dtype", None)
+    answered = (getattr(dtype, "kind", "O") in tuple("iufcOV") if dtype is not None
+                else not isinstance(end, (bool, str, bytes)))
+    if answered and end is not None and end is not node:
+        kind = getattr(node, "dtype", None) or type(node).__name__
+        raise GradcheckUsage(f"{what}: {path}: answers a gradient for it, but in params it is "
+                             f"{kind}, which is no leaf: pass floats, or answer None")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npadasoft.gradcheck import tree
+from npadasoft.gradcheck.answers import refuse_unseen
 from npadasoft.gradcheck.derivative import derivative
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.sizes import signs, units
@@ -76,6 +77,9 @@ def _jacobian(answer, params, own, shape):
     missing = [path for path in own if path not in found]
     if missing:
         raise GradcheckUsage(f"jacobian: {missing[0]}: expected an array, got nothing")
+    for path, node in tree.ends(params).items():
+        if path in found and path not in own:
+            refuse_unseen("jacobian", path, found[path], node)
     result = {}
     for path, leaf in own.items():
         end = found[path].toarray() if hasattr(found[path], "toarray") else np.asarray(found[path])

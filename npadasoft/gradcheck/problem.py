@@ -12,7 +12,8 @@ from functools import cached_property
 import numpy as np
 
 from npadasoft.gradcheck import tree
-from npadasoft.gradcheck.answers import gradient, is_number, number, numpy_end
+from npadasoft.gradcheck.answers import (gradient, is_number, number, numpy_end,
+                                         refuse_unseen)
 from npadasoft.gradcheck.continued import Continued
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.progress import Clock
@@ -140,7 +141,8 @@ class Problem:
             if path not in self.ends:
                 raise GradcheckUsage(f"grads: {path} is no path of params, which has "
                                      f"{', '.join(self.ends) or 'none'}")
-            self._refuse_constant(path, end)
+            if path not in self.leaves and not self.chosen:
+                refuse_unseen("grads", path, end, self.ends[path])
         return {path: gradient(path, found, leaf) for path, leaf in self.leaves.items()
                 if path in (paths or self.wrt)}
 
@@ -164,17 +166,6 @@ class Problem:
         right = all(pair[0][path].dtype == np.float64 for path in low)
         return (high, pair) if right and all(np.isfinite(g).all() for g in pair[0].values()) \
             else None
-
-    def _refuse_constant(self, path, end):
-        """A gradient for what is no floating array would never be looked at."""
-        node = self.ends[path]
-        kind = getattr(getattr(end, "dtype", None), "kind", "")
-        answered = isinstance(end, float) or kind in tuple("fcOV") or (
-            kind in tuple("iu") or isinstance(end, int)) and bool(np.any(end))
-        if path not in self.leaves and answered and end is not node and not self.chosen:
-            kind = getattr(node, "dtype", None) or type(node).__name__
-            raise GradcheckUsage(f"grads: {path}: answers a gradient for it, but in params it is "
-                                 f"{kind}, which is no leaf: pass floats, or answer None")
 
     # ---------------------------------------------------------------- preflight
 

@@ -24,12 +24,12 @@ LAST = 3            # levels a rate is the median of
 
 @dataclass(frozen=True)
 class Slopes:
-    """`rates` of R1, R2 and R3, nan where the remainder is below the rounding of f; `ok`."""
+    """`rates` of R1, R2 and R3, nan where the remainder is below rounding; `ok`."""
 
     steps: list
     remainders: list        # one list for each of R1, R2, R3
     rates: tuple
-    noise: float
+    noise: list             # by step: the rounding of f, and of the gradient times the step
 
     @property
     def ok(self):
@@ -116,35 +116,42 @@ def slopes(f, grads, x, v=None, hvp=None, seed=0):
         ends = tree.ends(answer)
         return sum(float(np.sum(np.asarray(ends[path], float) * direction[path])) for path in own)
 
+    def rounding(answer):
+        ends = {path: np.asarray(end) for path, end in tree.ends(answer).items() if path in own}
+        return sum(float(np.abs(end * direction[path]).sum() * np.finfo(end.dtype).eps)
+                   for path, end in ends.items() if end.dtype.kind == "f")
+
     def phi(t):
         return float(f(at(t)))
 
-    terms = [phi(0.0), dot(grads(x) if callable(grads) else grads)]
+    gradient = grads(x) if callable(grads) else grads
+    terms = [phi(0.0), dot(gradient)]
     if hvp is not None:
         terms.append(dot(hvp(x, tree.rebuild(x, direction))) / 2)
     elif callable(grads):
         terms.append(derivative(lambda t: dot(grads(at(t)))).value / 2)
-    return _measured(phi, terms)
+    return _measured(phi, terms, rounding(gradient))
 
 
-def _measured(phi, terms):
+def _measured(phi, terms, lost):
     steps = [2.0 ** -(k + 2) for k in range(LEVELS)]
     values = [phi(t) for t in steps]
     sigma = max(3 * noise(phi).sigma, EPS * abs(terms[0]))
+    floors = [sigma + t * lost for t in steps]
     remainders = [[abs(value - sum(term * t ** k for k, term in enumerate(terms[:order])))
                    for t, value in zip(steps, values)] for order in range(1, len(terms) + 1)]
-    return Slopes(steps, remainders, tuple(_last(row, sigma) for row in remainders), sigma)
+    return Slopes(steps, remainders, tuple(_last(row, floors) for row in remainders), floors)
 
 
-def _rate(row, k, sigma):
+def _rate(row, k, floors):
     """log2 of the fall from the level before, where both are well above noise."""
-    if k == 0 or not min(row[k - 1], row[k]) > CLEAR * sigma:
+    if k == 0 or not (row[k - 1] > CLEAR * floors[k - 1] and row[k] > CLEAR * floors[k]):
         return math.nan
     return math.log2(row[k - 1] / row[k])
 
 
-def _last(row, sigma):
+def _last(row, floors):
     """The median of the finest rates."""
-    rates = [rate for rate in (_rate(row, k, sigma) for k in range(len(row)))
+    rates = [rate for rate in (_rate(row, k, floors) for k in range(len(row)))
              if math.isfinite(rate)]
     return float(np.median(rates[-LAST:])) if rates else math.nan

@@ -327,3 +327,10 @@ def test_how_complex_leaves_and_hvp_are_asked_explains_no_pass():
     wrong = gradcheck.check(f, z, lambda z: 2 * z.conj())
     assert wrong["imag"].verdict == "FAIL"
     assert [note.split(":")[0] for note in wrong.notes] == ["imag"]
+
+
+@pytest.mark.parametrize("f, g", [(np.exp, np.exp), (np.sin, np.cos)])
+def test_the_rounding_of_a_float32_gradient_is_no_wrong_rate(f, g):
+    x = np.random.default_rng(0).normal(size=5).astype(np.float32)
+    assert gradcheck.slopes(lambda x: f(x).sum(), g, x).ok
+    assert not gradcheck.slopes(lambda x: f(x).sum(), lambda x: 1.01 * g(x), x).ok

@@ -68,3 +68,10 @@ def test_the_hessian_of_a_small_tensor_is_seen_beside_a_large_one(k):
     assert gradcheck.check(f, p, grads, order=2).verdict == "FAIL"
     right = gradcheck.check(f, p, lambda p: {q: 4 * x ** 3 for q, x in p.items()}, order=2)
     assert right.second_order["verdict"] == "PASS"
+
+
+def test_a_gradient_that_oscillates_within_a_millionth_of_an_element_is_not_taken_for_noise():
+    x = 1e7 * np.array([1.0, 1.7, 2.3])
+    for factor, verdict in ((1, "PASS"), (2, "FAIL"), (1.05, "FAIL")):
+        report = gradcheck.check(lambda x: np.sin(x).sum(), x, lambda x: factor * np.cos(x))
+        assert report.verdict == verdict, str(report)

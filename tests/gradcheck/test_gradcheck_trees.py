@@ -156,6 +156,10 @@ class Metres(np.ndarray):
     """A unit, say."""
 
 
+class Thing:
+    """No array, whatever it holds."""
+
+
 class Foreign:
     def __array__(self, dtype=None, copy=None):
         return np.ones(2)
@@ -175,6 +179,12 @@ USAGE = {
                                            {"a": A(), "b": np.ones(3)}), {}), "b: .* int64"),
     "an integer with a gradient": (lambda: ((cubes, {"a": A(), "b": 3}, {"a": A(), "b": 2.0}), {}),
                                    "b: .* int, which is no leaf"),
+    "zeros for integers": (lambda: ((cubes, {"a": A(), "b": np.arange(3)},
+                                     {"a": A(), "b": np.zeros(3, int)}), {}), "b: .* int64"),
+    "an object with a gradient": (lambda: ((cubes, {"a": A(), "b": Thing()},
+                                            {"a": A(), "b": Thing()}), {}), "b: .* Thing"),
+    "integers with a jacobian": (lambda: ((lambda p: p["a"], {"a": A(), "b": np.arange(3)}), {
+        "jacobian": lambda p: {"a": np.eye(2), "b": np.ones((2, 3))}}), "jacobian: b: .* int64"),
     "an array of objects": (lambda: ((cubes, {"a": A(), "b": np.array([1.0], object)},
                                       {"a": A(), "b": np.ones(1)}), {}), "b: .* object"),
     "a masked array": (lambda: ((cubes, np.ma.masked_array(A(), [0, 1]), squares), {}),
