@@ -1,18 +1,23 @@
 """The head alone as a tier of its own: who is asked, who passes, and what is caught."""
+import pathlib
+import sys
+
 import numpy as np
 import pytest
 
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge import echo
 from npadasoft.conformance.judge.plan import asked_of, is_linear
 from npadasoft.conformance.judge.session import Session
-from npadasoft.conformance.judge.verdict import exit_status
+from npadasoft.conformance.judge.verdict import Result, exit_status
 from npadasoft.conformance.ports import load
 from npadasoft.conformance.ports.linear import Ours
 from npadasoft.conformance.wire.messages import LINEAR, OPS, PortInfo
 
 CASES = vectors_io.load()
 HEAD = [case for case in CASES if is_linear(case)]
+PORTS = pathlib.Path(__file__).parent.parent / "ports"
 
 
 def test_only_a_port_that_announces_it_is_asked_for_the_head_alone():
@@ -90,6 +95,63 @@ def test_the_command_counts_the_cases_that_are_asked_and_refuses_what_asks_nothi
     assert f"{len(HEAD)} cases in float64" in out and "every required case passed" in out
     assert command.conform(["--port", "ours", "--tier", "linear"]) == 2
     assert "announces no operation that these cases ask for" in capsys.readouterr().err
+
+
+HEAD_PORT = """
+import sys
+sys.path.insert(0, {folder!r})
+import numpy as np
+import plain_python as port
+from npadasoft.conformance.ports.linear import Ours
+
+def array(t):
+    return np.array([float(v) for v in t["data"]]).reshape(t["shape"])
+
+def run(message):
+    ours, params = Ours(), dict((n, array(t)) for n, t in message["params"].items())
+    layer = ours.build(message["config"], params, "float64")
+    x, y = array(message["inputs"]["input"]), array(message["inputs"]["target"]).astype(int)
+    try:
+        if message["op"] == "linear":
+            found = ours.linear(layer, x, y, ())
+        else:
+            cotangents = dict((n, array(t)) for n, t in message["cotangents"].items())
+            found = ours.linear_backward(layer, x, y, cotangents, ())
+    except ValueError as error:
+        raise port.Refused(ours.error_kind(error), str(error))
+    if {wrong} and "grad.head.bias" in found:
+        found["grad.head.bias"] = found["grad.head.bias"] * 0
+    return {{"results": dict((n, port.tensor(np.asarray(a).tolist(), np.shape(a)))
+                            for n, a in found.items())}}
+
+port.OPS, port.TRACE, port.run = ["linear", "linear_backward"], [], run
+port.main()
+"""
+
+
+@pytest.mark.parametrize("wrong, status", [(False, 0), (True, 1)])
+def test_the_tier_decides_for_a_command_port_too_whose_numbers_are_asked_first(
+        capsys, tmp_path, wrong, status):
+    (tmp_path / "port.py").write_text(HEAD_PORT.format(folder=str(PORTS), wrong=wrong))
+    argv = ["--badge", str(tmp_path / "badge.svg"), "--", sys.executable,
+            str(tmp_path / "port.py")]
+    assert command.conform(argv) == status
+    last = capsys.readouterr().out.rstrip().splitlines()[-1]
+    assert last.startswith("NOT conformant" if wrong else "every required case passed")
+    assert "of tier linear" not in last
+    passed = 4 + 1 if wrong else 19 + 1         # one is how it reads numbers
+    assert f"{passed} of 20 required cases" in (tmp_path / "badge.svg").read_text()
+
+
+def test_the_tier_decides_for_a_port_in_this_process_and_so_do_its_numbers():
+    wrong = Wrong()
+    wrong.mistake = "bias gradient"
+    results = Session(wrong, HEAD).run(("float64",))
+    read = Result(echo.CASE, "float64")
+    assert exit_status(results) == exit_status([read, *results]) == 1
+    right = Session(Ours(), HEAD).run(("float64",))
+    assert exit_status(right) == exit_status([read, *right]) == 0
+    assert exit_status([Result(echo.CASE, "float64", "fail"), *right]) == 1
 
 
 def test_a_row_of_the_table_has_the_tier():

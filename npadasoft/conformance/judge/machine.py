@@ -17,8 +17,8 @@ COLOURS = {0: "#2e7d32", 1: "#b71c1c", 3: "#8a6d00"}
 
 def badge(results):
     """A picture of one line: how many of the required cases passed."""
-    decides = deciding(results)
-    required = [r for r in results if r.tier == decides]
+    decide = deciding(results)
+    required = [r for r in results if r.tier in decide]
     text = (f"adaptive softmax: {sum(r.verdict == 'pass' for r in required)} of {len(required)} "
             "required cases pass")
     return BADGE.format(text=text, width=16 + 6 * len(text), colour=COLOURS[exit_status(results)])

@@ -307,17 +307,17 @@ def _blocks(case):
 
 
 def last_line(results):
-    decides = deciding(results)
-    failed = _failed(results, decides)
+    decide = deciding(results)
+    failed = _failed(results, decide)
     number_of = f", {len(failed)} required cases" if len(failed) > 8 else ""
     others = [f"{len(ids)} of tier {tier}" for tier in TIERS
-              if tier != decides and (ids := _failed(results, tier))]
+              if tier not in decide and (ids := _failed(results, (tier,)))]
     beside = f"; not required, and failed: {', '.join(others)}" if others else ""
     return _STATUS[exit_status(results)] + number_of + _listed(failed) + beside
 
 
-def _failed(results, tier):
-    return list(dict.fromkeys(r.id for r in results if r.counts and r.tier == tier))
+def _failed(results, tiers):
+    return list(dict.fromkeys(r.id for r in results if r.counts and r.tier in tiers))
 
 
 def _listed(ids):
