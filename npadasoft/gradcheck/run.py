@@ -110,6 +110,9 @@ class Run:
         sums = norm(self.problem.leaves[path].units * self.analytics[path].gradient)
         if loudest.plateau and loudest.sigma > 64 * EPS * (abs(self.values[0]) + sums):
             self.report.notes.append(
+                "f jumps on both sides within a third of an element (a rounding or a lower "
+                "precision inside, a threshold, an edge of its domain?): what slope the jumps "
+                "stand for is not known" if loudest.stairs(self.values[0]) else
                 f"f, or a part of it, is constant on spacings finer than {loudest.spacing:.1g} of "
                 "an element (a staircase, or a lower precision inside?): its trend over larger "
                 "steps is measured")

@@ -120,3 +120,14 @@ def test_what_happens_in_seconds_beside_a_trend_of_timestamps_is_no_noise(name, 
             return (slope((t - start) / seconds) + 1 / 5) / seconds
         assert gradcheck.check(f, t, grads, seed=seed).verdict != "FAIL", seed
         assert gradcheck.check(f, t, lambda t: 0 * t + 1 / 5 / seconds, seed=seed).verdict != "PASS"
+
+
+def test_where_f_jumps_on_both_sides_it_is_said_so():
+    x = np.array([0.2, 0.5, 0.7])
+
+    def f(x):
+        return np.sum(np.where(x < 0.3, x ** 2, np.where(x < 0.6, x ** 2 + 0.1, x ** 2 - 0.2)))
+
+    report = gradcheck.check(f, x, lambda x: 2 * x)
+    assert report.verdict in ("PASS", "INCONCLUSIVE")
+    assert report.verdict == "PASS" or report.notes[0].startswith("f jumps on both sides")
