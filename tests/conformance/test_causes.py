@@ -96,15 +96,31 @@ def test_the_right_classes_of_rounded_numbers_deny_a_name():
     assert not {n for r in results for n in r.mistakes}
 
 
+class Times(Ours):
+    """The mean times a number."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.times = times
+
+    def forward(self, layer, input, target, want):
+        found = super().forward(layer, input, target, want)
+        return found | {"loss": found["loss"] * self.times(np.size(target))}
+
+
 def test_a_name_that_fits_batches_of_two_alone_is_not_given():
-    """The mean times N: of two rows that is the sum over N - 1, and of none it is no sum."""
-    class Times(Ours):
-        def forward(self, layer, input, target, want):
-            found = super().forward(layer, input, target, want)
-            return found | {"loss": found["loss"] * max(np.size(target), 1)}
-    results, _ = run(Times(), "S*", "T*", "G*", "F07")
+    """The mean times 2: of two rows that is the sum, and the sum over N - 1."""
+    results, _ = run(Times(lambda n: 2), "S*", "T*", "G*", "F07")
     assert sum(r.verdict == "fail" for r in results) > 20
     assert not {n for r in results for n in r.mistakes}
+
+
+def test_the_mean_times_n_is_the_sum_though_nan_of_no_rows_stays_nan():
+    """Of two rows it is the sum over N - 1, too."""
+    results, _ = run(Times(lambda n: max(n, 1)), "S*", "T*", "G*", "F07")
+    failing = [r for r in results if r.verdict == "fail"]
+    assert len(failing) > 20 and all(r.mistakes == ["loss-is-a-sum"] for r in failing)
+    assert [r.verdict for r in results if r.id == "F07"] == ["pass"]
 
 
 def test_two_mistakes_in_two_operations_are_two_lines():

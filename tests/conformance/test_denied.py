@@ -8,7 +8,7 @@ from npadasoft.conformance.mistakes import MISTAKES, denied, name_run
 from npadasoft.conformance.mistakes.candidates import layers
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
-from npadasoft.conformance.wire.messages import PortInfo
+from npadasoft.conformance.wire.messages import Answer, PortInfo
 
 
 class SignsOfOneTail(Layer):
@@ -50,3 +50,15 @@ def test_a_run_in_which_much_is_wrong_without_a_name_plants_each_mistake_few_tim
     name_run(results)
     assert sum(bool(r.differing) for r in results) > 50 and not any(r.mistakes for r in results)
     assert len(asked) < 10 * len(layers())
+
+
+@pytest.mark.parametrize("id, change, left", [
+    ("F06", {}, {"output"}), ("F07", {}, {"output"}), ("A08", {}, {"output"}),
+    ("L22", {}, {"output"}), ("L23", {}, {"output"}), ("T03", {}, {"output", "loss"}),
+    ("A08", {"reduction": "none"}, {"output", "loss"}),
+    ("A08", {"ignore_index": -7}, {"output", "loss"})])
+def test_only_the_mean_of_no_row_tells_nothing_of_a_port(id, change, left):
+    case, = vectors_io.select(vectors_io.load(), [id])
+    case = {**case, "config": {**case["config"], **change}}
+    answer = Answer(results={"output": np.zeros(1), "loss": np.zeros(1)})
+    assert denied.telling(case, answer).results.keys() == left

@@ -139,6 +139,15 @@ def test_the_mean_of_no_rows_is_named_in_all_its_cases():
     assert {n for r in results for n in r.mistakes} == {"mean-of-nothing-is-zero"}
 
 
+def test_a_port_that_asks_first_whether_a_row_has_a_loss_may_forget_the_mean_elsewhere():
+    def summed(found, layer, input, target, want):
+        some = np.isfinite(found["loss"])           # F06, F07, A08: nan of no row, as it is due
+        return found | {"loss": -found["output"].sum()} if some else found
+    lines, results = summary_of(changed(forward=summed))
+    assert lines == ["`loss-is-a-sum`"]
+    assert {r.id for r in results if not r.differing} >= {"F06", "F07", "A08"}
+
+
 # ------------------------------------------------------------------ the port's own dialect
 
 class Turned(Edge):
@@ -300,6 +309,8 @@ WRONG = {
     "seq-missing": ([('{"seq": message.get("seq"), ', "{")], "wrong seq: got null, want #"),
     "mean-of-an-empty-batch-is-0": ([("if output else math.nan", "if output else 0.0")],
                                     "`mean-of-nothing-is-zero`"),
+    "mean-forgotten-where-there-are-rows": ([("-sum(output) / len(output)", "-sum(output)")],
+                                            "`loss-is-a-sum`"),
     "targets-clamped": (
         [("    bad = [y", '    target[:] = [min(max(y, 0), config["n_classes"] - 1) '
                           "for y in target]\n    bad = [y")],

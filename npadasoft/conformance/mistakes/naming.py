@@ -10,7 +10,7 @@ from collections import Counter
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.mistakes.candidates import candidates_of, contents, layers
 from npadasoft.conformance.mistakes.diagnosis import given, wrong_ops
-from npadasoft.conformance.mistakes.denied import Denied, fails
+from npadasoft.conformance.mistakes.denied import Denied, fails, telling
 from npadasoft.conformance.mistakes.dialects import Dialect, dialects
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.narrow import name_in_operations, name_narrow
@@ -124,7 +124,8 @@ class Failing:
             return False
         if layer_class not in self._denied:
             self._denied[layer_class] = any(
-                self.found[o].agrees(there.answer(layer_class, o)) is False for o in self.found
+                self.found[o].agrees(there.answer(layer_class, o)) is False and
+                self.denies(layer_class, o) for o in self.found
                 if o not in self.wrong and there.touches(layer_class, o))
         return not self._denied[layer_class]
 
@@ -151,6 +152,11 @@ class Failing:
         r = self.result
         return fails(layer_class, r.case, r.dtype, {op: r.answers[op]})
 
+    def denies(self, layer_class, op):
+        """Whether a mistake would fail what is right in an operation."""
+        r = self.result
+        return fails(layer_class, r.case, r.dtype, {op: telling(r.case, r.answers[op])})
+
     def is_changed_by(self, layer_class, op):
         """The same, whatever the port showed: it may have crashed."""
         r = self.result
@@ -164,12 +170,16 @@ def right_answers(result):
     A case that fails has such ones, too; and one that only rounds its numbers has right classes.
     """
     if result.verdict in ("pass", "incomplete"):
-        return result.answers
+        return _telling(result, result.answers)
     if result.verdict != "fail" or result.case["result"] == "error" or result.state:
         return {}
     wrong = [*result.differing, *(law.tensor for law in result.broken_laws)]
     wrong = by_operation(result.case, dict.fromkeys(wrong)) if wrong else result.answers
-    return {op: answer for op, answer in result.answers.items() if op not in wrong}
+    return _telling(result, {o: a for o, a in result.answers.items() if o not in wrong})
+
+
+def _telling(result, answers):
+    return {op: telling(result.case, answer) for op, answer in answers.items()}
 
 
 def _held(failing, right):

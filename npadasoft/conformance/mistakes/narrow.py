@@ -8,6 +8,7 @@ alone that are wrong somewhere in the run, and then in each operation by itself.
 from npadasoft.conformance.judge.causes import general
 from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.mistakes.candidates import candidates_of, layers
+from npadasoft.conformance.mistakes.denied import telling
 
 MOST_TENSORS = 3        # a mistake in more of them is no narrow one
 LEAST = 2               # cases, that chance does not find a name
@@ -121,6 +122,7 @@ def _fails(layer_class, result, wrong):
     """Whether a mistake is wrong in one of these tensors where the port is right."""
     there = candidates_of(result.case, result.dtype)
     for op, answer in result.answers.items():
+        answer = telling(result.case, answer)
         if op in there.requests and there.touches(layer_class, op) and not answer.skipped:
             mine = there.answer(layer_class, op) or {}
             mine = {n: a for n, a in mine.items() if general(n) in wrong and n in answer.results
