@@ -121,3 +121,34 @@ def test_two_mistakes_are_two_lines():
         pass
     lines, _ = lines_of(InSome(Two, OPS))
     assert lines == ["`loss-is-a-sum`", "`predict-is-a-column`"]
+
+
+class Cool(Layer):
+    """Every softmax at a temperature of 2: in the classes alone it looks like scaled scores."""
+
+    def log_softmax(self, z):
+        return super().log_softmax(z / 2)
+
+
+class InEach(InSome):
+    """Another layer in each operation."""
+
+    def __init__(self, layers):
+        super().__init__(None, ())
+        self.layers = layers
+
+    def ask(self, request):
+        return Planted(self.layers.get(request.op, Layer)).ask(request)
+
+
+@pytest.mark.parametrize("trace", [(), TRACE], ids=["", "trace"])
+def test_classes_tell_no_mistake_where_the_numbers_of_another_operation_deny_it(trace):
+    lines, _ = lines_of(InSome(Cool, OPS, trace))
+    assert not [text for text in lines if text.startswith("`")]
+
+
+def test_classes_tell_a_mistake_beside_another_that_has_a_name():
+    scaled = CLASSES["head-scores-scaled"]
+    lines, _ = lines_of(InEach({"predict": scaled, "forward": CLASSES["boundary"]}))
+    assert sorted(lines) == ["`boundary (in forward alone)`",
+                             "`head-scores-scaled (in predict alone)`"]

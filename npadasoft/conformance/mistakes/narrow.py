@@ -9,6 +9,7 @@ from npadasoft.conformance.judge.causes import general
 from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.mistakes.candidates import candidates_of, layers
 from npadasoft.conformance.mistakes.denied import telling
+from npadasoft.conformance.wire.messages import is_integer
 
 MOST_TENSORS = 3        # a mistake in more of them is no narrow one
 LEAST = 2               # cases, that chance does not find a name
@@ -85,16 +86,32 @@ def name_in_operations(units, denies):
                 explained.setdefault((n, c), set()).update(given)
     names: dict = {}
     classes: dict = {}
-    while explained:
-        n, c = max(explained, key=lambda key: len(explained[key]))
+    left = set(units)
+    while explained:                    # what tells by numbers before what tells by classes alone
+        n, c = max(explained, key=lambda k: (not _by_classes(explained[k]), len(explained[k])))
         mine = explained.pop((n, c))
+        if _by_classes(mine):
+            mine = {(f, op) for f, op in mine if not _fails_otherwise(f, c, left)}
         if len({f.result.id for f, _ in mine}) < LEAST:
             continue
         ops = sorted({op for _, op in mine})
         classes[text := f"{n} (in {', '.join(ops)} alone)"] = c
         names |= dict.fromkeys(mine, (text,))
+        left -= mine
         explained = {key: of - names.keys() for key, of in explained.items() if of - names.keys()}
     return names, classes
+
+
+def _by_classes(units):
+    """Whether all answers are classes: few numbers, which many a mistake has in common."""
+    return all(is_integer(n) for f, op in units for n in f.found[op].names)
+
+
+def _fails_otherwise(failing, layer_class, left):
+    """Whether an operation without a name takes the step of a mistake, and has other numbers."""
+    return any(f is failing and op in f.far and f.there.touches(layer_class, op)
+               and not _by_classes([(f, op)]) and not f.answers_as(layer_class, op)
+               for f, op in left)
 
 
 def _explains(failing, op, layer_class, wrong):
