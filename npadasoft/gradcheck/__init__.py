@@ -90,9 +90,9 @@ What a check cannot see
     >>> "staircase" in stairs.notes[0]
     True
 
-* Jumps on both sides of the point, within a third of an element: stairs, whose slope would be in
-  the jumps, look like thresholds and edges of a domain, which have none.  INCONCLUSIVE, also if the
-  gradient is right; move the point.
+* Jumps of one height, or many, on both sides within a third of an element: stairs, whose slope is
+  in the jumps, may look like thresholds and edges of a domain.  INCONCLUSIVE, also if the gradient
+  is right; move the point.
 
 * A swamped tensor: where f is so large that the tensor's part is lost in its rounding, the complex
   step cannot be compared with anything.  A complex step that lost a term, and a gradient that lacks

@@ -29,6 +29,8 @@ STANDS_OUT = 4.0        # times the noise of finer rungs: a coarser one has more
 TREND = 16.0            # times its noise, at least, a coarser rung must range over: no oscillation
 WIDER = 4.0             # times as wide, noise stays what it is; kinks and curvature grow
 REACH = 0.7368 / 2      # how far from 0 stairs are looked for, on both sides
+AWAY = 3                # times as far single elements are moved: thresholds do not recur
+SELDOM, UNLIKE = 1 / 3, 1.01    # jumps in so many of the places; of such heights
 HALVINGS = 26           # of an interval, down to one jump of φ
 CUBE = 0.3              # what is of third order keeps less than this of itself, each time
 FEW, KEPT = 6, 0.25     # halvings, over which jumps keep more than this, and a kink 2^-6
@@ -58,7 +60,7 @@ class Noise(NamedTuple):
                 and self.sigma > NOISY * abs(value))
 
 
-def noise(phi, scale=1.0, quiet=None):
+def noise(phi, scale=1.0, quiet=None, wide=True):
     """Measure the noise of `phi` around 0.
 
     Parameters
@@ -69,6 +71,8 @@ def noise(phi, scale=1.0, quiet=None):
         A distance over which `phi` may be sampled, more or less.
     quiet : list of float, optional
         `louder_lines` of a function that moves wherever `phi` does: where it is quiet, so is `phi`.
+    wide : bool
+        Whether to look for stairs about as wide as `scale`.
 
     Returns
     -------
@@ -102,7 +106,8 @@ def noise(phi, scale=1.0, quiet=None):
         if np.isfinite(values).all() and len(set(values.tolist())) >= DISTINCT:
             lines = [values] + (_coarser(phi, scale, rung) if rung else [])
             found = Noise(max(_sigma(line) for line in lines), step, rung > 0)
-            return _of_stairs(phi, scale, _louder(phi, scale, found, quiet), quiet)
+            found = _louder(phi, scale, found, quiet)
+            return _of_stairs(phi, scale, found, quiet) if wide else found
     return Noise(0.0, LADDER[-1] * scale, False)
 
 
@@ -166,6 +171,21 @@ def stairs(phi, scale=1.0, sigma=0.0):
         if not heights[-1]:
             return 0.0
     return max(heights)
+
+
+def are_thresholds(phis):
+    """Whether jumps along a few elements, a φ each, are thresholds or edges of a domain: no stairs.
+
+    Stairs recur, and those of one rounding are of one height.
+    """
+    heights = []
+    for phi in phis:
+        for k in range(AWAY):
+            for side in (REACH, -REACH):
+                heights.append(_jump(lambda t, start=k * side: phi(start + t), side, 0.0))
+    jumps = [height for height in heights if height]
+    return (len(jumps) <= SELDOM * len(heights)
+            and max(jumps, default=0.0) > UNLIKE * min(jumps, default=math.inf))
 
 
 def _jump(phi, width, sigma, slope=SLOPE):

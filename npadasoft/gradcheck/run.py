@@ -12,7 +12,7 @@ from npadasoft.gradcheck.derivative import EPS, value_noise
 from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.equations import of_out, of_value
 from npadasoft.gradcheck.joint import joint_probe
-from npadasoft.gradcheck.noise import louder_lines, noise
+from npadasoft.gradcheck.noise import are_thresholds, louder_lines, noise
 from npadasoft.gradcheck.numeric import Numeric, moved, precision
 from npadasoft.gradcheck.probes import check_probes
 from npadasoft.gradcheck.report import TensorReport
@@ -20,6 +20,7 @@ from npadasoft.gradcheck.sizes import norm, signs
 from npadasoft.gradcheck.special_leaves import OWN, note_conjugate
 
 RICHARDSON = 20     # evaluations of f for an element, about
+FEW_ELEMENTS = 6    # in which stairs are told from thresholds
 
 
 class Run:
@@ -97,9 +98,19 @@ class Run:
             def phi(t, path=path):
                 return moved(self.problem, {path: u[path]}, t)
             found[path] = noise(phi, quiet=quiet)
+            if found[path].stairs(self.values[0]) and are_thresholds(self._singly(path, u[path])):
+                found[path] = noise(phi, quiet=quiet, wide=False)
             if found[path].none:
                 found[path] = restless(phi)
         return found
+
+    def _singly(self, path, u):
+        """f along a few elements of a tensor, each alone."""
+        rng = self.problem.rng("stairs", path)
+        for i in rng.permutation(u.size)[:FEW_ELEMENTS]:
+            one = np.zeros(u.shape)
+            one.flat[i] = u.flat[i]
+            yield lambda t, one=one: moved(self.problem, {path: one}, t)
 
     def _note_noise(self, found):
         if not found:
