@@ -330,6 +330,7 @@ def _torch_primitives():
     return TorchPrimitives()
 
 
+@pytest.mark.filterwarnings("ignore:Guards may run slower:RuntimeWarning")     # on Python 3.13.0
 def test_torch_compile_compiles_something():
     needs("torch")
     port = import_module("npadasoft.conformance.ports.torch_compile").TorchCompile()
