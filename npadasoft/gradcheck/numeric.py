@@ -132,9 +132,15 @@ class Numeric:
         units = self.units.ravel()
         size = max(abs(self.center), float(np.abs(value * units).max(initial=0.0)))
         for i in np.flatnonzero((value != 0) & (np.abs(value) <= 16 * self.h ** 2 * size / units)):
-            if abs(self.complex_at(i, part=0.5) - value[i]) > abs(value[i]) / 4:
+            if _falls(value[i], self.complex_at(i, part=0.5)):
                 value[i] = 0.0
         return value
+
+    def truncated_along(self, u, value):
+        """The same of a complex step along u."""
+        size = max(abs(self.center), norm(self.units * self.gradient))
+        small = 0 < abs(value) <= 16 * self.h ** 2 * size
+        return 0.0 if small and _falls(value, self.complex_along(u / 2) * 2) else value
 
     def spread(self, u, value):
         """How far the complex step along u changes at points one rounding away."""
@@ -270,3 +276,8 @@ class Numeric:
 
     def _line(self, u, step, points=range(-4, 5)):
         return np.array([[self.complex_along(u, j * step)] for j in points])
+
+
+def _falls(value, half):
+    """Whether a complex step depends on its size: `half` is that of half the size."""
+    return abs(half - value) > abs(value) / 4

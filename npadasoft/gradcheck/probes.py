@@ -20,7 +20,7 @@ from npadasoft.gradcheck.cancelled import flat, lost, rounding_along
 from npadasoft.gradcheck.circles import contradicted
 from npadasoft.gradcheck.derivative import EPS
 from npadasoft.gradcheck.elements import FAIL_RATIO, SHARP, SWAMPED, between, shift
-from npadasoft.gradcheck.numeric import BLUNT, SEEN, complex_slope
+from npadasoft.gradcheck.numeric import BLUNT, SEEN
 from npadasoft.gradcheck.pursuit import kink, pursue
 from npadasoft.gradcheck.sizes import norm, signs
 from npadasoft.gradcheck.strata import scales, split
@@ -75,20 +75,11 @@ def probe(numeric, analytic, u, members=None):
     """Both sides along u."""
     value_g, noise, size = projection(u, analytic)
     if numeric.method == "complex":
-        value = _truncated(numeric, u, numeric.complex_along(u))
+        value = numeric.truncated_along(u, numeric.complex_along(u))
         error = 4 * numeric.eps * (abs(value) if numeric.eps == numeric.own_eps else size)
         return Probe(u, value_g, value, error, noise, size, None, members)
     real = numeric.along(u)
     return Probe(u, value_g, real.value, real.error, noise, size, real, members)
-
-
-def _truncated(numeric, u, value):
-    """`value` without what a complex step of x³ at 0 gives: h², which falls with the step."""
-    size = max(abs(numeric.center), norm(numeric.units * numeric.gradient))
-    if 0 < abs(value) <= 16 * numeric.h ** 2 * size:
-        half = complex_slope(numeric.problem, {numeric.path: u}, numeric.h / 2)
-        return 0.0 if abs(half - value) > abs(value) / 4 else value
-    return value
 
 
 def check_probes(report, numeric, analytic, deterministic, count, extra=(), proven=False):

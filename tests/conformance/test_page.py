@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
+from turned_port import Turned
 from witnesses import tools
 
 from npadasoft.conformance import command
@@ -109,27 +110,6 @@ def heat(port, id):
     text = page(results, port.info, "1.0.0")
     tables = text[text.index("<section"):].split("<caption>")[1:]
     return text, {table[:4].strip("<"): CELL.findall(table) for table in tables}
-
-
-class Turned(Ours):
-    """Stores (in, out), counts classes from 1, and has one gradient wrong by 1."""
-
-    info = PortInfo("turned", dtypes=("float64",), layout="in_out", index_base=1)
-
-    def build(self, config, params, dtype):
-        mine = {n: a.T if n.endswith("weight") else a for n, a in params.items()}
-        return super().build(config, mine, dtype)
-
-    def backward(self, layer, input, target, cotangents, want):
-        found = super().backward(layer, input, target - 1, cotangents, want)
-        found["grad.head.weight"][1, 2] += 1.0
-        return {n: a.T if n.endswith("weight") else a for n, a in found.items()}
-
-    def forward(self, layer, input, target, want):
-        return super().forward(layer, input, target - 1, want)
-
-    def predict(self, layer, input):
-        return super().predict(layer, input) + 1
 
 
 def test_a_heat_map_stands_in_the_layout_of_the_port_and_says_so():
