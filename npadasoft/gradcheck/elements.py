@@ -176,8 +176,10 @@ class Judge:
     def _slopes(self, i, left, right):
         self.report.left, self.report.right = left, right
         between = min(left, right) <= self.g[i] <= max(left, right)
-        return "f has two slopes here; the analytic one lies " + (
-            "between: no error, but no check" if between else "outside both")
+        if not between:
+            return "f has two slopes at this element; yours is neither, nor between"
+        return ("f has two slopes at this element, yours is one of them, or between: no error, but "
+                "no check of it; move it off the kink")
 
     def _moves_f(self):
         """Whether any element, by either side, changes f by as much as the rounding of f."""

@@ -53,6 +53,8 @@ def from_elements(tensor, side, analytic, problem, constant):
         first = f"{text}, and" if failure.g.size > 1 else "yours is"
         return _hint("digits", digits, f"{first} right to {digits} digits: a small constant in f, "
                                        "an iteration stopped early, an approximation?")
+    if count == failure.g.size > 1:
+        text += ", by no common factor"
     return _hint("elements", count, text)
 
 
@@ -128,14 +130,13 @@ def _unused(it):
                               "copy?")
 
 
+RIGHT_TIMES = "multiply yours by {}, and it is right: the chain rule of the {} is missing"
 TRANSFORMS: dict[str, tuple[Callable, str]] = {
     "logarithm": (lambda x: 1 / x, "yours is {0} times the derivative: that with respect to "
                                    "log({0})"),
-    "exp": (np.exp, "yours times exp({0}) is right: the chain rule of an exp is missing"),
-    "square": (lambda x: 2 * x, "yours times 2 {0} is right: the chain rule of a square is "
-                                "missing"),
-    "softplus": (lambda x: 1 / (1 + np.exp(-x)), "yours times sigmoid({0}) is right: the chain "
-                                                 "rule of a softplus is missing")}
+    "exp": (np.exp, RIGHT_TIMES.format("exp({0})", "exp")),
+    "square": (lambda x: 2 * x, RIGHT_TIMES.format("2 {0}", "square")),
+    "softplus": (lambda x: 1 / (1 + np.exp(-x)), RIGHT_TIMES.format("sigmoid({0})", "softplus"))}
 
 
 def _transform(it):
@@ -219,9 +220,19 @@ def _single(it):
     index = [int(i) for i in np.argwhere(it.wrong)[0]]
     difference = float((it.g - it.n)[tuple(index)])
     value = abs(it.n[tuple(index)])
+    if it.g.size == 1:
+        return _hint("single", difference, _alone(difference, value))
     share = f" ({100 * difference / value:+.2g} % of it)" if value > abs(difference) / 1e9 else ""
     return _hint("single", difference,
                  f"one element alone, {index}, off by {difference:+.3g}{share}")
+
+
+def _alone(difference, value):
+    if value <= abs(difference) / 1e9:
+        return f"yours is {difference:.3g}, and not 0"
+    way = "large" if difference > 0 else "small"
+    share = abs(100 * difference) / value
+    return f"yours is {abs(difference):.3g} too {way} ({share:.2g} % of it)"
 
 
 def _pair(it):
@@ -306,5 +317,5 @@ def _missing_term(it):
                     _named(1 - axis, 2) if it.g.ndim == 2 else f"sums along axis {axis}")
             return _hint("sums", axis, f"the {what} of the derivative add up to 0, those of yours "
                          "do not: a term is missing (the one-hot or mean of a softmax, a mean "
-                         "taken off, a reaction)?")
+                         "taken off, a force and its reaction)?")
     return None

@@ -129,7 +129,22 @@ def test_a_triangle_that_is_left_out_is_told():
     found = hint(lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) + np.tril(x, -1))
     assert found["text"] == "3 of 9 elements are wrong, all below the diagonal"
     found = hint(lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) + x)
-    assert found["text"] == "9 of 9 elements are wrong"
+    assert found["text"] == "9 of 9 elements are wrong, by no common factor"
+
+
+def test_a_single_number_is_said_to_be_too_large_or_too_small_by_so_much():
+    found = hint(lambda x: np.sin(x), 0.5, lambda x: np.cos(x) + 0.08)
+    assert found["text"] == "yours is 0.08 too large (9.1 % of it)"
+    found = hint(lambda x: np.sum(np.sin(x)), np.array([0.5]), lambda x: np.cos(x) - 0.08)
+    assert found["text"] == "yours is 0.08 too small (9.1 % of it)"
+    assert hint(lambda x: np.cos(x), 0.0, lambda x: 0.08)["text"] == "yours is 0.08, and not 0"
+
+
+@pytest.mark.parametrize("scale, chain", [(np.exp, "exp(x)"), (lambda x: 2 * x, "2 x")])
+def test_a_missing_chain_rule_is_told_by_what_to_multiply_yours_by(scale, chain):
+    found = hint(lambda x: np.sum(np.sin(scale(x))) if chain != "2 x" else np.sum(np.sin(x ** 2)),
+                 X, lambda x: np.cos(scale(x)) if chain != "2 x" else np.cos(x ** 2))
+    assert found["text"].startswith(f"multiply yours by {chain}, and it is right")
 
 
 def test_the_pattern_stands_first_below_its_tensor():
