@@ -137,6 +137,7 @@ def test_the_mean_of_no_rows_is_named_in_all_its_cases():
     cases = vectors_io.select(EVERY, ["F*", "T03", "X09"])
     lines, results = summary_of(changed(forward=zero), cases)
     assert lines == ["`mean-of-nothing-is-zero`"]
+    assert [r.id for r in results if r.verdict == "fail"] == ["F06", "F07"]
     assert {n for r in results for n in r.mistakes} == {"mean-of-nothing-is-zero"}
 
 
