@@ -89,9 +89,15 @@ class Judge:
                 "analytic": float(u @ self.g), "numeric": float(u @ value)}
 
     def sharp(self):
-        """Elements whose tolerance is a small part of themselves; zeros on both sides."""
+        """Elements of which a gross error would not pass; zeros on both sides.
+
+        The tolerance is a small part of the element.  Or the difference itself is, where the
+        numeric side is known: a number of half precision may be right to all its digits, though
+        its neighbours' rounding would excuse far more.
+        """
         zero = (self.size == 0) & ((self.numeric.method == "complex") | self.side.constant)
-        return (zero | (self.tolerance <= SHARP * self.size)) & ~self.side.unseen
+        near = self.difference + 2 * self.side.error <= SHARP * np.abs(self.side.value)
+        return (zero | near | (self.tolerance <= SHARP * self.size)) & ~self.side.unseen
 
     def vanished(self):
         """Elements that are nothing but the rounding of a sum that cancels.

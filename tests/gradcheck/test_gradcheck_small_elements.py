@@ -1,4 +1,6 @@
 """An error is judged by the element it is in, in its own unit: none hides behind a larger one."""
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -178,3 +180,24 @@ def test_a_likelihood_of_many_factors_is_judged():
     wrong = np.where(np.arange(500) == 3, 1.5, 1)
     assert verdict(np.prod, q, lambda q: np.prod(q) / q * wrong) == "FAIL"
     assert verdict(np.prod, q, lambda q: np.prod(q) / q) == "PASS"
+
+
+@pytest.mark.parametrize("k, least", [(3, 8), (6, 9)])
+def test_a_gradient_of_half_precision_that_is_right_to_a_hundredth_passes(k, least):
+    """Though the rounding of its argument would excuse more: what was computed is what counts."""
+    def half(x):
+        return (k * np.cos(k * x.astype("f2"))).astype("f2")
+    found = Counter()
+    for seed in range(12):
+        x = np.random.default_rng(seed).normal(size=5).astype("f2")
+        truth = k * np.cos(k * x.astype(float))
+        gross = bool((np.abs(half(x) - truth) > 0.01 * np.abs(truth)).any())
+        right = gradcheck.check(lambda x: np.sin(k * x).sum(), x, half, seed=seed)
+        assert right.verdict == ("INCONCLUSIVE" if gross else "PASS"), str(right)
+        for slip in (1.015, 0.985):
+            one = np.where(np.arange(5) == seed % 5, slip, 1)
+            got = verdict(lambda x: np.sin(k * x).sum(), x,
+                          lambda x: (one * half(x).astype(float)).astype("f2"), seed=seed)
+            assert got != "PASS" or abs(one * half(x) / truth - 1).max() < 0.01, seed
+        found[right.verdict] += 1
+    assert found["PASS"] >= least and not found["FAIL"]
