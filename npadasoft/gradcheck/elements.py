@@ -5,6 +5,7 @@ import numpy as np
 
 from npadasoft.gradcheck.cancelled import flat, lost, rounding
 from npadasoft.gradcheck.circles import contradicted
+from npadasoft.gradcheck.hidden import hidden
 from npadasoft.gradcheck.sides import numeric_gradient
 from npadasoft.gradcheck.sizes import norm
 
@@ -50,6 +51,7 @@ class Judge:
         self.g, self.noise = analytic.gradient.ravel(), analytic.error.ravel()
         self.difference = np.abs(self.g - side.value)
         self.levels: dict = {}      # of Richardson, at the elements it was asked for
+        self.hidden = np.zeros(self.g.shape, bool)      # zeros that may be small slopes
         self.size = np.maximum(np.abs(self.g), np.abs(side.value))
 
     @property
@@ -97,7 +99,8 @@ class Judge:
         """
         zero = (self.size == 0) & ((self.numeric.method == "complex") | self.side.constant)
         near = self.difference + 2 * self.side.error <= SHARP * np.abs(self.side.value)
-        return (zero | near | (self.tolerance <= SHARP * self.size)) & ~self.side.unseen
+        return (zero | near | (self.tolerance <= SHARP * self.size)) & ~(
+            self.side.unseen | self.hidden)
 
     def vanished(self):
         """Elements that are nothing but the rounding of a sum that cancels.
@@ -126,6 +129,8 @@ class Judge:
         if ratio[top] > 1:
             return self._or_kink(top, between(ratio[top]))
         blunt = np.flatnonzero(~(self.sharp() | self.vanished()))
+        if not (len(blunt) or self.proven):
+            blunt = self._hiding()
         if len(blunt) and not self.proven:
             if self.side.unseen.all() and not self._moves_f():
                 return self._zero()
@@ -133,6 +138,13 @@ class Judge:
         if not deterministic:
             return "NONDETERMINISTIC", "repeated calls of f or grads differ", top
         return "PASS", "", top
+
+    def _hiding(self):
+        """Zeros at which a slope would not show, by what f does elsewhere."""
+        if self.numeric.method == "richardson":
+            zeros = np.flatnonzero((self.g == 0) & (self.side.error > 0))
+            self.hidden[hidden(self.numeric, zeros, self.side.error)] = True
+        return np.flatnonzero(self.hidden)
 
     def _failing(self):
         """What the elements beyond their tolerance amount to, if anything."""
@@ -205,6 +217,9 @@ class Judge:
         if not deterministic:
             return "NONDETERMINISTIC", "repeated calls differ: tolerance is their spread", i
         many = f"{len(blunt)} of {self.g.size} elements"
+        if self.hidden[blunt].all():
+            return self._or_kink(i, f"yours is 0 at {many}, whose slope may be too small to be "
+                                    "seen here: elsewhere f moves with them")
         if self.side.unseen[blunt].all():
             return self._or_kink(i, f"{many} are swamped: f is too coarse to tell whether the "
                                     "complex step is right there; leave its constant part out?")

@@ -1,0 +1,108 @@
+"""Zeros f tells nothing of: a unit that is off passes, a slope too small to be seen does not.
+
+All by differences alone: a complex step sees slopes of any size.
+"""
+import numpy as np
+import pytest
+
+from npadasoft import gradcheck
+
+SMALL = 3       # the element whose slope is small
+SEEDS = range(3)
+
+
+def weights(rng, least):
+    w = rng.uniform(0.5, 1.5, 5)
+    w[SMALL] *= least
+    return w
+
+
+def check(f, x, g, **options):
+    return gradcheck.check(f, x, g, method="richardson", **options)
+
+
+FUNCTIONS = {
+    "sines": (lambda x, w: (w * np.sin(x)).sum(), lambda x, w: w * np.cos(x)),
+    "squares": (lambda x, w: (w * x ** 2).sum(), lambda x, w: 2 * w * x),
+    "a line": (lambda x, w: (w * x).sum(), lambda x, w: w),
+    "a product": (lambda x, w: (2 + x[0]) * (w * x).sum(),
+                  lambda x, w: w * (2 + x[0]) + np.eye(5)[0] * (w * x).sum()),
+    "tanh of a sum": (lambda x, w: np.tanh((w * x).sum()),
+                      lambda x, w: w / np.cosh((w * x).sum()) ** 2),
+    "a norm": (lambda x, w: np.sqrt((w * x ** 2).sum()),
+               lambda x, w: w * x / np.sqrt((w * x ** 2).sum()))}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("least", [1e-18, 1e-16, 1e-15])
+def test_a_zero_in_place_of_a_slope_below_the_rounding_of_f_is_no_pass(name, least):
+    f, g = FUNCTIONS[name]
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        x, w = rng.normal(size=5), weights(rng, least)
+        report = check(lambda x: f(x, w), x, lambda x: g(x, w) * (np.arange(5) != SMALL), seed=seed)
+        assert report.verdict == "INCONCLUSIVE", str(report)
+        assert ("yours is 0 at 1 of 5 elements" in report["x"].reason
+                or "blunt" in report["x"].reason) and report["x"].sharp == 4
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e8])
+def test_so_it_is_where_a_constant_makes_f_large(offset):
+    x = np.array([0.7, -1.2, 2.0, 4e-7]) * np.array([1, 1, 1, (offset / 1e3) ** 0.5])
+    report = check(lambda x: offset + (x ** 2).sum(), x, lambda x: 2 * x * [1, 1, 1, 0])
+    assert report.verdict == "INCONCLUSIVE", str(report)
+
+
+@pytest.mark.parametrize("least", [1e-17, 1e-14])
+def test_so_it_is_beside_another_tensor_that_is_large(least):
+    rng = np.random.default_rng(0)
+    p, w = {"a": 10 * rng.normal(size=3), "b": rng.normal(size=5)}, weights(rng, least)
+    report = check(lambda p: (p["a"] ** 2).sum() + (w * np.sin(p["b"])).sum(), p, lambda p: {
+        "a": 2 * p["a"], "b": w * np.cos(p["b"]) * (np.arange(5) != SMALL)})
+    assert (report["a"].verdict, report["b"].verdict) == ("PASS", "INCONCLUSIVE"), str(report)
+
+
+def _network(rng):
+    b, v = 1 + rng.normal(size=6), rng.normal(size=6)
+
+    def z(W):
+        return W @ np.ones(4) + b
+    return (lambda W: (v * np.maximum(z(W), 0)).sum(), rng.normal(size=(6, 4)),
+            lambda W: np.outer(v * (z(W) > 0), np.ones(4)))
+
+
+OFF = {
+    "relu": lambda rng: (lambda x: np.maximum(x, 0).sum(), rng.normal(size=6),
+                         lambda x: (x > 0) * 1.0),
+    "small relus": lambda rng: (
+        lambda x: (np.maximum(x, 0) * [1, 1, 1e-6, 1e-9]).sum(), rng.normal(size=4),
+        lambda x: (x > 0) * [1, 1, 1e-6, 1e-9]),
+    "relu above a million": lambda rng: (
+        lambda x: 1e6 + np.maximum(x, 0).sum(), rng.normal(size=6), lambda x: (x > 0) * 1.0),
+    "max": lambda rng: (lambda x: x.max() ** 2, rng.normal(size=6),
+                        lambda x: 2 * x.max() * (x == x.max())),
+    "median": lambda rng: (lambda x: np.median(x), rng.normal(size=5),
+                           lambda x: (x == np.median(x)) * 1.0),
+    "hinge": lambda rng: (lambda x: np.maximum(0, 1 - x).sum(), rng.normal(size=6),
+                          lambda x: -1.0 * (x < 1)),
+    "network": _network,
+    "rows not used": lambda rng: (
+        lambda w: np.tanh(w[[0, 2]]).sum(), rng.normal(size=(4, 3)),
+        lambda w: np.isin(np.arange(4), [0, 2])[:, None] / np.cosh(w) ** 2)}
+
+
+@pytest.mark.parametrize("name", OFF)
+def test_units_that_are_off_are_zeros_and_pass(name):
+    for seed in range(6):
+        f, x, g = OFF[name](np.random.default_rng(seed))
+        report = check(f, x, g, seed=seed)
+        assert report.verdict in ("PASS", "VACUOUS"), str(report)
+
+
+def test_what_f_raises_far_away_is_no_note():
+    def f(x):
+        if np.abs(x).max() > 10 or not x[:2].any():
+            raise ValueError("out of range")
+        return np.maximum(x, 0).sum()
+    report = check(f, np.array([0.5, 0.7, -1.0]), lambda x: (x > 0) * 1.0)
+    assert report.verdict == "PASS" and not report.notes
