@@ -3,9 +3,11 @@
     layer.py          the layer in steps, each of which a mistake can replace (formulas.py)
     planted.py        a layer, right or wrong, as a port in this process
     construction.py routing.py forward.py backward.py answers.py      the mistakes, by stage
+    labels.py factors.py      labels off by one or smoothed; signs and factors
     layouts.py        numbers read and written column by column
     dialects.py       any array by columns, turned, or counted from another class
-    tangents.py input.py      of jvp and hvp, and of the adaptive input (their steps: steps_*.py)
+    tangents.py input.py      of jvp and hvp, and of the adaptive input
+    steps_*.py        their steps, and those of the head alone
     shipped.py        what other projects released
     unseen.py unseen_backward.py      those of a reviewer who has not seen the cases
     watched.py        what the right layer does on a case, and which mistakes change it
@@ -17,14 +19,14 @@
     replay.py         mistakes of state, which show in the order of a run
     score.py          the suite's own test: is each caught, located, named?
 """
-from npadasoft.conformance.mistakes import (answers, backward, construction, forward, input,
-                                            layouts, routing, shipped, tangents, unseen,
-                                            unseen_backward)
+from npadasoft.conformance.mistakes import (answers, backward, construction, factors, forward,
+                                            input, labels, layouts, routing, shipped, tangents,
+                                            unseen, unseen_backward)
 from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.score import score
 
 __all__ = ["MISTAKES", "diagnose", "name_run", "score", "answers", "backward", "construction",
-           "forward", "input", "layouts", "routing", "shipped", "tangents", "unseen",
-           "unseen_backward"]
+           "factors", "forward", "input", "labels", "layouts", "routing", "shipped", "tangents",
+           "unseen", "unseen_backward"]

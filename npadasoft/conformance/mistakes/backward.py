@@ -1,4 +1,6 @@
 """Gradients of scores, weights and input; what is added up, and where it is put."""
+from types import SimpleNamespace
+
 import numpy as np
 
 from npadasoft.conformance.mistakes.known import (ACCURACY, GRADIENTS, LOGIT_GRADIENTS, PADDLE,
@@ -139,7 +141,8 @@ class head_learns_from_the_tails_alone(Layer):
 @known("rows of a tail raise the first class of the head instead of their tail", *HEAD)
 class head_gradient_at_the_first_column(Layer):
     def head_logit_gradient(self, f, q):
-        return self.pick_backward(f.a, np.where(f.cluster == 0, f.column, 0), q[f.kept])
+        f = SimpleNamespace(a=f.a, column=np.where(f.cluster == 0, f.column, 0), kept=f.kept)
+        return super().head_logit_gradient(f, q)
 
 
 @known("the tails' columns receive no gradient", *HEAD)
@@ -171,10 +174,16 @@ class projection_gradients_laid_out_by_columns(Layer):
         return np.reshape((ds.T @ x).T, (ds.shape[1], x.shape[1]))
 
 
-@known("gradients of weights are means over their rows, not sums", "grad.head.weight", U, P)
+@known("gradients of weights are means over their rows, not sums (over ignored ones, too)",
+       "grad.head.weight", U, P)
 class weight_gradients_averaged(Layer):
     def weight_gradient(self, dy, x):
         return super().weight_gradient(dy, x) / max(len(x), 1)
+
+    def pull_back(self, f, dz, dt):
+        found = super().pull_back(f, dz, dt)
+        counted = f.x.dtype.type(len(f.kept) / max(f.n, 1))
+        return found | {"grad.head.weight": found["grad.head.weight"] * counted}
 
 
 @known("a tail's gradients are divided by the number of its own rows", U, P)
@@ -206,10 +215,13 @@ class repeated_classes_kept_once(Layer):
         return found
 
 
-@known("the gradient of the bias is a mean over the rows", "grad.head.bias")
+@known("the gradient of the bias is a mean over the rows, ignored ones, too", "grad.head.bias")
 class bias_gradient_averaged(Layer):
-    def bias_gradient(self, dz):
-        return super().bias_gradient(dz) / max(len(dz), 1)
+    def pull_back(self, f, dz, dt):
+        found = super().pull_back(f, dz, dt)
+        if "grad.head.bias" in found:
+            found["grad.head.bias"] = found["grad.head.bias"] / f.x.dtype.type(max(f.n, 1))
+        return found
 
 
 @known("the bias has no gradient", "grad.head.bias")
@@ -240,12 +252,11 @@ class projections_do_not_train(Layer):
         return 0 * (ds.T @ x)
 
 
-@known("a tail's output matrix is left out on the way to its projection, where sizes allow",
+@known("a tail's output matrix is not transposed on the way back: it is read as (in, out)",
        "grad.tail.*.hidden", P, "grad.input")
-class output_matrix_transposed_on_the_way_back(Layer):
+class output_matrix_not_transposed_on_the_way_back(Layer):
     def hidden_gradient(self, dt, i):
-        weight = self.output_weight(i)
-        return dt @ (weight.T if weight.shape[0] == weight.shape[1] else weight)
+        return dt @ as_in_out(self.output_weight(i))
 
 
 @known("the gradient of a projection is made from the scores' row sums", P)
@@ -311,18 +322,22 @@ class input_gradient_subtracted(Layer):
         dx[rows] -= part
 
 
-@known("the head's matrix is transposed on the way back, where sizes allow", "grad.input")
-class head_transposed_on_the_way_back(Layer):
+def as_in_out(weight):
+    """A matrix (out, in) whose numbers are read as (in, out): of a square one the transposed."""
+    return weight.reshape(weight.shape[::-1]).T
+
+
+@known("the head's matrix is not transposed on the way back: it is read as (in, out)",
+       "grad.input")
+class head_not_transposed_on_the_way_back(Layer):
     def head_to_input(self, dz):
-        weight = self.head_weight()
-        return dz @ (weight.T if weight.shape[0] == weight.shape[1] else weight)
+        return dz @ as_in_out(self.head_weight())
 
 
-@known("a projection is transposed on the way back, where sizes allow", "grad.input")
-class projection_transposed_on_the_way_back(Layer):
+@known("a projection is not transposed on the way back: it is read as (in, out)", "grad.input")
+class projection_not_transposed_on_the_way_back(Layer):
     def tail_to_input(self, ds, i):
-        weight = self.projection(i)
-        return ds @ (weight.T if weight.shape[0] == weight.shape[1] else weight)
+        return ds @ as_in_out(self.projection(i))
 
 
 # ------------------------------------------------------------------ of all log-probabilities

@@ -332,7 +332,7 @@ class tail_losses_averaged_apart(Layer):
     def reduce(self, output, f):
         if self.config.get("reduction", "mean") != "mean":
             return super().reduce(output, f)
-        head = self.pick(f.a, f.column)
+        head = self.scored(f)
         tails = [self.pick(b, place) for b, place in zip(f.b, f.place) if len(place)]
         return 0 - head.mean() - sum(t.mean() for t in tails)
 

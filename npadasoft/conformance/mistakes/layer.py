@@ -3,9 +3,9 @@
     N rows   M rows that count   N_i of them in tail i   D in_features   K head columns
     O_i classes and H_i hidden units of tail i   s shortlist size   J tails
 
-`Layer` is right, and passes every case; its steps along a direction and those of an adaptive input
-stand in files of their own.  A known mistake is a subclass that replaces one step, in a
-few lines; two mistakes at once are a class with two such parents.
+`Layer` is right, and passes every case; its steps along a direction, those of an adaptive input and
+those of the head alone stand in files of their own.  A known mistake is a subclass that replaces
+one step, in a few lines; two mistakes at once are a class with two such parents.
 """
 from types import SimpleNamespace
 
@@ -13,13 +13,14 @@ import numpy as np
 
 from npadasoft.conformance.mistakes.formulas import linear, log_softmax, pick, pick_backward
 from npadasoft.conformance.mistakes.steps_input import Input
+from npadasoft.conformance.mistakes.steps_linear import Linear
 from npadasoft.conformance.mistakes.steps_tangents import Tangents
 from npadasoft.conformance.ports.base import Refused
 from npadasoft.cutoffs import Cutoffs, divisor, integer
 from npadasoft.functional import bias_backward, log_softmax_backward
 
 
-class Layer(Tangents, Input):
+class Layer(Tangents, Input, Linear):
     """One layer with its weights, for one request.
 
     Parameters
@@ -111,7 +112,7 @@ class Layer(Tangents, Input):
         return self.s + i
 
     def head_column(self, y, cluster):
-        columns = np.array([self.column_of(i) for i in range(self.J)])
+        columns = np.array([self.column_of(i) for i in range(max(self.J, 1))])
         return np.where(cluster == 0, y, columns[np.maximum(cluster, 1) - 1])
 
     def place(self, y, i):
@@ -193,7 +194,7 @@ class Layer(Tangents, Input):
     def output(self, f):
         """(N,) log p of the target, 0 where it is ignored."""
         found = np.zeros(f.n, f.a.dtype)
-        found[f.kept] = self.pick(f.a, f.column)
+        found[f.kept] = self.scored(f)
         for rows, b, place in zip(f.rows, f.b, f.place):
             found[rows] = self.join(found[rows], self.pick(b, place))
         return found
@@ -239,7 +240,7 @@ class Layer(Tangents, Input):
         return pick_backward(log_p, index, q)
 
     def head_logit_gradient(self, f, q):
-        return self.pick_backward(f.a, f.column, q[f.kept])
+        return self.scored_backward(f, q[f.kept])
 
     def tail_logit_gradient(self, f, q, i):
         return self.pick_backward(f.b[i], f.place[i], q[f.rows[i]])

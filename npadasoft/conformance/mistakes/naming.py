@@ -7,7 +7,7 @@ what the first does not, and a third at least of what it would change.
 """
 from collections import Counter
 
-from npadasoft.conformance.judge.plan import by_operation
+from npadasoft.conformance.judge.plan import by_operation, is_linear
 from npadasoft.conformance.mistakes.candidates import candidates_of, contents, layers
 from npadasoft.conformance.mistakes.diagnosis import given, wrong_ops
 from npadasoft.conformance.mistakes.denied import Denied, fails, telling
@@ -37,8 +37,14 @@ def name_run(results):
     Parameters
     ----------
     results : sequence of Result
-        Of one run, each with what the port answered.
+        Of one run, each with what the port answered.  The head alone is another layer: what is
+        right in one of the two says nothing of the other.
     """
+    for alone in (False, True):
+        _name([r for r in results if is_linear(r.case) is alone])
+
+
+def _name(results):
     failing = sorted((Failing(r) for r in results if r.answers and not r.rounding and
                       r.verdict in ("fail", "error", "crashed")),
                      key=lambda f: (f.result.verdict != "fail", f.size))

@@ -6,7 +6,7 @@ import numpy as np
 
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.ports.base import Port
-from npadasoft.conformance.wire.messages import Answer, PortInfo
+from npadasoft.conformance.wire.messages import LINEAR, OPS, Answer, PortInfo
 
 TRACE = ("cluster", "head_column", "tail.*.relative_target", "head_logits", "head_log_prob",
          "tail.*.hidden", "tail.*.logits", "tail.*.log_prob", "grad.head_logits",
@@ -26,7 +26,7 @@ def silently(function):
 class Planted(Port):
     """A port of `layer_class`, which is right unless told."""
 
-    info = PortInfo("planted", dtypes=("float64", "float32"), trace=TRACE)
+    info = PortInfo("planted", dtypes=("float64", "float32"), ops=OPS + LINEAR, trace=TRACE)
     layer_class = Layer
 
     def __init__(self, layer_class=None):
@@ -101,3 +101,9 @@ class Planted(Port):
 
     def embed_backward(self, layer, index, cotangent, want):
         return layer.embed_backward(index, cotangent)
+
+    def linear(self, layer, input, target, want):
+        return layer.linear(input, target)
+
+    def linear_backward(self, layer, input, target, cotangents, want):
+        return layer.linear_backward(input, target, cotangents)

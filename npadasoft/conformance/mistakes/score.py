@@ -55,13 +55,11 @@ class Caught:
 
 
 def ordered(cases):
-    """Those first that see most; of the tiers, the required one first.
-
-    Cases of the linear head are left out: it has no step of the layer that a mistake could replace.
-    """
+    """Those first that see most; of the tiers, the required one first, and the head alone last."""
     tiers = ("required", "extensions", "quality", "excellence")
-    return sorted((case for case in cases if not is_linear(case)), key=lambda c: (
-        FIRST.index(c["id"]) if c["id"] in FIRST else len(FIRST), tiers.index(c["tier"])))
+    return sorted(cases, key=lambda c: (
+        FIRST.index(c["id"]) if c["id"] in FIRST else len(FIRST), is_linear(c),
+        len(tiers) if is_linear(c) else tiers.index(c["tier"])))
 
 
 def results_of(mistake, cases, dtypes=DTYPES):

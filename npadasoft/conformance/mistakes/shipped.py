@@ -31,7 +31,7 @@ class ignore_index_compared_after_remapping(Layer):
     def output(self, f):
         if self.ignored() is None:
             return super().output(f)
-        found = self.pick(f.a, f.column) * (f.column != self.ignored())
+        found = self.scored(f) * (f.column != self.ignored())
         for rows, b, place in zip(f.rows, f.b, f.place):
             found[rows] += self.pick(b, place) * (place != self.ignored())
         return found
@@ -72,7 +72,7 @@ class loss_is_a_mean_of_means(Layer):
         if self.config.get("reduction", "mean") != "mean" or not len(f.kept):
             return super().reduce(output, f)
         tails = [self.pick(b, place).mean() if len(place) else 0 for b, place in zip(f.b, f.place)]
-        return 0 - (self.pick(f.a, f.column).mean() + sum(tails)) / (1 + self.J)
+        return 0 - (self.scored(f).mean() + sum(tails)) / (1 + self.J)
 
 
 @known("rows outside a tail pay for that tail's class 0", "output", "loss", link=TFMISS)

@@ -83,7 +83,8 @@ class backward_without_shift(Layer):
         return -q[:, None] * p
 
     def head_logit_gradient(self, f, q):
-        return self.anew(f.z, f.column, q[f.kept])
+        q = q[f.kept]
+        return sum(self.anew(f.z, column, q * share) for column, share in self.labels(f))
 
     def tail_logit_gradient(self, f, q, i):
         return self.anew(f.t[i], f.place[i], q[f.rows[i]])
