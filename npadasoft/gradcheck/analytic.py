@@ -22,6 +22,7 @@ HALF_LINE = 4               # 9 points
 DISTINCT = 5                # values on a line, or it tells nothing
 STANDS_OUT, TREND = 4.0, 16.0   # as in `noise`
 LOUDEST = 2.0 ** -6     # of the element: what is louder on a coarse line alone is curvature
+CLOSER = 4              # times as close, noise stays what it is; curvature and oscillations change
 SAFETY = 16.0       # the worst true error seen was 6.6 sigma
 ROUNDING = 0.5      # of eps, at least: a sum that never changes along the line is still rounded
 HALF_ROUNDING = 0.25    # if it is of float16, which NumPy adds up in float32
@@ -43,6 +44,7 @@ class Analytic:
     tiny: float                 # smallest number of its dtype
     relative: float = 0.0       # median along the lines, as a part of the element
     alone: np.ndarray | None = None     # sigma without what is shared
+    blurred: bool = False       # the last digits of the parameters change it by as much
 
     @property
     def error(self):
@@ -97,14 +99,19 @@ def line_sigma(values):
             ordered[-1] - ordered[0])
 
 
-def settle(lines):
-    """σ of each element from its lines, finest first: the finest that moves, or a louder one."""
+def settle(lines, closer=None):
+    """σ of each element from its lines, finest first: the finest that moves, or a louder one.
+
+    `closer` is a line as the last one, of points `CLOSER` to each other.
+    """
     looked = [line_sigma(line) for line in lines]
     sigma = np.zeros(lines[0].shape[1])
     done = np.zeros(sigma.shape, bool)
     for line, (found, jump, distinct, span) in zip(lines, looked):
         valid = (distinct >= DISTINCT) & ~jump
         louder = (span > TREND * found) | (found <= STANDS_OUT * sigma)     # no oscillation
+        if line is lines[-1] and closer is not None:
+            found = np.where(done, _on_both(found, line_sigma(closer)[0]), found)
         found = np.where(done, np.minimum(found, LOUDEST * np.abs(line[len(line) // 2])), found)
         sigma = np.where(valid & (~done | louder), np.maximum(found, sigma), sigma)
         done |= valid
@@ -112,19 +119,30 @@ def settle(lines):
     return np.where(done, sigma, few), done
 
 
+def _on_both(wide, close):
+    """What is noise on both of two lines: the less.
+
+    Nothing if there is more on the closer, as of an oscillation, or less by far: what is of fourth
+    order is 4^4 times less there.
+    """
+    alike = (close <= STANDS_OUT * wide) & (wide <= STANDS_OUT ** 2 * close)
+    return np.where(alike, np.minimum(wide, close), 0.0)
+
+
 def analyse(problem, pair):
     """`Analytic` by path; `pair` holds the gradients of two calls at the point."""
-    lines = _lines(problem)
+    lines, closer = _lines(problem)
     rounded = _rounded(problem) if lines else {}
     coarsest = max([float(np.finfo(leaf.own.dtype).eps) for leaf in problem.leaves.values()],
                    default=0.0)
     return {path: _analytic(first, pair[1][path], [line[path] for line in lines],
+                            closer and closer[path],
                             [point[path] for point in rounded.get(problem.leaves[path].own.dtype,
                                                                   [])], coarsest)
             for path, first in pair[0].items()}
 
 
-def _analytic(first, second, lines, rounded, coarsest):
+def _analytic(first, second, lines, closer, rounded, coarsest):
     info = np.finfo(first.dtype)
     eps = max(float(info.eps), coarsest, 2.0 ** -52)
     gradient = np.array(first, float)
@@ -132,17 +150,18 @@ def _analytic(first, second, lines, rounded, coarsest):
     if not lines:
         sigma = ASSUMED * eps * size
     else:
-        sigma = settle(lines)[0].reshape(first.shape)
-    relative = _relative(sigma, size)
+        sigma = settle(lines, closer)[0].reshape(first.shape)
+    relative, blur = _relative(sigma, size), 0.0
     for point in rounded:
         change = np.abs(np.asarray(point, float) - gradient)
+        blur = max(blur, _relative(np.where(np.isfinite(change), change, 0), size))
         sigma = np.maximum(sigma, CONDITION * np.where(np.isfinite(change), change, 0))
     rounding = (HALF_ROUNDING if eps > 2.0 ** -16 else ROUNDING) * eps
     sigma = np.maximum(sigma, max(rounding, relative, _relative(sigma, size)) * size)
     spread = np.abs(gradient - np.asarray(second, float))
     return Analytic(gradient, eps, sigma + shared(rms(sigma), size) + spread,
                     "measured" if lines else "assumed", float(info.smallest_subnormal), relative,
-                    sigma + spread)
+                    sigma + spread, STANDS_OUT * blur >= relative)
 
 
 def _relative(sigma, size):
@@ -152,16 +171,24 @@ def _relative(sigma, size):
 
 
 def _lines(problem):
-    """Lines of gradients, per path (9, n), finest first; none if they cannot be had."""
+    """(lines of gradients, per path (9, n), finest first; one that is `closer` than the last).
+
+    None if they cannot be had, or if the last is not louder than the others.
+    """
     if not callable(problem.grads):
-        return []
+        return [], None
     depth = max((len(_rungs(problem.leaves[path])) for path in problem.wrt), default=0)
     found = {rung: _line(problem, rung) for rung in sorted({FIRST, depth + LAST})[:depth]}
     for rung in range(1, depth - 1):
         finer = [line for _, line in sorted(found.items())[:-1] if line]
         if finer and not _settled(finer, problem.wrt):
             found[rung] = _line(problem, rung)
-    return [found[rung] for rung in sorted(found) if found[rung]]
+    lines = [found[rung] for rung in sorted(found) if found[rung]]
+    louder = found.get(depth + LAST) and len(lines) > 1 and any(
+        (settle([line[path] for line in lines])[0]
+         > STANDS_OUT * settle([line[path] for line in lines[:-1]])[0]).any()
+        for path in problem.wrt)
+    return lines, _line(problem, depth + LAST, CLOSER) if louder else None
 
 
 def _settled(lines, paths):
@@ -173,8 +200,8 @@ def _rungs(leaf):
     return RUNGS.get(leaf.own.dtype.itemsize, RUNGS[8])
 
 
-def _line(problem, rung):
-    steps = {path: _steps(problem, path, rung) for path in problem.wrt}
+def _line(problem, rung, closer=1):
+    steps = {path: _steps(problem, path, rung, closer) for path in problem.wrt}
     points = []
     for j in range(-HALF_LINE, HALF_LINE + 1):
         moved = {path: (problem.leaves[path].own + j * step).astype(problem.leaves[path].own.dtype)
@@ -190,12 +217,12 @@ def _line(problem, rung):
     return line if all(np.isfinite(one).all() for one in line.values()) else None
 
 
-def _steps(problem, path, rung):
+def _steps(problem, path, rung, closer):
     """A step of each element that its dtype can make again and again: an even number of ulps."""
     leaf = problem.leaves[path]
     rungs = _rungs(leaf)
     u = signs(problem.rng("line", path), leaf.own.shape)
-    step = 2.0 ** -rungs[min(rung, len(rungs) - 1)] * leaf.units * np.abs(u)
+    step = 2.0 ** -rungs[min(rung, len(rungs) - 1)] * leaf.units * np.abs(u) / closer
     ulp = np.where(leaf.own == 0, 2.0 ** np.rint(np.log2(step)), 2 * np.spacing(np.abs(leaf.own)))
     return np.maximum(np.rint(step / ulp), 1) * ulp * np.sign(u)
 

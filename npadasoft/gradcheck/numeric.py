@@ -3,8 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npadasoft.gradcheck.analytic import settle
-from npadasoft.gradcheck.derivative import EPS, Derivative, richardson
+from npadasoft.gradcheck.analytic import CLOSER, settle
+from npadasoft.gradcheck.derivative import EPS, SIGNAL, Derivative, richardson
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.noise import LONE
 from npadasoft.gradcheck.problem import Problem, first_line
@@ -19,6 +19,10 @@ SMALL = 2.0 ** -6           # rms of a tensor that may be scaled up to be seen
 NOISY = 64.0                # eps; a complex step noisier than this is not double inside
 FINE, COARSE = 2.0 ** -44, 2.0 ** -20   # spacings on which the noise of complex steps is measured
 FAR, JUMPS = 17, 4          # how far away to look: 16^16 units; what is more than a step function
+STEEP = 32.0        # times f: a slope that would change it by so much in a unit is looked at
+NARROWEST = 2.0 ** -30  # of a unit, steps begin: below there are roundings of x
+BLURRED = ("the last digit of its elements changes {0} by {1:.0e} of itself: numbers with an "
+           "offset, as of time? from a nearer origin more would be seen")
 NEIGHBOURS = 3              # points one rounding away
 
 
@@ -105,8 +109,22 @@ class Numeric:
             trial.flat[index] = value + x.dtype.type(t)
             return self.problem.value({self.path: trial})
 
-        return richardson(phi, float(self.units.flat[index]), self.shaken(index),
+        unit = float(self.units.flat[index])
+        scale = self._scale(phi, unit, float(self.gradient.flat[index]))
+        return richardson(phi, scale, self.shaken(index),
                           lambda t: float((value + x.dtype.type(t)) - value), self.own_eps, second)
+
+    def _scale(self, phi, unit, slope):
+        """`unit`, or so far as φ changes by no more than it ever does if it has a `slope`.
+
+        Of seconds since 1970 a unit is many periods of a day, and a step that is a number of them
+        would see another slope.
+        """
+        if not STEEP * abs(self.center) < abs(slope) * unit < np.inf:
+            return unit
+        change = max(abs(phi(sign * unit / 8) - self.center) for sign in (-1, 1))
+        part = max(8 * change / (abs(slope) * unit), NARROWEST)
+        return unit * min(part, 1.0) if SIGNAL * self.eps_f < change < np.inf else unit
 
     def complex_along(self, u, t=0.0):
         """Complex step along u, at x + t·u."""
@@ -225,7 +243,7 @@ class Numeric:
         if self.blunt and not self.seen_elsewhere():
             self.note = (f"the tensor is swamped: the comparison with Richardson could see only "
                          f"{real.error:.1g} along a probe of {value:.2g}")
-        self._measure(u, size)
+        self._measure(u, size, value)
         return True
 
     def seen_elsewhere(self):
@@ -257,7 +275,7 @@ class Numeric:
                      f"{real.error:.1g} disagree along a probe: Richardson is used")
         return False
 
-    def _measure(self, u, size):
+    def _measure(self, u, size, value):
         """Noise of the complex step itself: single precision inside f is not seen otherwise."""
         room = NOISY * self.eps * size
         lines = [self._line(u, COARSE)]
@@ -269,10 +287,17 @@ class Numeric:
             sides = [self._line(u, sign * COARSE, range(9)) for sign in (-1, 1)]
             quieter = min(float(settle([side])[0][0]) for side in sides)
             sigma = quieter if quieter < sigma / LONE else sigma
+        if sigma > room:
+            closer = self._line(u, COARSE / CLOSER)
+            if np.isfinite(closer).all():
+                sigma = min(sigma, float(settle(lines, closer)[0][0]))
         self.exact = self.eps_f <= 16 * EPS * abs(self.center)
         if size > 0 and sigma > room:
             self.eps, self.exact = 4 * sigma / size, False
-            self.note = self.note or "the complex step is far noisier than double precision"
+            self.note = self.note or (
+                BLURRED.format("the complex step", sigma / size)
+                if 4 * self.spread(u, value) >= sigma else
+                "the complex step is far noisier than double precision")
 
     def _line(self, u, step, points=range(-4, 5)):
         return np.array([[self.complex_along(u, j * step)] for j in points])

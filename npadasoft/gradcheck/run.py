@@ -13,7 +13,7 @@ from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.equations import of_out, of_value
 from npadasoft.gradcheck.joint import joint_probe
 from npadasoft.gradcheck.noise import are_thresholds, louder_lines, noise
-from npadasoft.gradcheck.numeric import Numeric, moved, precision
+from npadasoft.gradcheck.numeric import BLURRED, Numeric, moved, precision
 from npadasoft.gradcheck.probes import check_probes
 from npadasoft.gradcheck.report import TensorReport
 from npadasoft.gradcheck.sizes import norm, signs
@@ -202,9 +202,10 @@ class Run:
                 self.report.notes.append(f"{path}: {numeric.note}")
         for path, analytic in self.analytics.items():
             if analytic.far_noisier:
-                self.report.notes.append(
-                    f"{path}: the gradient is far noisier than {self.gradients[0][path].dtype}: "
-                    "computed in float32 somewhere?")
+                self.report.notes.append(f"{path}: " + (
+                    BLURRED.format("the gradient", analytic.relative) if analytic.blurred else
+                    f"the gradient is far noisier than {self.gradients[0][path].dtype}: computed "
+                    "in float32 somewhere?"))
 
     def compare(self, answers):
         """What grads said besides gradients."""
