@@ -147,10 +147,13 @@ def in_order(cases):
 
 
 def repeated(cases):
-    """Those that are put once more after all others: the first valid one of every operation."""
+    """Those that are put once more after all others: the first valid one of every operation.
+
+    A required one where there is any: others may be skipped.
+    """
     first: dict[str, dict] = {}
-    for case in cases:
-        if case["result"] == "valid" and case["tier"] == "required":
+    for case in sorted(cases, key=lambda case: case["tier"] != "required"):
+        if case["result"] == "valid":
             for op in wanted(case):
                 if op != "shapes":
                     first.setdefault(op, case)
