@@ -11,11 +11,11 @@ from functools import lru_cache
 import numpy as np
 
 from npadasoft.conformance.judge.plan import by_operation
-from npadasoft.conformance.judge.state import TEXT
 from npadasoft.conformance.wire.messages import OPS
 from npadasoft.conformance.wire.strict_json import printable
 
-
+LEFT_OVER = "state is left over from an earlier request"
+TEXT = f"{LEFT_OVER}: it passes when it is asked in a fresh process"
 MOST = 2        # other forms that are told of a cause
 LONGEST = 160   # characters of a message, in the summary
 KINDS = ("reading", "rounding", "mistake", "state", "shape", "message", "divergence")
@@ -39,6 +39,9 @@ class Cause:
     def alike(self):
         """Of the cases that have not its own form: how many, and which form they have."""
         parts = []
+        alone = len({r.id for r in self.results if r.fresh})
+        if self.kind == "state" and 0 < alone < self.n_cases:
+            parts.append(f"{alone} of them were asked so")
         for how in dict.fromkeys(how for how, _ in self.others):
             mine = [cause for other, cause in self.others if other == how]
             ids = {r.id for cause in mine for r in cause.results}
@@ -235,7 +238,7 @@ def example(cause):
     def size(result):
         return sum(int(np.size(a)) for answer in result.answers.values()
                    for a in answer.results.values())
-    return min(cause.results, key=lambda r: (cause.kind == "state" and not r.repeat,
+    return min(cause.results, key=lambda r: (any(c.repeat for c in cause.results) and not r.repeat,
                                              cause.kind == "state" and not r.state,
                                              not r.mistakes and cause.kind == "mistake",
                                              r.expected_fail,

@@ -214,7 +214,7 @@ def reproduce(result, command):
     if command.startswith("verify"):                    # there is no port to ask
         again = f"npadasoft {command}{only}"
     elif result.state and not result.repeat:
-        again = f"npadasoft conform {command} (no shorter run was found that shows it)"
+        again = f"npadasoft conform {command}  # no shorter run was found that shows it"
     else:
         only += "".join(f" --dtype {dtype}" for dtype in dtypes)
         again = f"npadasoft conform{only} {command}".rstrip()

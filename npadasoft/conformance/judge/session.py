@@ -2,6 +2,7 @@
 import time
 from dataclasses import replace
 
+from npadasoft.conformance.judge.causes import LEFT_OVER
 from npadasoft.conformance.judge.plan import (asked_of, in_order, repeated, representable,
                                               requests_of)
 from npadasoft.conformance.judge.state import State
@@ -89,7 +90,7 @@ class Session:
         if first.verdict == "pass" and second.verdict in BAD:
             why = f" ({second.message})" if second.message else ""
             second.message = ("passed when it was asked first, but not when it was asked again "
-                              f"after the others: state is left over from an earlier request{why}")
+                              f"after the others: {LEFT_OVER}{why}")
             second.expected_fail, second.state, second.again = first.expected_fail, True, True
             self.results[at] = second
 

@@ -1,17 +1,29 @@
-"""What an earlier request left: a failing case is asked once more, in a fresh process.
+"""What an earlier request left: failing cases are asked once more, where other ones came before.
 
-If it passes there, the failure is one of state, and a case before it is sought that shows it again:
-the two together reproduce what one alone does not.
+Cases that stand for a form of failure are asked in a process of their own, and the rest after one
+of these, in the opposite order: what fails there with the same numbers hardly hangs on what was
+asked before it.  If one passes, state is left over; then all others, too, are asked in a process
+of their own, one of each form in turn, as long as that takes no longer than the run itself did.
+What is left when the time is over is told as its form is.
 """
-from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
+import itertools
+import time
+
+import numpy as np
+
+from npadasoft.conformance.judge.causes import LEFT_OVER, TEXT, general
+from npadasoft.conformance.judge.histories import shown_by
+from npadasoft.conformance.judge.plan import requests_of
 from npadasoft.conformance.judge.verdict import BAD, judge
 from npadasoft.conformance.wire.process import Fault
 
-FRESH = 6               # failing cases, of as many forms, that are asked again
-MORE = 30               # once one of them has passed there
-TRIES = 10              # histories that are tried to show it again
-SHOWN_AGAIN = 2         # cases for which they are sought
-TEXT = "state is left over from an earlier request: it passes when it is asked in a fresh process"
+FRESH = 6               # failing cases, of as many forms, that are asked in a process of their own
+LONGEST = 10.0          # s that one of each form, and another order, may take in any case
+LEAST = 1.0             # s that a search may take, however short the run was
+SHOWN_AGAIN = 3         # failures, of as many forms, for which it is sought what shows them again
+OTHERWISE = f"{LEFT_OVER}: it passes when other cases are asked before it"
+ALIKE = f"{LEFT_OVER}: cases that fail as it does pass, each in a fresh process"
+UNTRIED = f"{LEFT_OVER}: whether it fails in a fresh process was not tried, for want of time"
 
 
 class State:
@@ -30,74 +42,134 @@ class State:
 
     def __init__(self, port, cases, results, dtypes):
         self.port, self.cases, self.results, self.dtypes = port, cases, results, tuple(dtypes)
+        self._moved: set[int] = set()   # results whose answer is another one after other cases
+        self._running = False           # whether a process is there that was asked something
 
     def look(self):
-        """Mark each failing case that passes in a fresh process, and find what shows it again."""
+        """Mark each failing case that passes elsewhere, and find what shows one of them again."""
         try:
-            again = [r for r in self.results if r.state]    # asked twice in one process
-            for result in [*self.mark()[:SHOWN_AGAIN], *again[:SHOWN_AGAIN]]:
-                result.repeat = self._shown_by(result)
+            self.mark()
+            state = sorted((r for r in self.results if r.state),
+                           key=lambda r: (r.tier != "required", r.fresh is None))
+            end = time.monotonic() + self._allowed
+            for group in _forms(state)[:SHOWN_AGAIN]:
+                group[0].repeat = shown_by(self.port, self.cases, self.results, self.dtypes,
+                                           group[0], end)
         except Exception:                   # it does not start again: what was found stands
             return
 
     def mark(self):
         """Mark those, and no more; which they are."""
-        forms: dict = {}
-        for r in self.results:
-            if r.verdict in ("fail", "error") and r.answers and not (r.state or r.expected_fail):
-                forms.setdefault((r.verdict, tuple(r.origins), r.dtype), []).append(r)
-        first = [group[0] for group in forms.values()][:FRESH]
-        found = [r for r in first if self._passes_fresh(r)]
-        rest = [r for group in forms.values() for r in group if r not in first]
-        found += [r for r in rest[:MORE] if self._passes_fresh(r)] if found else []
-        for result in found:
-            result.state, result.message = True, TEXT
-        return found
+        failing = [r for r in self.results if r.case["config"] and r.verdict != "timeout"
+                   and _wrong(r) and not (r.state or r.expected_fail)]
+        forms, began = _forms(failing), time.monotonic()
+        end, latest = began + self._allowed, began + max(self._allowed, LONGEST)
+        self._ask_each_alone([group[0] for group in forms[:FRESH]], end)
+        self._ask_in_another_order([r for r in reversed(failing) if r.fresh is None], latest)
+        if not any(r.state for r in self.results):
+            moved = _forms([r for r in failing if id(r) in self._moved and r.fresh is None])
+            self._ask_each_alone([group[0] for group in moved[:FRESH]], end)
+        if any(r.state for r in self.results):
+            self._ask_each_alone([group[0] for group in forms if all(
+                r.fresh is None and not r.state for r in group)], latest)
+            self._ask_each_alone(_in_turn(forms), end)
+            _tell_the_rest(forms, self._moved)
+        return [r for r in failing if r.state]
 
-    def _passes_fresh(self, result):
-        return self._run([result.case], (result.dtype,), result.case["id"]) == {"pass"}
+    @property
+    def _allowed(self):
+        """Seconds that a search may take."""
+        return max(sum(r.seconds for r in self.results), LEAST)
 
-    def _shown_by(self, result):
-        """(ids, dtypes) of which a run in a fresh process shows the failure; () if none was."""
-        id, dtype = result.case["id"], result.dtype
-        for earlier, dtypes in self._histories(result):
-            ids = {id, *earlier}
-            cases = [case for case in self.cases if case["id"] in ids]
-            if self._run(cases, dtypes, id, dtype) & set(BAD):
-                return tuple(case["id"] for case in cases), tuple(dtypes)
-        return ()
+    def _ask_each_alone(self, results, end):
+        """Ask cases each in a process of its own, while there is time; the first in any case."""
+        results = [r for r in results if r.fresh is None and not r.state]
+        for n, r in enumerate(results):
+            if n and time.monotonic() > end:
+                return
+            self.port.restart()
+            self._running = True
+            found = self._ask(r)
+            r.fresh = found is not None and not _wrong(found)
+            if r.fresh:
+                r.state, r.message = True, TEXT
+            elif found is not None:
+                _take(r, found)
 
-    def _histories(self, result):
-        """What may have been asked before: itself, those just before, the first ones, a dtype."""
-        here = [r.case["id"] for r in self.results if r.dtype == result.dtype and r.case["config"]]
-        at = here.index(result.case["id"])
-        weights = {c["id"]: {(n, *t["shape"]) for n, t in c.get("params", {}).items()}
-                   for c in self.cases}
-        alike = sorted(here[:at][::-1], key=lambda i: -len(weights[i] & weights[result.case["id"]]))
-        before = list(dict.fromkeys([*alike[:3], *here[max(at - 2, 0):at][::-1], *here[:3]]))
-        one = (result.dtype,)
-        histories = [((), one), *(((id,), one) for id in before if id != result.case["id"])]
-        if len(self.dtypes) > 1:
-            histories.append(((), self.dtypes))
-        return histories[:TRIES]
+    def _ask_in_another_order(self, results, end):
+        """Ask cases one after the other; where state is known, what fails once more, after itself.
 
-    def _run(self, cases, dtypes, id, dtype=None):
-        """The verdicts on one case in a run of few, in a process of its own."""
-        self.port.restart()
-        verdicts = set()
-        for d in dtypes:
-            fitting = [case for case in in_order(cases) if representable(case, d)]
-            for case in fitting + (repeated(fitting) if dtype else []):
-                verdict = self._verdict(case, d)
-                if case["id"] == id and dtype in (None, d):
-                    verdicts.add(verdict)
-        return verdicts
+        After itself: what is kept from the request before is right then.
+        """
+        known = any(r.state for r in self.results)
+        for r in results:
+            for _ in range(2 if time.monotonic() < end else 0):
+                if not self._running:
+                    self.port.restart()
+                    self._running = True
+                found = self._ask(r)
+                if found is not None and not _wrong(found):
+                    r.state, r.message, known = True, OTHERWISE, True
+                elif found is not None and found is not r:
+                    self._moved.add(id(r))
+                if r.state or found is None or not known:
+                    break
 
-    def _verdict(self, case, dtype):
-        requests, lacking = requests_of(case, dtype, self.port.info)
+    def _ask(self, r):
+        """The `Result` of a case as it is answered now, itself if alike; None for no answer."""
+        requests, lacking = requests_of(r.case, r.dtype, self.port.info)
         try:
             answers = {request.op: self.port.run(request) for request in requests}
-        except Fault as fault:
-            self.port.restart()
-            return fault.verdict
-        return judge(case, dtype, answers, lacking).verdict
+        except Fault:
+            self._running = False
+            return None
+        return r if _same(answers, r.answers) else judge(r.case, r.dtype, answers, lacking)
+
+
+def _wrong(result):
+    """Whether a case fails, or lacks a tensor that it should have."""
+    lacks = result.verdict == "incomplete" and (result.message or "").startswith("not answered")
+    return lacks or result.verdict in BAD
+
+
+def _forms(results):
+    """Results of one form together: they begin to differ in the same tensors; most first."""
+    forms: dict = {}
+    for r in results:
+        origins = tuple(dict.fromkeys(map(general, r.origins)))
+        forms.setdefault((r.verdict, origins, r.dtype), []).append(r)
+    return sorted(forms.values(), key=len, reverse=True)
+
+
+def _in_turn(forms):
+    """One of each form, then a second one of each, and so on."""
+    return [r for some in itertools.zip_longest(*forms) for r in some if r is not None]
+
+
+def _tell_the_rest(forms, moved):
+    """What was not asked in a process of its own, by what was of its form.
+
+    Of what has other numbers after other cases it is enough that not all of its form fail there.
+    """
+    for group in forms:
+        passed, failed = any(r.state for r in group), any(r.fresh is False for r in group)
+        for r in group:
+            if r.fresh is None and not r.state and not (
+                    failed and not (passed and id(r) in moved)):
+                r.state, r.message = True, ALIKE if passed else UNTRIED
+
+
+def _take(r, found):
+    """Let a case have failed as it does in a process of its own, where no state disturbs."""
+    for name in ("verdict", "answers", "comparisons", "broken_laws", "statistics", "origins",
+                 "message", "notes"):
+        setattr(r, name, getattr(found, name))
+
+
+def _same(answers, before):
+    """Whether answers (operation -> Answer) are the same to the last bit."""
+    return answers.keys() == before.keys() and all(
+        a.error == before[op].error and a.skipped == before[op].skipped
+        and a.shapes == before[op].shapes and a.results.keys() == before[op].results.keys()
+        and all(np.array_equal(x, before[op].results[name], equal_nan=True)
+                for name, x in a.results.items()) for op, a in answers.items())

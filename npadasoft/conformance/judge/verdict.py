@@ -46,7 +46,8 @@ class Result:
     expected_fail: bool = False
     expected_why: str | None = None     # where that failure is discussed
     rounding: str | None = None         # the port writes too few digits, and that is all
-    state: bool = False                 # it passes in a fresh process
+    state: bool = False                 # it fails by what an earlier request left
+    fresh: bool | None = None           # whether it passes in one; None where that was not tried
     again: bool = False                 # this was answered when it was asked once more at the end
     repeat: tuple = ()                  # ids and dtypes that show it, asked in a fresh process
     info: PortInfo | None = None        # of the port, for its dialect

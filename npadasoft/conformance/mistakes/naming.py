@@ -62,7 +62,7 @@ def _name(results):
         op in answers and fails(c, r.case, r.dtype, {op: answers[op]}) for r, answers in right))
     chosen |= named
     chosen |= _one_slip(chosen)
-    if not stateful:
+    if not stateful and all(r.fresh is None for r in results):      # nobody could look for it
         rest = [f for f in _without_name(rest, chosen) if f.far]
         chosen |= name_state(results, rest) if rest else {}
     for f in failing:
