@@ -54,10 +54,10 @@ def conform(argv):
                              f"{', '.join(info.ops)}")
         numbers_too = hasattr(port, "echo") and _wants_echo(arguments)
         _print_head(info, dtypes, cases, numbers_too, arguments)
-        results = _echoes(port, dtypes) if numbers_too else []
+        echoes = _echoes(port, dtypes) if numbers_too else []
         session = Session(port, cases, expected_failures=expected, give_up=arguments.give_up)
-        results += session.run(dtypes)
-        session.explain(dtypes)
+        results = echoes + session.run(dtypes)
+        session.explain(dtypes, echoes)
     finally:
         port.stop()
     status = _conclude(results, info, shown, arguments, ["npadasoft", "conform", *argv])
@@ -227,9 +227,9 @@ def verify(argv):
     port, ids, dtypes = offline.read(arguments.answers, arguments.requests)
     cases = vectors_io.select(vectors_io.load(), ids) if ids else []
     cases = vectors_io.select(cases, arguments.only)
-    results = offline.echo_results(port)
-    _print_head(port.info, dtypes, cases, bool(results), arguments)
-    results += offline.session(port, cases, dtypes)
+    echoes = offline.echo_results(port)
+    _print_head(port.info, dtypes, cases, bool(echoes), arguments)
+    results = echoes + offline.session(port, cases, dtypes, echoes)
     shown = "verify " + shlex.join(word for word in argv if word != "--all")
     return _conclude(results, port.info, shown, arguments, ["npadasoft", "verify", *argv])
 

@@ -178,9 +178,9 @@ def echo_results(port):
             if dtype in port.info.dtypes]
 
 
-def session(port, cases, dtypes, **more):
+def session(port, cases, dtypes, echoes=(), **more):
     """The verdicts on all recorded answers."""
     session = Session(port, cases, give_up=len(cases) + 1, **more)
     session.run(dtypes)
-    session.explain(dtypes)
+    session.explain(dtypes, echoes)
     return session.results

@@ -1,9 +1,12 @@
 """A port that is right but for how it writes its numbers is told that, and nothing else."""
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.causes import causes
 from npadasoft.conformance.judge.outline import remarkable
@@ -94,3 +97,85 @@ def test_a_wrong_number_is_no_rounding_however_many_digits_it_has():
     results = session.run(("float64",))
     session.explain(("float64",))
     assert any(r.verdict == "fail" for r in results) and not any(r.rounding for r in results)
+
+
+# ------------------------------------------------------------------ with the self-test of numbers
+
+PORT = """
+import math, struct, sys
+sys.path.insert(0, {folder!r})
+import plain_python as port
+
+def single(v):
+    return struct.unpack("f", struct.pack("f", v))[0] if abs(v) < 3.4e38 else v * math.inf
+
+def as_r_does(numbers):
+    "format(x, digits = 7): one format for all, in which none lacks any of its seven digits."
+    some = [v for v in numbers if isinstance(v, float) and v]
+    parts = [("%.6e" % v).lstrip("-").replace(".", "").split("e") for v in some]
+    digits = [len(whole.rstrip("0")) - 1 for whole, exponent in parts]
+    n = max((d - int(exponent) for d, (_, exponent) in zip(digits, parts)), default=0)
+    fixed, powers = "%%.%df" % max(n, 0), "%%.%de" % max(digits, default=0)
+    width = [max((len(form % v) for v in some), default=0) for form in (fixed, powers)]
+    form = fixed if width[0] <= width[1] else powers
+    return [float(form % v) if isinstance(v, float) else v for v in numbers]
+
+tensor, echo, write, read = port.tensor, port.echo, port.write_number, port.read_number
+
+def written(data):
+    {write}
+    return [v if isinstance(v, str) else write(v) for v in data]
+
+def whole(value, shape):
+    found = tensor(value, shape)
+    return found and dict(found, data=written(found["data"]))
+
+def back(message):
+    found = echo(message)
+    shown = dict(bits=found["bits"], data=written(found["data"]), honest=found["data"])
+    return {{name.replace("honest", "data"): shown[name] for name in {shows!r}}}
+
+port.tensor, port.echo = whole, back
+port.read_number = lambda v: {read}
+port.main()
+"""
+ROUND = "data = [{} if isinstance(v, float) else v for v in data]".format
+FEW = [option for id in ("T0*", "G0*", "N0*", "F*", "IO") for option in ("--only", id)]
+
+
+def told(tmp_path, capfd, write="pass", shows=("bits", "data"), read="read(v)"):
+    """Lines of causes of the judge on the plain Python port with another writer or reader."""
+    path = tmp_path / "port.py"
+    path.write_text(PORT.format(folder=str(Path(__file__).parents[1] / "ports"), write=write,
+                                shows=shows, read=read))
+    command.conform([*FEW, "--dtype", "float64", "--", sys.executable, str(path)])
+    out = capfd.readouterr().out
+    return [line.split(None, 1)[1] for line in out.splitlines()
+            if line[:5].strip().isdigit() and line[5:7] == "  "]
+
+
+@pytest.mark.parametrize("shows", [("bits", "data"), ("data",), ("bits",)], ids="+".join)
+@pytest.mark.parametrize("write, words", [
+    (ROUND("float('%.15g' % v)"), "written with 15 digits"),
+    (ROUND("float('%f' % v)"), "written with 6 decimals"),
+    ("data = as_r_does(data)", "written with 7 digits")], ids=["15g", "f", "R"])
+def test_the_self_test_of_a_writer_and_its_results_are_one_line(
+        tmp_path, capfd, write, words, shows):
+    assert told(tmp_path, capfd, write, shows) == [
+        f"your numbers are {words}: float64 needs 17 significant digits"]
+
+
+@pytest.mark.parametrize("shows", [("bits", "data"), ("data",), ("bits",), ("bits", "honest")],
+                         ids="+".join)
+def test_float32_numbers_are_the_writer_s_where_the_self_test_shows_them_and_else_the_layer_s(
+        tmp_path, capfd, shows):
+    lines = told(tmp_path, capfd, ROUND("single(v)"), shows)
+    assert lines == (
+        ["your numbers are written as float32: float64 needs 17 significant digits"]
+        if "data" in shows else
+        ["`results-of-single-precision`, results are rounded to float32"])
+
+
+def test_numbers_that_are_read_as_float32_are_not_said_to_be_written_so(tmp_path, capfd):
+    lines = told(tmp_path, capfd, shows=("data",), read="single(read(v))")
+    assert lines[0].startswith("0.1 came back as 0.10000000149011612") and len(lines) == 1

@@ -73,7 +73,8 @@ def causes(results):
         for key in _keys(result):
             found.setdefault(key, Cause(*key)).results.append(result)
     return sorted(_begun_alike(_axis_too_many(_whatever_was_asked(list(found.values())))),
-                  key=lambda c: (c.kind != "reading", -c.n_cases, KINDS.index(c.kind)))
+                  key=lambda c: (all(r.id != "IO" or r.verdict != "fail" for r in c.results),
+                                 -c.n_cases, KINDS.index(c.kind)))
 
 
 def _whatever_was_asked(found):
@@ -142,10 +143,10 @@ def _text(names):
 
 def _keys(result):
     """(kind, text) of each cause that a result has."""
-    if result.id == "IO" and result.verdict == "fail":
-        return [("reading", result.message.partition("; ")[0])]
     if result.rounding:
         return [("rounding", result.rounding)]
+    if result.id == "IO" and result.verdict == "fail":
+        return [("reading", result.message.partition("; ")[0])]
     groups = [n for n in result.named.values() if n] or [tuple(result.mistakes)]
     keys = [("mistake", _text(names)) for names in groups if names]
     if result.state and not keys:

@@ -1,6 +1,7 @@
 """The self-test of numbers: what a port reads and writes, before any mathematics is blamed."""
 from npadasoft.conformance.judge.numbers import hex_bits, round_to
 from npadasoft.conformance.judge.verdict import Result
+from npadasoft.conformance.judge.writing import READ, form_of
 from npadasoft.conformance.wire.process import Fault
 
 CASE = {"id": "IO", "tier": "required", "result": "valid", "flags": ["Numbers"], "config": {},
@@ -33,11 +34,15 @@ def self_test(port, dtype, numbers):
     wrong = next((w for w in wrongs if w), None)
     if not wrong:
         return Result(CASE, dtype)
-    where = ""
+    where, form = "", None
     if len(found) == 2:
-        where = "read wrongly: " if wrongs[0] else "read rightly, and written wrongly: "
+        where = "read wrongly: " if wrongs[0] else f"{READ}, and written wrongly: "
+    if not where.startswith("read wrongly") and len(found[-1]) == len(sent) and all(
+            isinstance(v, float) for v in found[-1]):
+        form = form_of(round_to(sent, dtype), found[-1], dtype)
     return Result(CASE, dtype, "fail", notes=wrong[1:4], message=where + wrong[0]
-                  + "; mend this first: what follows may be wrong for no other reason")
+                  + "; mend this first: what follows may be wrong for no other reason",
+                  rounding=form and form.text(dtype))
 
 
 def wrong_echoes(dtype, numbers, found):

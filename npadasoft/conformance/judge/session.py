@@ -52,11 +52,14 @@ class Session:
                 self._put_again(case, dtype)
         return self.results
 
-    def explain(self, dtypes):
-        """Find, of what failed, what is due to state and what to the writing of numbers."""
+    def explain(self, dtypes, echoes=()):
+        """Find, of what failed, what is due to state and what to the writing of numbers.
+
+        `echoes` are the verdicts on how the port reads and writes numbers, where it was asked.
+        """
         if not self._gone:
             State(self.port, self.cases, self.results, dtypes).look()
-        judge_writing(self.results)
+        judge_writing(self.results, echoes)
 
     def _against_expectation(self, result):
         pairs = [(result.id, result.dtype), (result.id, None)]
