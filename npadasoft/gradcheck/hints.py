@@ -7,9 +7,9 @@ from typing import Callable
 import numpy as np
 
 from npadasoft.gradcheck import factors
+from npadasoft.gradcheck.nearly import ALL_BUT, CLOSE, agree, digits_first, digits_of
 
 REORDERED = 64      # rows, at most, that are looked for in another order
-CLOSE = 4           # digits that agree, and are worth saying
 NOT_ONE = 16.0      # times what a factor is known to, it is off 1
 
 
@@ -45,14 +45,12 @@ def from_elements(tensor, side, analytic, problem, constant):
                        _missing_term, _lines):
         hint = hypothesis(failure)
         if hint:
-            return hint
+            return digits_first(hint, digits_of(failure), ALL_BUT)
     count = int(failure.wrong.sum())
     text = f"{count} of {failure.g.size} elements are wrong{_where(failure)}"
-    digits = _digits(failure)
+    digits = digits_of(failure)
     if digits >= CLOSE:
-        first = f"{text}, and" if failure.g.size > 1 else "yours is"
-        return _hint("digits", digits, f"{first} right to {digits} digits: a small constant in f, "
-                                       "an iteration stopped early, an approximation?")
+        return digits_first(_hint("elements", count, text), digits, CLOSE)
     if count == failure.g.size > 1:
         text += ", by no common factor"
     return _hint("elements", count, text)
@@ -85,13 +83,6 @@ def _where(it):
     return f", {', '.join(found)}" if found else ""
 
 
-def _digits(it):
-    """How many digits agree, at the worst element."""
-    size = np.maximum(np.abs(it.n), np.abs(it.g))
-    part = np.max(np.abs(it.g - it.n)[size > 0] / size[size > 0], initial=0.0)
-    return int(-np.log10(part)) if part > 0 else 0
-
-
 def from_probes(found, problem):
     """A constant factor, if all probes have the same ratio; else None."""
     value = np.array([p.value for p in found])
@@ -104,13 +95,8 @@ def from_probes(found, problem):
         return None
     precision = float(np.max(error) / np.max(np.abs(value)))
     if _as_one(c, precision):
-        return _hint("digits", _agree(c), f"yours is right to {_agree(c)} digits along all probes")
-    return _factor(c, factors.lengths(problem), precision)
-
-
-def _agree(c):
-    """How many digits two numbers share of which one is c times the other."""
-    return int(-np.log10(abs(c - 1))) if c != 1 else 15
+        return _hint("digits", agree(c), f"yours is right to {agree(c)} digits along all probes")
+    return digits_first(_factor(c, factors.lengths(problem), precision), agree(c), ALL_BUT)
 
 
 def _hint(kind, value, text):
@@ -215,7 +201,7 @@ def _rolled(it):
 
 
 def _single(it):
-    if it.wrong.sum() != 1 or it.g.size == 1 and _digits(it) >= CLOSE:
+    if it.wrong.sum() != 1 or it.g.size == 1 and digits_of(it) >= CLOSE:
         return None
     index = [int(i) for i in np.argwhere(it.wrong)[0]]
     difference = float((it.g - it.n)[tuple(index)])

@@ -170,3 +170,50 @@ def test_an_integer_answer_for_a_leaf_that_is_not_looked_at_is_refused(leaf):
         return float(np.sum(p["w"] * p["b"]))
     with pytest.raises(gradcheck.GradcheckUsage, match="w: answers a gradient"):
         gradcheck.check(f, {"w": leaf, "b": 0.5}, lambda p: {"w": 99 * p["w"], "b": 6.0})
+
+
+# ---------------------------------------------------------------- nearly right
+
+def _newton(c):
+    """The root of y³ + y = c by iterations that stop at 1e-7."""
+    y = np.zeros_like(c)
+    while np.abs(y ** 3 + y - c).max() > 1e-7:
+        y = y - (y ** 3 + y - c) / (3 * y ** 2 + 1) * 0.9
+    return y
+
+
+def _of_root(c):
+    y = c
+    for _ in range(60):
+        y = y - (y ** 3 + y - c) / (3 * y ** 2 + 1)
+    return 1 / (3 * y ** 2 + 1)
+
+
+def _softmax(x):
+    return np.exp(x) / np.exp(x).sum(1, keepdims=True)
+
+
+ROW, ONE = np.array([[1.0], [0], [0]]), np.arange(9).reshape(3, 3) == 7
+NEARLY = {
+    "an iteration stopped early": (lambda x: np.sum(_newton(x)), X[0] / 2, _of_root),
+    "a constant in a logarithm": (lambda x: np.sum(np.log(x ** 2 + 1e-10)), X, lambda x: 2 / x),
+    "a row": (lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) * (1 + 1e-8 * ROW)),
+    "one side of the diagonal": (lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) * (
+        1 + 1e-8 * np.tri(3))),
+    "a factor": (lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) * (1 + 1e-9)),
+    "a constant": (lambda x: np.sum(np.sin(x)), X + 2, lambda x: np.cos(x) + 1e-9),
+    "one element": (lambda x: np.sum(np.sin(x)), X, lambda x: np.cos(x) * (1 + 1e-8 * ONE)),
+    "sums that vanish": (lambda x: np.sum(np.log(_softmax(x)[:, 0] + 1e-9)), X,
+                         lambda x: np.eye(3)[0] - _softmax(x))}
+
+
+@pytest.mark.parametrize("limit", [4096, 2])
+@pytest.mark.parametrize("name", NEARLY)
+def test_of_a_gradient_that_is_nearly_right_its_digits_are_told_first(name, limit):
+    f, x, g = NEARLY[name]
+    report = gradcheck.check(f, x, g, max_elements=limit)
+    if limit == 4096:
+        assert report.verdict == "FAIL", str(report)
+        assert report["x"].hint["text"].startswith("yours is right to "), report["x"].hint
+    elif report["x"].hint and report["x"].hint["kind"] == "factor":
+        assert report["x"].hint["text"].startswith("yours is right to "), report["x"].hint
