@@ -95,7 +95,7 @@ def test_the_command_prints_the_score(monkeypatch, found):
 
 def test_where_a_mistake_is_looked_for_first_changes_nothing_but_the_time():
     assert set(caught_first()) < set(MISTAKES)
-    for name in ("no-shift", "boundary", "hidden-size-floored-repeatedly"):
+    for name in ("predict-of-one-byte", "boundary", "hidden-size-floored-repeatedly"):
         a, b = examine(MISTAKES[name], ORDERED), search(MISTAKES[name], ORDERED)
         assert (a.result.id, a.names, a.located) == (b.result.id, b.names, b.located)
 

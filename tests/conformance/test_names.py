@@ -69,7 +69,8 @@ def names_of(mistake, own, dtypes, info):
 
 
 def test_a_mistake_that_looks_like_others_on_one_case_has_its_own_name_alone_in_a_whole_run():
-    for name in ("textbook-gradient", "mean-of-nothing-is-zero"):
+    for name in ("textbook-gradient", "mean-of-nothing-is-zero", "no-shift", "no-shift-in-tails",
+                 "no-shift-in-the-head", "tail-gradients-negated"):
         failing, named, false = names_of(MISTAKES[name], {name}, ("float64",), INFO["without"])
         assert failing == named > 1 and not false
 

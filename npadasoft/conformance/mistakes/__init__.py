@@ -2,7 +2,7 @@
 
     layer.py          the layer in steps, each of which a mistake can replace (formulas.py)
     planted.py        a layer, right or wrong, as a port in this process
-    construction.py routing.py forward.py backward.py answers.py      the mistakes, by stage
+    construction.py routing.py forward.py softmax.py backward.py answers.py   mistakes, by stage
     labels.py factors.py      labels off by one or smoothed; signs and factors
     layouts.py        numbers read and written column by column
     dialects.py       any array by columns, turned, or counted from another class
@@ -20,13 +20,13 @@
     score.py          the suite's own test: is each caught, located, named?
 """
 from npadasoft.conformance.mistakes import (answers, backward, construction, factors, forward,
-                                            input, labels, layouts, routing, shipped, tangents,
-                                            unseen, unseen_backward)
+                                            input, labels, layouts, routing, shipped, softmax,
+                                            tangents, unseen, unseen_backward)
 from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.score import score
 
 __all__ = ["MISTAKES", "diagnose", "name_run", "score", "answers", "backward", "construction",
-           "factors", "forward", "input", "labels", "layouts", "routing", "shipped", "tangents",
-           "unseen", "unseen_backward"]
+           "factors", "forward", "input", "labels", "layouts", "routing", "shipped", "softmax",
+           "tangents", "unseen", "unseen_backward"]
