@@ -155,9 +155,9 @@ class Numeric:
         return value
 
     def truncated_along(self, u, value):
-        """The same of a complex step along u."""
+        """The same of a complex step along u: a sum of many, which may be large beside one."""
         size = max(abs(self.center), norm(self.units * self.gradient))
-        small = 0 < abs(value) <= 16 * self.h ** 2 * size
+        small = 0 < abs(value) <= self.h * size
         return 0.0 if small and _falls(value, self.complex_along(u / 2) * 2) else value
 
     def spread(self, u, value):

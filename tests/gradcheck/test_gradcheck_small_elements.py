@@ -201,3 +201,16 @@ def test_a_gradient_of_half_precision_that_is_right_to_a_hundredth_passes(k, lea
             assert got != "PASS" or abs(one * half(x) / truth - 1).max() < 0.01, seed
         found[right.verdict] += 1
     assert found["PASS"] >= least and not found["FAIL"]
+
+
+# ---------------------------------------------------------------- steps that are too long
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("limit", [4096, 10], ids=["elements", "probes"])
+@pytest.mark.parametrize("n", [12, 60, 400])
+def test_what_a_complex_step_leaves_of_a_cube_at_zero_is_no_slope(n, limit, seed):
+    """Im (x + ih)³ / h at 0 is -h², and 0 - h² is no difference."""
+    report = gradcheck.check(lambda x: 1 + (x ** 3).sum(), np.zeros(n), lambda x: 3 * x ** 2,
+                             max_elements=limit, seed=seed)
+    assert report.verdict == "VACUOUS" and report["x"].method == "complex", str(report)
+    assert report["x"].numeric == 0
