@@ -135,9 +135,18 @@ class _Rows:
 
 
 def of_elementwise(f, params, slope):
-    """A question for slope(params) -> f'(x) of an f that works element by element."""
-    def grads(p, cotangent):
+    """A question for slope(params) -> f'(x) of an f that works element by element.
+
+    Without a cotangent f is a number: of one number, or it does not work so.
+    """
+    def grads(p, cotangent=1.0):
         ends = tree.ends(slope(p))
+        own = leaves(params)
+        if np.ndim(cotangent) == 0 and sum(leaf.size for leaf in own.values()) != 1:
+            path, leaf = max(own.items(), key=lambda one: one[1].size)
+            raise GradcheckUsage("elementwise: f returns one number, and not one for each element "
+                                 f"of {path} of shape {leaf.shape}: return the array, or give the "
+                                 "gradient of the number as grads=")
         return tree.rebuild(params, {path: np.asarray(end) * cotangent
                                      for path, end in ends.items()})
     return Question(f, params, grads)

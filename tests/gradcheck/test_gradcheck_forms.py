@@ -78,6 +78,14 @@ def test_a_declared_sparsity_saves_calls_and_is_held_against_f():
         check(f, x, jacobian=J, sparsity=np.eye(3))
 
 
+@pytest.mark.parametrize("x", [0.7, np.float64(0.7), np.array(0.7)])
+def test_one_number_has_a_slope_as_well(x):
+    assert check(np.sin, x, elementwise=np.cos).verdict == "PASS"
+    assert check(np.sin, x, elementwise=np.sin).verdict == "FAIL"
+    with pytest.raises(gradcheck.GradcheckUsage, match="one number, and not one for each element"):
+        check(lambda x: np.sin(x).sum(), X, elementwise=np.cos)
+
+
 def test_the_slope_of_an_elementwise_function():
     assert check(np.tanh, X, elementwise=lambda x: 1 - np.tanh(x) ** 2)
     assert check(np.tanh, X, elementwise=lambda x: 1 - np.tanh(x)).verdict == "FAIL"
