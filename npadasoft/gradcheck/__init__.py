@@ -90,9 +90,9 @@ What a check cannot see
     >>> "staircase" in stairs.notes[0]
     True
 
-* Jumps of one height, or many, on both sides within a third of an element: stairs, whose slope is
-  in the jumps, may look like thresholds and edges of a domain.  INCONCLUSIVE, also if the gradient
-  is right; move the point.
+* Jumps that recur along single elements: stairs, of a rounding or a quantisation, whose slope is in
+  the jumps.  INCONCLUSIVE, also if the gradient is right.  Where all elements of a tensor are less
+  than a sixth of a step there is none to be seen.
 
 * A swamped tensor: where f is so large that the tensor's part is lost in its rounding, the complex
   step cannot be compared with anything.  A complex step that lost a term, and a gradient that lacks

@@ -12,6 +12,7 @@ import numpy as np
 
 from npadasoft.gradcheck.errors import GradcheckUsage
 from npadasoft.gradcheck.sizes import rms
+from npadasoft.gradcheck.stairs import WIDE_SLOPE, jump, stairs
 
 # One spacing is not enough: a float32 cast inside f is constant on the finest and seen on a
 # coarser one, while a coarse one takes curvature and kinks for noise.  The factor keeps off the
@@ -28,14 +29,6 @@ LONE = 16.0     # one half of the points this much quieter than all of them: a k
 STANDS_OUT = 4.0        # times the noise of finer rungs: a coarser one has more
 TREND = 16.0            # times its noise, at least, a coarser rung must range over: no oscillation
 WIDER = 4.0             # times as wide, noise stays what it is; kinks and curvature grow
-REACH = 0.7368 / 2      # how far from 0 stairs are looked for, on both sides
-AWAY = 3                # times as far single elements are moved: thresholds do not recur
-SELDOM, UNLIKE = 1 / 3, 1.01    # jumps in so many of the places; of such heights
-HALVINGS = 26           # of an interval, down to one jump of φ
-CUBE = 0.3              # what is of third order keeps less than this of itself, each time
-FEW, KEPT = 6, 0.25     # halvings, over which jumps keep more than this, and a kink 2^-6
-SLOPE = 2.0 ** -22      # of the interval: the step for a slope, on which hardly ever is a jump
-WIDE_SLOPE = 2.0 ** -4    # where jumps may be as low as a few roundings of φ
 NOISY = 2.0 ** -40      # of φ: with more noise its slopes on such steps would show no stairs
 
 
@@ -141,7 +134,7 @@ def _louder(phi, scale, found, quiet):
                 break
         else:
             if sigma <= STANDS_OUT * narrow and any(
-                    _jump(phi, width, found.sigma, WIDE_SLOPE) for width in (8 * step, -8 * step)):
+                    jump(phi, width, found.sigma, WIDE_SLOPE) for width in (8 * step, -8 * step)):
                 found = Noise(narrow, step, True)
     return found
 
@@ -157,68 +150,6 @@ def _of_stairs(phi, scale, found, quiet):
     sigma = max([height / 3] + [difference_noise(line) for line in lines
                                 if np.isfinite(line).all()])
     return Noise(max(sigma, found.sigma), LADDER[-1] * scale, True)
-
-
-def stairs(phi, scale=1.0, sigma=0.0):
-    """How high the stairs are on which `phi` goes, if it jumps on both sides of 0; or 0.
-
-    Between two jumps such a function has the slope of its other terms, and lacks the trend of the
-    stairs.  A jump on one side alone is a threshold.
-    """
-    heights = []
-    for side in (scale, -scale):
-        heights.append(_jump(phi, side * REACH, sigma))
-        if not heights[-1]:
-            return 0.0
-    return max(heights)
-
-
-def are_thresholds(phis):
-    """Whether jumps along a few elements, a φ each, are thresholds or edges of a domain: no stairs.
-
-    Stairs recur, and those of one rounding are of one height.
-    """
-    heights = []
-    for phi in phis:
-        for k in range(AWAY):
-            for side in (REACH, -REACH):
-                heights.append(_jump(lambda t, start=k * side: phi(start + t), side, 0.0))
-    jumps = [height for height in heights if height]
-    return (len(jumps) <= SELDOM * len(heights)
-            and max(jumps, default=0.0) > UNLIKE * min(jumps, default=math.inf))
-
-
-def _jump(phi, width, sigma, slope=SLOPE):
-    """The height of a jump of `phi` between 0 and `width`; 0 if none was found.
-
-    By how much φ changes beyond its slope in the middle is a sum: of all jumps, and of what is of
-    third order.  The half that has more of it is halved again, and a jump is never lost.
-    """
-    a, left, middle, right, found = 0.0, phi(0.0), phi(width / 2), phi(width), [math.inf]
-    room = STANDS_OUT * max(sigma, 2.0 ** -52 * max(abs(left), abs(right))) / slope
-    while len(found) <= HALVINGS:
-        width /= 2
-        halves = [(a, left, middle), (a + width, middle, right)]
-        beyond = [_beyond(phi, width, *half, slope) for half in halves]
-        k = 0 if abs(beyond[0][0]) >= abs(beyond[1][0]) else 1
-        found.append(abs(beyond[k][0]))
-        a, left, right = halves[k]
-        middle = beyond[k][1]
-        if not room < found[-1] < math.inf or _vanishes(found[-4:]):
-            return 0.0
-    return found[-1] if found[-1] > found[-1 - FEW] * KEPT else 0.0
-
-
-def _beyond(phi, width, a, left, right, slope):
-    """(how much φ changes from a to a + width beyond its slope in the middle, φ there)."""
-    middle = a + width / 2
-    value = phi(middle)
-    return right - left - (phi(middle + width * slope) - value) / slope, value
-
-
-def _vanishes(last):
-    """Whether it shrinks by 8 each time; where there are jumps a half of it is kept."""
-    return len(last) == 4 and all(two < CUBE * one for one, two in zip(last, last[1:]))
 
 
 def _filled(phi, step, coarse):

@@ -1,6 +1,6 @@
 """One check, from the noise to the verdict of each tensor."""
 import math
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -12,12 +12,13 @@ from npadasoft.gradcheck.derivative import EPS, value_noise
 from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.equations import of_out, of_value
 from npadasoft.gradcheck.joint import joint_probe
-from npadasoft.gradcheck.noise import are_thresholds, louder_lines, noise
+from npadasoft.gradcheck.noise import LADDER, STANDS_OUT, Noise, louder_lines, noise
 from npadasoft.gradcheck.numeric import BLURRED, Numeric, moved, precision
 from npadasoft.gradcheck.probes import check_probes
 from npadasoft.gradcheck.report import TensorReport
 from npadasoft.gradcheck.sizes import norm, signs
 from npadasoft.gradcheck.special_leaves import OWN, note_conjugate
+from npadasoft.gradcheck.stairs import jumps, recurring
 
 RICHARDSON = 20     # evaluations of f for an element, about
 FEW_ELEMENTS = 6    # in which stairs are told from thresholds
@@ -92,17 +93,33 @@ class Run:
         u = {path: self.problem.leaves[path].units * signs(
             self.problem.rng("noise", path), self.problem.leaves[path].own.shape)
             for path in paths}
-        quiet = louder_lines(lambda t: moved(self.problem, u, t)) if len(u) > 1 else None
+        together = cache(lambda t: moved(self.problem, u, t))
+        quiet = louder_lines(together) if len(u) > 1 else None
+        alone = sum(one.size for one in u.values()) == 1
+        far = self._afar(jumps, together, alone)
         found = {}
         for path in paths:
-            def phi(t, path=path):
-                return moved(self.problem, {path: u[path]}, t)
+            phi = together if len(u) == 1 else cache(
+                lambda t, path=path: moved(self.problem, {path: u[path]}, t))
             found[path] = noise(phi, quiet=quiet)
-            if found[path].stairs(self.values[0]) and are_thresholds(self._singly(path, u[path])):
-                found[path] = noise(phi, quiet=quiet, wide=False)
+            near, loud = found[path].stairs(self.values[0]), STANDS_OUT * found[path].sigma
+            if near or far and self._afar(jumps, phi, alone) > loud:
+                heights = (self._afar(recurring, one) for one in self._singly(path, u[path]))
+                height = next(filter(None, heights), 0.0)
+                if near and not height:
+                    found[path] = noise(phi, quiet=quiet, wide=False)
+                elif not near and height > loud:
+                    found[path] = Noise(height / 3, LADDER[-1], True)
             if found[path].none:
                 found[path] = restless(phi)
         return found
+
+    def _afar(self, look, *args):
+        """What a look shows that goes far; what f raises there is not worth a note."""
+        said = self.problem.undefined
+        seen = look(*args)
+        self.problem.undefined = said
+        return seen
 
     def _singly(self, path, u):
         """f along a few elements of a tensor, each alone."""
@@ -121,9 +138,9 @@ class Run:
         sums = norm(self.problem.leaves[path].units * self.analytics[path].gradient)
         if loudest.plateau and loudest.sigma > 64 * EPS * (abs(self.values[0]) + sums):
             self.report.notes.append(
-                "f jumps on both sides within a third of an element (a rounding or a lower "
-                "precision inside, a threshold, an edge of its domain?): what slope the jumps "
-                "stand for is not known" if loudest.stairs(self.values[0]) else
+                "f jumps on both sides, again and again (a rounding or a lower precision inside?): "
+                "what slope the jumps stand for is not known"
+                if loudest.stairs(self.values[0]) else
                 f"f, or a part of it, is constant on spacings finer than {loudest.spacing:.1g} of "
                 "an element (a staircase, or a lower precision inside?): its trend over larger "
                 "steps is measured")

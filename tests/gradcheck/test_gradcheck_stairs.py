@@ -130,17 +130,31 @@ def pieces(p):
     return np.sum(np.where(p < 0.3, p ** 2, np.where(p < 0.6, p ** 2 + 0.1, p ** 2 - 0.2)))
 
 
+def window(p):
+    return np.sum(np.where((p > 0) & (p < 1), p ** 2, 0.0))
+
+
+def wrapped(p):
+    return np.sum((p + 0.1 + np.pi) % (2 * np.pi) - np.pi)
+
+
 @pytest.mark.parametrize("f, g, x", [
     (clipped, lambda p: 1 / (1 - p) - 1 / p, np.linspace(0.07, 0.93, 9)),
-    (pieces, lambda p: 2 * p, np.array([0.2, 0.5, 0.7]))], ids=["edges", "thresholds"])
-def test_thresholds_and_edges_of_a_domain_are_no_stairs(f, g, x):
+    (pieces, lambda p: 2 * p, np.array([0.2, 0.5, 0.7])),
+    (window, lambda p: 2 * p, np.linspace(0.07, 0.93, 9)),
+    (lambda p: np.sum(p % 0.7), np.ones_like, np.array([0.2, -0.9, 20.0])),
+    (wrapped, np.ones_like, np.array([0.2, -0.9, 2.9, 100.0])),
+    (lambda p: np.sum(p - 7 * np.round(p / 7)), np.ones_like, np.array([1.5, -3.3, 40.0])),
+    (lambda p: np.sum(np.tan(p)), lambda p: 1 + np.tan(p) ** 2, np.array([0.2, -1.4, 8.0]))],
+    ids=["edges", "thresholds", "window", "remainder", "angle", "box", "poles"])
+def test_thresholds_edges_of_a_domain_wraps_and_poles_are_no_stairs(f, g, x):
+    """A remainder and an angle jump again and again, but to where they came from."""
     assert gradcheck.check(f, x, g).verdict == "PASS"
     assert gradcheck.check(f, x, lambda x: 1.05 * g(x)).verdict == "FAIL"
 
 
-def test_where_f_jumps_on_both_sides_it_is_said_so():
-    x = np.linspace(0.07, 0.93, 9)
-    report = gradcheck.check(lambda p: np.sum(np.where((p > 0) & (p < 1), p ** 2, 0.0)), x,
-                             lambda p: 2 * p)
-    assert report.verdict == "INCONCLUSIVE"             # jumps of one height: it may be a rounding
-    assert report.notes[0].startswith("f jumps on both sides")
+def test_where_f_jumps_again_and_again_it_is_said_so():
+    report = gradcheck.check(lambda x: np.sum(np.floor(np.real(x) * 8) / 8 + np.sin(x)),
+                             np.linspace(0.07, 0.93, 9), lambda x: 1 + np.cos(x))
+    assert report.verdict == "INCONCLUSIVE"
+    assert report.notes[0].startswith("f jumps on both sides, again and again")
