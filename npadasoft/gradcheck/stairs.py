@@ -55,7 +55,7 @@ def recurring(phi):
 
     Examples
     --------
-    >>> round(recurring(lambda t: t ** 2 + round(3 + t, 0)), 9), recurring(lambda t: (3 + t) % 1)
+    >>> round(recurring(lambda t: t ** 2 + round(3 + t, 0)), 6), recurring(lambda t: (3 + t) % 1)
     (1.0, 0.0)
     >>> recurring(lambda t: (t > 0.1) - (t < -0.2))
     0.0
