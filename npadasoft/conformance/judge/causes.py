@@ -18,7 +18,7 @@ LEFT_OVER = "state is left over from an earlier request"
 TEXT = f"{LEFT_OVER}: it passes when it is asked in a fresh process"
 MOST = 2        # other forms that are told of a cause
 LONGEST = 160   # characters of a message, in the summary
-KINDS = ("reading", "rounding", "mistake", "state", "shape", "message", "divergence")
+KINDS = ("reading", "rounding", "constant", "mistake", "state", "shape", "message", "divergence")
 
 
 @dataclass
@@ -167,6 +167,8 @@ def _unnamed(result, differing):
             return "shape", f"{general(comparison.tensor)}: {shape_form(got, want)}"
     if wrong:
         return "shape", f"{general(wrong[0].tensor)}: another shape than the layer's"
+    if result.constant:
+        return "constant", result.message
     message = result.skipped if result.state else result.message or result.skipped
     if message:
         return "message", printable(general(message), LONGEST)

@@ -3,6 +3,7 @@ import time
 from dataclasses import replace
 
 from npadasoft.conformance.judge.causes import LEFT_OVER
+from npadasoft.conformance.judge.constant import judge_constant
 from npadasoft.conformance.judge.plan import (asked_of, in_order, repeated, representable,
                                               requests_of)
 from npadasoft.conformance.judge.state import State
@@ -53,13 +54,14 @@ class Session:
         return self.results
 
     def explain(self, dtypes, echoes=()):
-        """Find, of what failed, what is due to state and what to the writing of numbers.
+        """Find, of what failed, what is due to state, to the writing of numbers, or to a stub.
 
         `echoes` are the verdicts on how the port reads and writes numbers, where it was asked.
         """
         if not self._gone:
             State(self.port, self.cases, self.results, dtypes).look()
         judge_writing(self.results, echoes)
+        judge_constant(self.results)
 
     def _against_expectation(self, result):
         pairs = [(result.id, result.dtype), (result.id, None)]

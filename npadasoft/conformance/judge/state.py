@@ -19,6 +19,7 @@ from npadasoft.conformance.wire.process import Fault
 
 FRESH = 6               # failing cases, of as many forms, that are asked in a process of their own
 LONGEST = 10.0          # s that one of each form, and another order, may take in any case
+SHARE = 1 / 4           # of that time these may take, where no state is known
 LEAST = 1.0             # s that a search may take, however short the run was
 SHOWN_AGAIN = 3         # failures, of as many forms, for which it is sought what shows them again
 OTHERWISE = f"{LEFT_OVER}: it passes when other cases are asked before it"
@@ -64,11 +65,13 @@ class State:
                    and _wrong(r) and not (r.state or r.expected_fail)]
         forms, began = _forms(failing), time.monotonic()
         end, latest = began + self._allowed, began + max(self._allowed, LONGEST)
-        self._ask_each_alone([group[0] for group in forms[:FRESH]], end)
+        few = began + SHARE * self._allowed
+        self._ask_each_alone([group[0] for group in forms[:FRESH]], few)
         self._ask_in_another_order([r for r in reversed(failing) if r.fresh is None], latest)
         if not any(r.state for r in self.results):
             moved = _forms([r for r in failing if id(r) in self._moved and r.fresh is None])
-            self._ask_each_alone([group[0] for group in moved[:FRESH]], end)
+            few = time.monotonic() + SHARE * self._allowed
+            self._ask_each_alone([group[0] for group in moved[:FRESH]], few)
         if any(r.state for r in self.results):
             self._ask_each_alone([group[0] for group in forms if all(
                 r.fresh is None and not r.state for r in group)], latest)

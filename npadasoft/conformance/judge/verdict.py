@@ -45,6 +45,7 @@ class Result:
     notes: list = field(default_factory=list)
     expected_fail: bool = False
     expected_why: str | None = None     # where that failure is discussed
+    constant: tuple = ()                # operations that answer one number in the whole run
     rounding: str | None = None         # the port writes too few digits, and that is all
     state: bool = False                 # it fails by what an earlier request left
     fresh: bool | None = None           # whether it passes in one; None where that was not tried

@@ -48,14 +48,28 @@ def contents(answer):
     return {**answer.results, **shapes}
 
 
+class Made(dict):
+    """What a function makes of a key, made once, when it is asked for."""
+
+    def __init__(self, make):
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key):
+        self[key] = self._make(key)
+        return self[key]
+
+
 class Candidates:
-    """What each known mistake gives on one case, computed once, when it is asked for."""
+    """What each known mistake gives on one case, computed once, when it is asked for.
+
+    `right` has the right layer's contents (name -> array) of each operation.
+    """
 
     def __init__(self, case, dtype):
         self.requests = {request.op: request for request in requests(case, dtype)}
-        self._watched = {op: Watched(request) for op, request in self.requests.items()}
-        self._right = {op: (w.answer, contents(w.answer)) for op, w in self._watched.items()}
-        self.right = {op: found for op, (_, found) in self._right.items()}
+        self._watched = Made(lambda op: Watched(self.requests[op]))
+        self.right = Made(lambda op: contents(self._watched[op].answer))
         self._given: dict = {}
         self._showing: dict = {}
 
@@ -89,9 +103,10 @@ class Candidates:
 
     def _run(self, layer_class, op):
         if (layer_class, op) not in self._given:
-            answer, right = self._watched[op].answer_of(layer_class), self._right[op]
-            same = answer is right[0]
-            self._given[layer_class, op] = right if same else (answer, contents(answer))
+            watched = self._watched[op]
+            answer = watched.answer_of(layer_class)
+            self._given[layer_class, op] = answer, (
+                self.right[op] if answer is watched.answer else contents(answer))
         return self._given[layer_class, op]
 
 

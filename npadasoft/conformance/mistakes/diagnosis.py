@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npadasoft.conformance.judge.compare import Key, blocks, terms
+from npadasoft.conformance.judge.compare import Key, blocks, stored, terms
 from npadasoft.conformance.judge.numbers import round_to, tiny, unit
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.mistakes.candidates import candidates_of
@@ -33,9 +33,9 @@ def _scale(key):
     case, = key.objects
     if case["result"] == "error":
         return {}, 1
-    stored = {name: _Block(block.get("at"), _limits(block), "err_sharp" in block)
-              for name, block in blocks(case)[0].items() if "shape" in block}
-    return stored, terms(case) if case.get("inputs") else 1
+    tensors = {name: _Block(block.get("at"), _limits(block), "err_sharp" in block)
+               for name, block in blocks(case)[0].items() if "shape" in block}
+    return tensors, terms(case) if case.get("inputs") else 1
 
 
 def _limits(block):
@@ -58,9 +58,9 @@ class Given:
     def __init__(self, case, dtype, op, arrays):
         self.dtype, self.op, self.arrays = dtype, op, arrays
         self._agreed: dict = {}
-        stored, n_terms = _scale(Key(case))
+        of, n_terms = _scale(Key(case))
         self.floor = 2 * n_terms * tiny(dtype)
-        self.tensors = sorted((_ready(name, np.asarray(a, float), stored.get(name, _Block()), dtype)
+        self.tensors = sorted((_ready(name, np.asarray(a, float), of.get(name, _Block()), dtype)
                                for name, a in (arrays or {}).items()), key=lambda t: t.got.size)
 
     @property
@@ -106,6 +106,24 @@ class Given:
         got = tensor.got
         close &= np.isfinite(got) & np.isfinite(mine)   # an infinite number's bound is infinite
         return bool((close | (got == mine) | (np.isnan(got) & np.isnan(mine))).all())
+
+    def is_far(self, dues):
+        """Whether stored numbers (name -> Due) tell that it is not the right answer.
+
+        A right layer's numbers are within the bound of these: what is farther from them than twice
+        what may be between two layers need not be held against a right layer's.
+        """
+        return any(t.name in dues and self._far_from(t, dues[t.name]) for t in self.tensors)
+
+    def _far_from(self, tensor, due):
+        want = due.want.ravel()
+        if tensor.got.shape != want.shape:
+            return False
+        size = np.abs(want)
+        allowed = size * (2 * SLACK * unit(self.dtype)) + self.floor
+        allowed += tensor.err * size if tensor.sharp else tensor.err
+        far = ~(np.abs(tensor.got - want) <= 2 * allowed)
+        return bool((far & np.isfinite(due.target.ravel()) & np.isfinite(allowed)).any())
 
     def _far(self, tensor, mine):
         """Whether the first number alone tells: it does for most mistakes, and takes no time."""
@@ -161,8 +179,19 @@ def given(case, dtype, answers):
 
 def wrong_ops(case, dtype, found):
     """The operations in which what a port gave is not what the right layer gives."""
-    right = candidates_of(case, dtype).right
-    return [op for op, got in found.items() if got.agrees(right[op]) is False]
+    right, dues = candidates_of(case, dtype).right, _dues(Key(case), dtype)
+    return [op for op, got in found.items()
+            if got.is_far(dues) or got.agrees(right[op]) is False]
+
+
+@lru_cache(maxsize=512)
+def _dues(key, dtype):
+    """Name -> Due of the numbers that are stored of a case; none where several may be right."""
+    case, = key.objects
+    if case["result"] != "valid":
+        return {}
+    return {name: stored(block, dtype, terms(case)) for name, block in blocks(case)[0].items()
+            if "data" in block}
 
 
 def gives(there, found, wrong, layer_class):

@@ -79,8 +79,8 @@ def results_of(mistake, cases, dtypes=DTYPES):
 @silently
 def changes(mistake, there):
     """Whether a mistake changes any answer to a case, by a bit at least."""
-    return any(not _same_bits(there.answer(mistake.layer_class, op), right)
-               for op, right in there.right.items() if there.touches(mistake.layer_class, op))
+    return any(not _same_bits(there.answer(mistake.layer_class, op), there.right[op])
+               for op in there.requests if there.touches(mistake.layer_class, op))
 
 
 def _same_bits(found, right):
