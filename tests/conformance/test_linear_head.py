@@ -7,7 +7,7 @@ import pytest
 
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
-from npadasoft.conformance.judge import echo
+from npadasoft.conformance.judge import echo, machine
 from npadasoft.conformance.judge.plan import asked_of, is_linear
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import Result, exit_status
@@ -152,6 +152,19 @@ def test_the_tier_decides_for_a_port_in_this_process_and_so_do_its_numbers():
     right = Session(Ours(), HEAD).run(("float64",))
     assert exit_status(right) == exit_status([read, *right]) == 0
     assert exit_status([Result(echo.CASE, "float64", "fail"), *right]) == 1
+
+
+def test_failures_of_the_head_count_for_other_programs_where_the_tier_decides():
+    wrong = Wrong()
+    wrong.mistake = "bias gradient"
+    results = Session(wrong, HEAD).run(("float64",))
+
+    def failures(results):
+        return [int(suite.get("failures")) for suite in machine.as_junit(
+            results, wrong.info).getroot() if suite.get("name") == "linear.float64"]
+    assert failures(results)[0] > 0
+    layer = Session(load("ours"), vectors_io.select(CASES, ["T03"])).run(("float64",))
+    assert failures([*layer, *results]) == [0] and exit_status([*layer, *results]) == 0
 
 
 def test_a_row_of_the_table_has_the_tier():

@@ -51,12 +51,13 @@ def as_report(results, info, command, suite):
 
 def as_junit(results, info):
     """One suite a tier and dtype, one test a case; what does not count is reported as skipped."""
+    decide = deciding(results)
     root = ElementTree.Element("testsuites", name=f"npadasoft conform: {info.name}")
     groups: dict[tuple, list] = {}
     for result in results:
         groups.setdefault((result.tier, result.dtype), []).append(result)
     for (tier, dtype), group in groups.items():
-        kinds = [_kind(result) for result in group]
+        kinds = [_kind(result, decide) for result in group]
         suite = ElementTree.SubElement(root, "testsuite", {
             "name": f"{tier}.{dtype}", "tests": str(len(group)),
             "failures": str(kinds.count("failure")), "errors": str(kinds.count("error")),
@@ -71,8 +72,8 @@ def as_junit(results, info):
     return ElementTree.ElementTree(root)
 
 
-def _kind(result):
+def _kind(result, decide):
     """The element that JUnit has for a verdict: failure, error, skipped; None for a pass."""
-    if result.counts and result.tier in ("required", "linear"):
+    if result.counts and result.tier in decide:
         return "failure" if result.verdict in ("fail", "pass") else "error"
     return None if result.verdict == "pass" else "skipped"
