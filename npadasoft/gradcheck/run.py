@@ -11,6 +11,7 @@ from npadasoft.gradcheck.cancelled import restless
 from npadasoft.gradcheck.derivative import EPS, value_noise
 from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.equations import of_out, of_value
+from npadasoft.gradcheck.inside import noise_inside
 from npadasoft.gradcheck.joint import joint_probe
 from npadasoft.gradcheck.noise import LADDER, STANDS_OUT, Noise, louder_lines, noise
 from npadasoft.gradcheck.numeric import BLURRED, Numeric, moved, precision
@@ -112,6 +113,7 @@ class Run:
                     found[path] = Noise(height / 3, LADDER[-1], True)
             if found[path].none:
                 found[path] = restless(phi)
+            found[path] = self._afar(noise_inside, found[path], phi, self.problem, path, u[path])
         return found
 
     def _afar(self, look, *args):

@@ -196,10 +196,13 @@ def test_stairs_that_are_taken_for_flat_are_noticed(monkeypatch):
 
 
 def test_a_finer_level_that_is_not_heard_is_noticed(monkeypatch):
+    """Where the noise is not seen, either: two lines of defence, of which one is enough."""
     derivative = sys.modules["npadasoft.gradcheck.derivative"]
+    monkeypatch.setattr(running, "noise_inside", lambda found, *rest: found)
+    test = coarse_tests.test_stairs_that_no_line_of_the_noise_shows_accuse_nobody
+    test("asin", lambda s: float(np.float32(s)))
     monkeypatch.setattr(derivative.Neville, "drift", lambda self, row, bounds: 0.0)
-    breaks(coarse_tests.test_stairs_that_no_line_of_the_noise_shows_accuse_nobody, "asin",
-           lambda s: float(np.float32(s)))
+    breaks(test, "asin", lambda s: float(np.float32(s)))
 
 
 def test_one_scale_for_all_elements_is_noticed(monkeypatch):

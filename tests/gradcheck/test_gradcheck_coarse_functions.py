@@ -140,6 +140,17 @@ def test_stairs_that_no_line_of_the_noise_shows_accuse_nobody(name, rounded):
             assert found != "FAIL", (seed, n)
 
 
+@pytest.mark.parametrize("decimals, n, seed", [(9, 300, 6), (9, 300, 38), (9, 1000, 5), (4, 300, 2),
+                                               (4, 300, 5), (4, 300, 11)])
+def test_nor_do_stairs_at_an_edge_where_no_line_is_whole(decimals, n, seed):
+    f, g, draw = STAIRS["asin"]
+    x = draw(np.random.default_rng(seed), n)
+    report = gradcheck.check(lambda x: np.round(float(np.sum(f(x))), decimals), x, g,
+                             max_elements=4, seed=seed, method="richardson")
+    assert report.verdict != "FAIL", str(report)
+    assert report.noise["sigma"] > 0.1 * 10.0 ** -decimals
+
+
 # ---------------------------------------------------------------- swamped
 
 @pytest.mark.parametrize("factor", [0, 1])
