@@ -110,9 +110,11 @@ class Judge:
         """
         units, error = self.numeric.units.ravel(), self.side.error
         by_step = self.numeric.method == "complex"
-        shown = ~lost(self.size * units, (self.noise + by_step * error) * units)
+        size = self.size if by_step else np.abs(self.g)     # differences have the noise of f
+        shown = ~lost(size * units, (self.noise + by_step * error) * units)
+        shown |= not by_step and np.abs(self.side.value) > error
         if not shown.any():
-            return np.full(len(shown), flat(self.numeric, norm(self.size * units)))
+            return np.full(len(shown), flat(self.numeric, norm(size * units)))
         small = SHARP * float((self.size * units)[shown].min())
         gone = ~shown if by_step else (np.abs(self.g) <= self.noise) & (self.noise > 0)
         return gone & ((self.noise + error) * units <= small)

@@ -87,3 +87,38 @@ def test_a_small_gradient_beside_a_large_constant_is_not_taken_for_rounding():
                   lambda x: 1e-6 * softmax_back(1e6 * x, np.ones(x.shape)))):
         for most in (4096, 4):
             assert gradcheck.check(f, x, g, max_elements=most).verdict == "INCONCLUSIVE"
+
+
+def turned(q, v):
+    """v turned by the quaternion q, which need not be of length 1."""
+    a, b, c, d = q / np.sqrt(np.sum(q * q))
+    return v @ np.array([
+        [1 - 2 * (c * c + d * d), 2 * (b * c - a * d), 2 * (b * d + a * c)],
+        [2 * (b * c + a * d), 1 - 2 * (b * b + d * d), 2 * (c * d - a * b)],
+        [2 * (b * d - a * c), 2 * (c * d + a * b), 1 - 2 * (b * b + c * c)]]).T
+
+
+def lengths(p):
+    return np.sqrt(np.sum(turned(p["q"], p["v"]) ** 2, 1))
+
+
+@pytest.mark.parametrize("wrt", ["q", None])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_slope_that_cancels_in_a_function_of_real_numbers_passes_within_its_noise(seed, wrt):
+    """Turning all changes no length; and differences have the noise of f, not of the gradient."""
+    rng = np.random.default_rng(seed)
+    p = {"q": rng.normal(size=4), "v": rng.normal(size=(5, 3))}
+    w = rng.uniform(0.5, 2, 5)
+
+    def grads(p, off=0.0):
+        of_q = [w @ lengths({**p, "q": p["q"] + 1e-30j * e}).imag / 1e-30 for e in np.eye(4)]
+        return {"q": np.array(of_q) + off, "v": (w / lengths(p))[:, None] * p["v"]}
+
+    def f(p):
+        return float(w @ lengths({k: np.asarray(x, float) for k, x in p.items()}))
+
+    def verdict(off=0.0):
+        return gradcheck.check(f, p, lambda p: grads(p, off), wrt=wrt, seed=seed)["q"]
+    right = verdict()
+    assert right.verdict == "PASS" and 1e-15 < right.would_catch < 1e-8
+    assert verdict(2 * right.would_catch).verdict != "PASS" and verdict(1e-6).verdict == "FAIL"
