@@ -464,7 +464,8 @@ def test_what_a_port_prints_before_or_after_it_is_asked_gets_the_same_sentence(p
     with pytest.raises(Unusable) as refusal:
         port.start()
     assert str(refusal.value) == (
-        "start: protocol: no JSON (Expecting value at character 0): Hello, version 1 "
+        "start: protocol: no JSON (the bare word Hello, at character 0); the line: Hello, "
+        "version 1 "
         "(stdout is for answers: write the rest to stderr)")
 
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.wire.messages import OPS
-from npadasoft.conformance.wire.strict_json import printable
+from npadasoft.conformance.wire.strict_json import IN_LINE, printable
 
 LEFT_OVER = "state is left over from an earlier request"
 TEXT = f"{LEFT_OVER}: it passes when it is asked in a fresh process"
 MOST = 2        # other forms that are told of a cause
-LONGEST = 160   # characters of a message, in the summary
+LONGEST = 240   # characters of a message, in the summary
 KINDS = ("reading", "rounding", "constant", "mistake", "state", "shape", "message", "divergence")
 
 
@@ -36,6 +36,15 @@ class Cause:
         return len({r.id for r in self.results})
 
     @property
+    def shown(self):
+        """The text with the numbers of its example, where they differ from case to case."""
+        message = _message(example(self)) if self.kind == "message" else None
+        if not message or "not answered: " in message:      # of names, all that some case lacks
+            return self.text
+        op, _, rest = message.partition(" ")
+        return printable(message if self.text.startswith(op) else rest, LONGEST)
+
+    @property
     def alike(self):
         """Of the cases that have not its own form: how many, and which form they have."""
         parts = []
@@ -45,7 +54,7 @@ class Cause:
         for how in dict.fromkeys(how for how, _ in self.others):
             mine = [cause for other, cause in self.others if other == how]
             ids = {r.id for cause in mine for r in cause.results}
-            texts = [cause.text for cause in mine[:MOST]] + ["..."] * (len(mine) > MOST)
+            texts = [cause.shown for cause in mine[:MOST]] + ["..."] * (len(mine) > MOST)
             parts.append(f"{len(ids)} of them {how}: {'; '.join(texts)}")
         return f" ({'; '.join(parts)})" if parts else ""
 
@@ -169,9 +178,8 @@ def _unnamed(result, differing):
         return "shape", f"{general(wrong[0].tensor)}: another shape than the layer's"
     if result.constant:
         return "constant", result.message
-    message = result.skipped if result.state else result.message or result.skipped
-    if message:
-        return "message", printable(general(message), LONGEST)
+    if message := _message(result):
+        return "message", general(message)
     if differing:
         begin = [name for name in result.origins if name in differing] or differing
         begin = sorted(set(map(general, begin)), key=lambda n: (n.startswith("grad."), n))
@@ -179,6 +187,10 @@ def _unnamed(result, differing):
     if result.broken_laws:
         return "divergence", f"broken law: {result.broken_laws[0].message}"
     return "message", result.verdict
+
+
+def _message(result):
+    return result.skipped if result.state else result.message or result.skipped
 
 
 def _shapes(message):
@@ -191,17 +203,21 @@ def _shapes(message):
 
 @lru_cache(maxsize=4096)
 def general(text):
-    """A message or a name without the numbers that differ from case to case.
+    """A message or a name without what differs from case to case: numbers, and an answered line.
 
     Examples
     --------
     >>> general("tail.3.hidden"), general("index 12 is out of bounds for size 7")
     ('tail.*.hidden', 'index # is out of bounds for size #')
     """
+    text = text.partition(IN_LINE)[0]
+    text = re.sub(r"protocol: [\w.]+(\[\d+\])?: (?=shape|data|a number|a tensor|a shape|write)",
+                  "protocol: a tensor: ", text)
     text = re.sub(r"\b(tail|grad\.tail)\.\d+\.", r"\1.*.", text)
     text = re.sub(r"(?<=not answered: )[^ ,]+(, [^ ,]+)*", _together, text)
     text = re.sub(r"\(answered instead: ([^,)]*), [^)]*\)", r"(answered instead: \1, ...)", text)
-    return re.sub(r"(?<![\w.*])-?\d+(\.\d+)?(e[+-]?\d+)?", "#", text)
+    text = re.sub(r"(?<![\w.*])-?(\d+(\.\d+)?|\.\d+)(e[+-]?\d+)?", "#", text)
+    return re.sub(r"\[#(, #)+\]", "[#]", text)
 
 
 def _together(found):

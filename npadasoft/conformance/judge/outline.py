@@ -1,10 +1,13 @@
 """The report of a run: its causes, one line each; an example of each; how many of each verdict."""
+import textwrap
+
 from npadasoft.conformance.judge.causes import causes, example
 from npadasoft.conformance.judge.report import conclusion, describe, given_up, last_line, reproduce
 from npadasoft.conformance.judge.verdict import BAD, NOT_ASKED
 
 LONGEST = 58            # lines of a report, with the two that are printed before the run
 SHOWN = 10              # causes in the summary
+WIDTH = 120             # columns
 
 
 def outline(results, trace=(), command="", show_all=False, sentences=None):
@@ -30,10 +33,10 @@ def outline(results, trace=(), command="", show_all=False, sentences=None):
     found = causes(remarkable(results))
     if lost and not show_all:
         return "\n".join(_given_up(found, results, lost, command))
-    last = conclusion(results, trace).splitlines()
+    last = folded(conclusion(results, trace))
     lines = _summary(found, results, sentences or {})
     if show_all:
-        parts = [describe(r, command, True, sentences).splitlines() + [""] for r in results]
+        parts = [folded(describe(r, command, True, sentences)) + [""] for r in results]
     else:
         parts = _examples(found, command, sentences, LONGEST - len(lines) - len(last))
     return "\n".join([*lines, *(line for part in parts for line in part), *last])
@@ -51,7 +54,8 @@ def _given_up(found, results, lost, command):
     one = example(found[0]) if found else lost[0]
     lines = [f"The port was given up, {lost[0].skipped.partition(': ')[2]}: {asked} of "
              f"{len(results)} cases were asked."]
-    lines += [f"{cause.n_cases:>5}  {cause.text}" for cause in found[:2]]
+    for cause in found[:2]:
+        lines += folded(f"{cause.n_cases:>5}  {cause.shown}", 7)
     lines += [f"stderr: {one.stderr.splitlines()[-1]}"] if one.stderr else []
     return [*lines, reproduce(one, command).strip(), last_line(results)]
 
@@ -66,7 +70,8 @@ def _summary(found, results, sentences):
              f"No case fails, but not all of {asked} ran in full.",
              "Why, and in how many cases (an example of each below; --all lists every case):"]
     for cause in found[:SHOWN]:
-        lines.append(f"{cause.n_cases:>5}  {cause.text}{_about(cause, sentences)}{cause.alike}")
+        lines += folded(f"{cause.n_cases:>5}  {cause.shown}{_about(cause, sentences)}{cause.alike}",
+                        7)
     if len(found) > SHOWN:
         ids = {r.id for cause in found[SHOWN:] for r in cause.results}
         lines.append(f"{len(ids):>5}  for {len(found) - SHOWN} other reasons")
@@ -82,11 +87,22 @@ def _examples(found, command, sentences, room):
     """One case of each cause, as many as there is room for."""
     parts: list[list[str]] = []
     for cause in found:
-        lines = describe(example(cause), command, False, sentences).splitlines()
+        lines = folded(describe(example(cause), command, False, sentences))
         if sum(map(len, parts)) + len(lines) + 1 > room:
             break
         parts.append([*lines, ""])
     return parts
+
+
+def folded(text, indent=None):
+    """Lines of at most `WIDTH` columns, broken between words; a command to repeat is left whole."""
+    found: list[str] = []
+    for line in text.splitlines():
+        margin = len(line) - len(line.lstrip()) + 4 if indent is None else indent
+        found += [line] if line.lstrip().startswith("reproduce: ") else textwrap.wrap(
+            line, WIDTH, subsequent_indent=" " * margin, expand_tabs=False,
+            replace_whitespace=False, break_long_words=False, break_on_hyphens=False) or [""]
+    return found
 
 
 def _goes_without_saying(result):

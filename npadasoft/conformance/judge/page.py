@@ -87,7 +87,7 @@ def _causes(found, shown, sentences):
         about = f", {sentences[name]}" if cause.kind == "mistake" and name in sentences else ""
         links = " ".join(f'<a href="#{_anchor(r)}">{escape(r.id)}</a>' for r in [
             r for r in cause.results if any(r is one for one in shown)][:12])
-        text = escape(cause.text + about + cause.alike)
+        text = escape(cause.shown + about + cause.alike)
         rows.append(f'<tr><td>{cause.n_cases}</td><td class="text">{text}'
                     f'</td><td class="text">{links}</td></tr>')
     return ('<h2>Why</h2><table><tr><th>cases</th><th class="text">cause</th>'

@@ -268,7 +268,7 @@ def conclusion(results, trace=()):
     if begin:
         first = ", ".join(f"{name} ({n})" for name, n in begin.most_common(6))
         lines.append(f"divergences begin at: {first}{', ...' * (len(begin) > 6)}")
-    return "\n".join([*lines, last_line(results)])
+    return "\n".join([*lines, *_beside(results), last_line(results)])
 
 
 def _expected(results):
@@ -307,13 +307,16 @@ def _blocks(case):
 
 
 def last_line(results):
-    decide = deciding(results)
-    failed = _failed(results, decide)
+    failed = _failed(results, deciding(results))
     number_of = f", {len(failed)} required cases" if len(failed) > 8 else ""
+    return _STATUS[exit_status(results)] + number_of + _listed(failed)
+
+
+def _beside(results):
+    decide = deciding(results)
     others = [f"{len(ids)} of tier {tier}" for tier in TIERS
               if tier not in decide and (ids := _failed(results, (tier,)))]
-    beside = f"; not required, and failed: {', '.join(others)}" if others else ""
-    return _STATUS[exit_status(results)] + number_of + _listed(failed) + beside
+    return [f"not required, and failed: {', '.join(others)}"] if others else []
 
 
 def _failed(results, tiers):

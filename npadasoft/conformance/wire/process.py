@@ -13,19 +13,20 @@ import uuid
 from collections import deque
 from typing import Any
 
-from npadasoft.conformance.wire.strict_json import LONGEST_LINE, printable
+from npadasoft.conformance.wire.strict_json import IN_LINE, LONGEST_LINE, printable
 
 _CHUNK = 2**16
 _TAIL = 2**13           # bytes of stderr that are kept
 _POLL = 0.05            # s between looks whether the process still lives
 PATIENCE = 5.0          # s without an answer after which it is said what is waited for
+STDOUT = " (stdout is for answers: write the rest to stderr)"
+ENDED = "ended with exit status"
 GRACE = 2.0             # s that it has to end by itself
 
 
 def no_answer(line):
     """What to say of a line that is not even meant as an answer; "" of one that may be."""
-    is_answer = line.lstrip()[:1] in (b"{", b"[")
-    return "" if is_answer else " (stdout is for answers: write the rest to stderr)"
+    return "" if line.lstrip()[:1] in (b"{", b"[") else STDOUT
 
 
 class Fault(Exception):
@@ -112,7 +113,7 @@ class Process:
             self._wait(memoryview(b""), 0)
         if self._buffer:
             start = bytes(self._buffer[:80])
-            raise self._fault("error", "more than one line for one request, the next is "
+            raise self._fault("error", f"more than one line for one request{IN_LINE}"
                               + printable(start.decode("utf-8", "replace"), 80) + no_answer(start))
 
     def _wait(self, pending, seconds):
@@ -194,7 +195,7 @@ class Process:
         code = self._popen.wait()
         if code < 0:
             return f"{start}killed by {signal.Signals(-code).name}"
-        return f"{start}ended with exit status {code} instead of an answer"
+        return f"{start}{ENDED} {code} instead of an answer"
 
     def _fault(self, verdict, message):
         return Fault(verdict, message, self.stderr())

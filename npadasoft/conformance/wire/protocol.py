@@ -15,8 +15,8 @@ import numpy as np
 from npadasoft.conformance.wire.messages import (PROTOCOL, BadMessage, PortInfo, decode_answer,
                                                  decode_info, decode_number, describe,
                                                  encode_request, from_port, to_port)
-from npadasoft.conformance.wire.process import Fault, Process, no_answer
-from npadasoft.conformance.wire.strict_json import BadJson, excerpt, loads, printable
+from npadasoft.conformance.wire.process import ENDED, STDOUT, Fault, Process, no_answer
+from npadasoft.conformance.wire.strict_json import IN_LINE, BadJson, excerpt, loads, printable
 
 SUITE = "1.1.0"
 TIMEOUT = 60.0          # s a request
@@ -24,6 +24,8 @@ START = 20.0            # s to start, unless another time is asked for
 LONG_LINE = 2**16       # bytes: readers with a buffer of fixed size end here
 WAITING = ("Is stdout flushed after every line?  Does the reader wait for a second line, or for "
            "the end of the input?")
+DOES_NOTHING = (".  Did it read a line?  A file that only defines functions calls none of them: in "
+                "Octave, octave-cli -qf -p FOLDER --eval NAME calls one")
 
 
 class Unusable(Exception):
@@ -156,13 +158,17 @@ class ProcessPort:
         try:
             answer = loads(line)
             if not isinstance(answer, dict):
-                raise BadMessage(f"an answer is one JSON object a line; found {describe(answer)}")
+                raise BadMessage("an answer is one JSON object a line; found " + describe(answer)
+                                 + STDOUT * (message["cmd"] == "start"))
+            if message["cmd"] == "start" and "protocol" not in answer:
+                raise BadMessage('the first line is to answer start, and has no "protocol"'
+                                 + STDOUT)
             self._process.refuse_unasked()
             return answer
         except BadJson as error:
             raise self._fault(f"{error}{no_answer(line)}") from None
         except BadMessage as error:
-            raise self._fault(f"{error}: {excerpt(line)}") from None
+            raise self._fault(f"{error}{IN_LINE}{excerpt(line)}") from None
 
     def _exchange(self, line, starting):
         """The answer to a line; a `Fault` says what may have kept the port from it."""
@@ -175,6 +181,8 @@ class ProcessPort:
         except Fault as fault:
             if starting and fault.verdict == "timeout":
                 fault.message += f".  {WAITING}"
+            elif starting and fault.message.startswith(f"{ENDED} 0 "):
+                fault.message += DOES_NOTHING
             elif len(line) > LONG_LINE and fault.verdict in ("crashed", "timeout"):
                 fault.message += (f" (the request is a line of {len(line)} bytes: can the port "
                                   "read lines of that length?)")

@@ -14,6 +14,9 @@ LONGEST_LINE = 64 * 2**20       # bytes
 MOST_VALUES = 2**21
 MOST_CONTAINERS = 2**16
 DEEPEST = 64            # what is agreed upon needs five
+INSTEAD = {"none": "null", "nil": "null", "null": "null", "na": '"nan"', "true": "true",
+           "false": "false"}
+IN_LINE = "; the line: "         # between what is wrong and the text in which it is
 _WORD = re.compile(r"([-+]?)(nan|inf(inity)?)\b", re.IGNORECASE)   # as C, Octave and R print them
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.S)      # the last may have no end
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
@@ -45,10 +48,13 @@ def loads(line):
         return json.loads(line.decode("utf-8"), parse_constant=_refuse_constant,
                           object_pairs_hook=_object)
     except UnicodeDecodeError as error:
-        raise BadJson(f"invalid UTF-8 at byte {error.start}: {excerpt(line)}") from None
+        raise BadJson(f"invalid UTF-8 at byte {error.start}{IN_LINE}{excerpt(line)}") from None
     except json.JSONDecodeError as error:
-        _refuse_word(line.decode("utf-8")[error.pos:error.pos + 12])
-        raise BadJson(f"no JSON ({error.msg} at character {error.pos}): {excerpt(line)}") from None
+        text = line.decode("utf-8")
+        _refuse_word(text[error.pos:error.pos + 12])
+        what = _help(text, error.pos) or error.msg
+        raise BadJson(f"no JSON ({what} at character {error.pos}){IN_LINE}"
+                      + _around(text, error.pos)) from None
     except BadJson:
         raise
     except ValueError as error:                 # an integer of more than 4300 digits
@@ -87,6 +93,35 @@ def _refuse_word(text):
         _refuse_constant(found[0])
 
 
+def _help(text, at):
+    """What is wrong with JSON at a place, in plainer words than its reader's; "" if unknown."""
+    before, here = text[:at].rstrip()[-1:], text[at:].lstrip()[:1]
+    after = text[at + 1:].lstrip()[:1]
+    if before == "," and here in ("]", "}") or here == "," and after in ("]", "}"):
+        return "a comma behind the last value,"
+    if here == "'":
+        return "' for \","
+    if here == "." and after.isdigit() or here == "-" and after == ".":
+        return "a number without a digit before the point,"
+    if here == "." and before.isdigit():
+        return "a number without a digit behind the point,"
+    if here == "+":
+        return "a number with a + before it,"
+    word = re.compile(r"[A-Za-z_]\w*").match(text, at)
+    if not word or before not in ("", ":", ",", "["):
+        return ""
+    instead = INSTEAD.get(word[0].lower())
+    return f"the bare word {printable(word[0], 20)}," + (f" write {instead}," if instead else "")
+
+
+def _around(text, at):
+    """The text around a place, whole words."""
+    if not text.strip():
+        return excerpt(b"")
+    start = text.rfind(" ", 0, at - 40) + 1 if at > 60 else 0
+    return "... " * (start > 0) + printable(text[start:at + 60], at - start + 50)
+
+
 def word_for(text):
     """What stands for nan or an infinity in an answer, however `text` has it; None if it is none.
 
@@ -112,9 +147,14 @@ def _object(pairs):
 
 
 def printable(text, longest=300):
-    """`text` on one line, without control characters, cut to `longest`: safe in a terminal."""
+    """`text` on one line, without control characters, cut to `longest` behind a word: safe in a
+    terminal.
+    """
+    cut = text[:longest]
+    if len(text) > longest and text[longest] != " " and " " in cut[longest // 2:]:
+        cut = cut[:cut.rfind(" ")]
     shown = "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode()
-                    for c in text[:longest])
+                    for c in cut)
     return shown if len(text) <= longest else shown + " ..."
 
 
