@@ -12,6 +12,7 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import echo
 from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
 from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.judge.verdict import NO_ANSWER
 from npadasoft.conformance.wire.messages import (LINEAR, OPS, PROTOCOL, Answer, BadMessage,
                                                  PortInfo, decode_answer, decode_info,
                                                  encode_request, from_port, to_port)
@@ -83,7 +84,7 @@ class RecordedPort:
         queue = self._answers.get((request.id, request.op, request.dtype), [])
         message = queue.pop(0) if queue else None
         if message is None:
-            return Answer(skipped=("the file holds no answer", None))
+            return Answer(skipped=(NO_ANSWER, None))
         asked = to_port(request, self.info)
         try:
             return from_port(decode_answer(message, asked), self.info)
@@ -94,7 +95,7 @@ class RecordedPort:
         """What the file holds as the echo."""
         message = self.echoes.get(dtype, (None, None))[1]
         if message is None:
-            raise Fault("error", "the file holds no answer to echo")
+            raise Fault("error", NO_ANSWER)
         try:
             return decode_echo(message)
         except BadMessage as error:

@@ -782,7 +782,7 @@ def test_answers_that_are_missing_or_wrong_are_said_to_be(tmp_path):
     assert status == 1 and "a tensor is written" in out and "an answer to echo holds" in out
     answers.write_text(lines[0] + "\n")
     status, out, _ = call(command.verify, str(answers))
-    assert status == 1 and "no answer to echo" in out
+    assert status == 1 and "echo: the file holds no answer" in out
 
 
 @pytest.mark.parametrize(
@@ -965,3 +965,17 @@ def test_of_one_cause_the_case_that_has_a_name_is_the_example(tmp_path, monkeypa
     _, out, _ = call(command.conform, "--port", "late:Late", "--only", "S01", "--only", "T03",
                      "--dtype", "float64")
     assert "    2  `loss-is-a-sum`" in out and "\nT03 " in out and "\nS01 " not in out
+
+
+@pytest.mark.parametrize("kept", [1, 2, 9])
+def test_a_file_of_answers_that_was_cut_is_told_in_one_line(tmp_path, kept):
+    only = [word for id in ("S0*", "A06", "F06") for word in ("--only", id)]
+    call(command.vectors, "export", str(tmp_path), *only, "--dtype", "float64")
+    answers = answer_file(tmp_path, PLAIN)
+    lines = answers.read_text().splitlines()
+    answers.write_text("\n".join(lines[:kept]) + "\n")
+    status, out, _ = call(command.verify, str(answers))
+    said = [line for line in out.splitlines() if line[:5].strip().isdigit() and line[5] == " "]
+    assert status in (1, 3) and len(said) == 1, out
+    assert said[0].endswith("  the file holds no answer")
+    assert "skipped by the port" not in out

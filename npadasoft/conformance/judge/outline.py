@@ -3,7 +3,7 @@ import textwrap
 
 from npadasoft.conformance.judge.causes import causes, example
 from npadasoft.conformance.judge.report import conclusion, describe, given_up, last_line, reproduce
-from npadasoft.conformance.judge.verdict import BAD, NOT_ASKED
+from npadasoft.conformance.judge.verdict import BAD, NO_ANSWER, NOT_ASKED
 
 LONGEST = 58            # lines of a report, with the two that are printed before the run
 SHOWN = 10              # causes in the summary
@@ -109,5 +109,7 @@ def _goes_without_saying(result):
     """Whether the conclusion says enough: what is not announced, and skips that do not count."""
     if result.verdict == "incomplete":
         return (result.message or "").startswith("not announced")
+    if result.skipped == NO_ANSWER:
+        return False
     optional = result.lacking or result.tier != "required"
     return result.verdict == "pass" or result.verdict == "skipped" and bool(optional)

@@ -7,8 +7,8 @@ import numpy as np
 
 from npadasoft.conformance.judge.compare import ancestors, blocks
 from npadasoft.conformance.judge.plan import op_of
-from npadasoft.conformance.judge.verdict import (BAD, NOT_ASKED, VERDICTS, deciding, exit_status,
-                                                 worst_ratio)
+from npadasoft.conformance.judge.verdict import (BAD, NO_ANSWER, NOT_ASKED, VERDICTS, deciding,
+                                                 exit_status, worst_ratio)
 from npadasoft.conformance.wire.messages import is_shifted, is_turned, matches, weight_of
 
 TIERS = ("required", "quality", "excellence", "extensions", "linear")
@@ -257,7 +257,8 @@ def conclusion(results, trace=()):
         (op, r.id) for r in results for op in r.lacking))
     lines += [f"not announced by the port: {op}, {n} times skipped" for op, n in lacking.items()]
     skipped = Counter(reason for reason, _ in dict.fromkeys(
-        (r.skipped, r.id) for r in results if r.skipped and not r.lacking))
+        (r.skipped, r.id) for r in results if r.skipped and not r.lacking
+        and r.skipped != NO_ANSWER))            # that is a cause of the summary
     lines += [f"{'' if reason.startswith(NOT_ASKED) else 'skipped by the port: '}"
               f"{n} case{'s' * (n > 1)}, {reason}" for reason, n in skipped.items()]
     lines += _unseen_trace(results, trace) if not given_up(results) else []

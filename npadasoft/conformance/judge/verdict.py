@@ -20,6 +20,7 @@ from npadasoft.conformance.wire.messages import PortInfo, matches
 VERDICTS = ("pass", "fail", "error", "crashed", "timeout", "skipped", "incomplete")
 MOST_NAMES = 3          # of tensors that nobody asked for
 NOT_ASKED = "not asked"         # the skip of a case behind which the port was given up
+NO_ANSWER = "the file holds no answer"      # of one that was cut, say
 BAD = ("fail", "error", "crashed", "timeout")
 
 
