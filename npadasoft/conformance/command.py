@@ -8,7 +8,8 @@ from importlib import resources
 from npadasoft.conformance import offline
 from npadasoft.conformance import ports as ready
 from npadasoft.conformance.golden import vectors_io
-from npadasoft.conformance.judge import echo, machine, report
+from npadasoft.conformance.judge import echo, machine
+from npadasoft.conformance.judge.conclusion import conclusion
 from npadasoft.conformance.judge.difference import difference
 from npadasoft.conformance.judge.outline import outline
 from npadasoft.conformance.judge.plan import asked_of
@@ -199,7 +200,7 @@ def _conclude(results, info, shown, arguments, command):
     if known is not None:
         known.name_run(results)
     sentences = {name: m.sentence for name, m in getattr(known, "MISTAKES", {}).items()}
-    print(report.conclusion(results, info.trace) if arguments.quiet else
+    print(conclusion(results, info.trace) if arguments.quiet else
           outline(results, info.trace, shown, arguments.all, sentences))
     for path in arguments.report:
         machine.write(path, results, info, command, SUITE, shown, sentences)

@@ -6,7 +6,7 @@ from importlib import resources
 from npadasoft.conformance import offline
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import echo
-from npadasoft.conformance.judge.report import TIERS
+from npadasoft.conformance.judge.conclusion import TIERS
 from npadasoft.conformance.judge.show import show
 from npadasoft.conformance.wire.messages import DTYPES
 from npadasoft.console import many, one_line

@@ -18,9 +18,10 @@ from npadasoft import conformance
 from npadasoft.conformance import command, mistakes, ports
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.compare import compare_tensor
+from npadasoft.conformance.judge.conclusion import conclusion
 from npadasoft.conformance.judge.echo import wrong_echoes
 from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of, wanted
-from npadasoft.conformance.judge.report import conclusion, describe, number, row_of
+from npadasoft.conformance.judge.report import describe, number, row_of
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.show import show
 from npadasoft.conformance.judge.verdict import exit_status, judge

@@ -3,8 +3,9 @@ import json
 import xml.etree.ElementTree as ElementTree
 
 from npadasoft._version import __version__
+from npadasoft.conformance.judge.conclusion import summary
 from npadasoft.conformance.judge.page import page
-from npadasoft.conformance.judge.report import describe, summary
+from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.verdict import as_json, deciding, exit_status, worst_ratio
 
 

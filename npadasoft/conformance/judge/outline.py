@@ -2,7 +2,8 @@
 import textwrap
 
 from npadasoft.conformance.judge.causes import causes, example
-from npadasoft.conformance.judge.report import conclusion, describe, given_up, last_line, reproduce
+from npadasoft.conformance.judge.conclusion import conclusion, given_up, last_line
+from npadasoft.conformance.judge.report import describe, reproduce
 from npadasoft.conformance.judge.verdict import BAD, NO_ANSWER, NOT_ASKED
 
 LONGEST = 58            # lines of a report, with the two that are printed before the run

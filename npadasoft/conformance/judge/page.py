@@ -9,8 +9,9 @@ import numpy as np
 
 from npadasoft.conformance.judge.causes import causes, example
 from npadasoft.conformance.judge.compare import blocks, stored, terms
+from npadasoft.conformance.judge.conclusion import conclusion, summary
 from npadasoft.conformance.judge.outline import remarkable
-from npadasoft.conformance.judge.report import conclusion, describe, dialect, summary
+from npadasoft.conformance.judge.report import describe, dialect
 from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.wire.messages import is_shifted, is_turned
 

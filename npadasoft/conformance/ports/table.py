@@ -19,7 +19,7 @@ import numpy as np
 
 from npadasoft.conformance import ports
 from npadasoft.conformance.golden import vectors_io
-from npadasoft.conformance.judge.report import TIERS
+from npadasoft.conformance.judge.conclusion import TIERS
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import BAD
 from npadasoft.conformance.ports.findings import FINDINGS
