@@ -94,6 +94,9 @@ What a check cannot see
   the jumps.  INCONCLUSIVE, also if the gradient is right.  Where all elements of a tensor are less
   than a sixth of a step there is none to be seen.
 
+* A zero in place of a slope below the rounding of f, by differences alone: INCONCLUSIVE where
+  f shows it elsewhere, with its other elements smaller or this one larger; if never, it passes.
+
 * A swamped tensor: where f is so large that the tensor's part is lost in its rounding, the complex
   step cannot be compared with anything.  A complex step that lost a term, and a gradient that lacks
   it, would look alike: INCONCLUSIVE, also if the gradient is right.  A tensor of tiny weights is
