@@ -124,8 +124,8 @@ PLANTS = {          # name of a mistake, and perhaps the tensor that it is found
     "gradient-of-a-sum": {"rows": lambda self, q, kept, config: q * np.ones(kept.shape)},
     "gradients-negated` or `cotangent-of-loss-negated": {
         "slopes": lambda self, log_p, labels: -Plain.slopes(self, log_p, labels)},
-    "gradients-doubled": {"slopes": lambda self, log_p, labels: 2 * Plain.slopes(
-        self, log_p, labels)},
+    "cotangent-of-loss-doubled` or `gradients-doubled": {
+        "slopes": lambda self, log_p, labels: 2 * Plain.slopes(self, log_p, labels)},
     "loss-not-negated": {"log_p": lambda self, z: -Plain.log_p(self, z),
                          "slopes": lambda self, log_p, labels: Plain.slopes(self, -log_p, labels)},
     "targets-from-one` or `classes-counted-from-one": {
@@ -140,8 +140,8 @@ PLANTS = {          # name of a mistake, and perhaps the tensor that it is found
         "log_p": lambda self, z: Plain.log_p(self, z) / np.log(2),
         "slopes": lambda self, log_p, labels: Plain.slopes(self, log_p, labels)},
     "one-at-the-target-alone": {"slopes": lambda self, log_p, labels: -labels},
-    "cotangent-of-loss-is-one": {"rows": lambda self, q, kept, config: Plain.rows(
-        self, np.ones_like(q), kept, config)},
+    "cotangent-of-loss-is-one` or `cotangent-of-loss-not-looked-at": {
+        "rows": lambda self, q, kept, config: Plain.rows(self, np.ones_like(q), kept, config)},
     "mean-of-nothing-is-zero": {"count": lambda self, kept: max(kept.sum(), 1)},
 }
 

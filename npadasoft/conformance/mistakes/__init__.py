@@ -4,6 +4,7 @@
     planted.py        a layer, right or wrong, as a port in this process
     construction.py routing.py forward.py softmax.py backward.py answers.py   mistakes, by stage
     labels.py factors.py      labels off by one or smoothed; signs and factors
+    cotangents.py     what arrives at output, the loss and log_prob
     layouts.py        numbers read and written column by column
     dialects.py       any array by columns, turned, or counted from another class
     tangents.py input.py      of jvp and hvp, and of the adaptive input
@@ -19,14 +20,14 @@
     replay.py         mistakes of state, which show in the order of a run
     score.py          the suite's own test: is each caught, located, named?
 """
-from npadasoft.conformance.mistakes import (answers, backward, construction, factors, forward,
-                                            input, labels, layouts, routing, shipped, softmax,
-                                            tangents, unseen, unseen_backward)
+from npadasoft.conformance.mistakes import (answers, backward, construction, cotangents,
+                                            factors, forward, input, labels, layouts, routing,
+                                            shipped, softmax, tangents, unseen, unseen_backward)
 from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.score import score
 
 __all__ = ["MISTAKES", "diagnose", "name_run", "score", "answers", "backward", "construction",
-           "factors", "forward", "input", "labels", "layouts", "routing", "shipped", "softmax",
-           "tangents", "unseen", "unseen_backward"]
+           "cotangents", "factors", "forward", "input", "labels", "layouts", "routing", "shipped",
+           "softmax", "tangents", "unseen", "unseen_backward"]

@@ -1,11 +1,12 @@
-"""Which mistakes a right answer denies: what it would have been of such a port."""
+"""Which mistakes an answer denies: it would be another one of such a port."""
 from dataclasses import replace
 
 from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.mistakes.candidates import candidates_of
 
-AT_ONCE = 1     # right answers of each operation that deny a mistake before it is tried
+AGAINST = 1 / 2         # of the answers that a mistake explains, so many may contradict it
+AT_ONCE = 1             # right answers of each operation that deny a mistake before it is tried
 
 
 class Denied:
@@ -81,3 +82,36 @@ def fails(layer_class, case, dtype, answers):
                 check_laws(case, dtype, mine):
             return True
     return False
+
+
+def not_contradicted(chosen, units, of):
+    """The names of gradients alone less those that too many answers contradict.
+
+    These are answers of the same operations without a name, which the mistake would change, and to
+    other numbers.  With two rows, to turn and to exchange them is the same; with three it is not.
+    Where forward is wrong, too, an index may be out of range: each language has its own answer.
+
+    Parameters
+    ----------
+    chosen : dict
+        (Failing, operation) -> names.
+    units : iterable of (Failing, str)
+        All that were to be named.
+    of : mapping
+        Name -> class of the mistake.
+    """
+    for names in dict.fromkeys(map(tuple, chosen.values())):
+        layer_class = of.get(names[0])
+        mine = [unit for unit, n in chosen.items() if tuple(n) == names]
+        ops = {op for _, op in mine}
+        if layer_class is None or not mine or not all(map(_is_of_gradients, ops)):
+            continue
+        against = sum(op in ops and (f, op) not in chosen and f.found[op].arrays is not None
+                      and f.changes(layer_class, op) for f, op in units)
+        if against > AGAINST * len(mine):
+            chosen = {unit: n for unit, n in chosen.items() if tuple(n) != names}
+    return chosen
+
+
+def _is_of_gradients(op):
+    return op.endswith(("backward", "hvp"))

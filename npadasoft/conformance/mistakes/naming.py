@@ -11,7 +11,7 @@ from collections import Counter
 from npadasoft.conformance.judge.plan import by_operation, is_linear
 from npadasoft.conformance.mistakes.candidates import candidates_of, contents, layers
 from npadasoft.conformance.mistakes.diagnosis import given, wrong_ops
-from npadasoft.conformance.mistakes.denied import Denied, fails, telling
+from npadasoft.conformance.mistakes.denied import Denied, fails, not_contradicted, telling
 from npadasoft.conformance.mistakes.dialects import Dialect, dialects
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.narrow import name_in_operations, name_narrow
@@ -68,6 +68,7 @@ def _name(results):
     if not stateful and all(r.fresh is None for r in results):      # nobody could look for it
         rest = [f for f in _without_name(rest, chosen) if f.far]
         chosen |= name_state(results, rest) if rest else {}
+    chosen = not_contradicted(chosen, units, held | classes)
     for f in failing:
         r = f.result
         r.named = {op: tuple(chosen.get((f, op), ())) for op in f.wrong}
