@@ -19,6 +19,7 @@ SMALL = 2.0 ** -6           # rms of a tensor that may be scaled up to be seen
 NOISY = 64.0                # eps; a complex step noisier than this is not double inside
 FINE, COARSE = 2.0 ** -44, 2.0 ** -20   # spacings on which the noise of complex steps is measured
 FAR, JUMPS = 17, 4          # how far away to look: 16^16 units; what is more than a step function
+FARTHER, STEEPEST = 16.0, 4     # from one step to the next; the power of what grows with it
 STEEP = 32.0        # times f: a slope that would change it by so much in a unit is looked at
 NARROWEST = 2.0 ** -30  # of a unit, steps begin: below there are roundings of x
 BLURRED = ("the last digit of its elements changes {0} by {1:.0e} of itself: numbers with an "
@@ -179,16 +180,25 @@ class Numeric:
     def swamped(self):
         """Whether f stands still around the point and moves by and by further away.
 
-        By and by: a jump or two, as of a step function, is no slope that might hide.
+        By and by: a jump or two, as of a step function, is no slope that might hide.  Nor is what
+        is far more than f's rounding where it first shows: a slope that was hidden one step before
+        is no more by now than a power makes of it.
         """
         u = self.draw("far")
         if not self.along(u).still:
             return False
-        far = sorted(float(np.real(moved(self.problem, {self.path: u}, sign * 16.0 ** k)))
-                     for k in range(1, FAR) for sign in (-1, 1))
-        far = [value for value in far if np.isfinite(value)]
-        room = max(4 * self.eps_f, 8 * self.own_eps * max(map(abs, far), default=0.0))
-        return sum(b - a > room for a, b in zip(far, far[1:])) >= JUMPS
+        far = [[float(np.real(moved(self.problem, {self.path: u}, sign * FARTHER ** k)))
+                for sign in (-1, 1)] for k in range(1, FAR)]
+        seen = sorted(value for pair in far for value in pair if np.isfinite(value))
+        room = max(4 * self.eps_f, 8 * self.own_eps * max(map(abs, seen), default=0.0))
+        if sum(b - a > room for a, b in zip(seen, seen[1:])) < JUMPS:
+            return False
+        for pair in far:
+            least = max(4 * self.eps_f, 8 * self.own_eps * max(map(abs, pair)))
+            change = max(abs(value - self.center) for value in pair)
+            if change > least:
+                return bool(change <= FARTHER ** STEEPEST * least)
+        return True
 
     # ---------------------------------------------------------------- trust in the complex step
 

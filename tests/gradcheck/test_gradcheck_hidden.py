@@ -106,3 +106,36 @@ def test_what_f_raises_far_away_is_no_note():
         return np.maximum(x, 0).sum()
     report = check(f, np.array([0.5, 0.7, -1.0]), lambda x: (x > 0) * 1.0)
     assert report.verdict == "PASS" and not report.notes
+
+
+NEVER = {
+    "the smaller of two": lambda p: np.maximum(p["a"] + 7, p["b"]).sum(),
+    "the larger of two": lambda p: np.minimum(p["a"], p["b"] + 7).sum(),
+    "a dead layer": lambda p: (p["a"] ** 2).sum() + np.maximum(p["b"] - 5, 0).sum(),
+    "a sign": lambda p: (p["a"] * np.sign(p["b"])).sum() + 1e-3 * np.floor(p["b"] / 9).sum()}
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_a_tensor_that_is_off_altogether_is_vacuous_though_f_moves_further_away(name):
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        p = {"a": rng.normal(size=4), "b": rng.normal(size=4)}
+        f = NEVER[name]
+        slope = {"the smaller of two": lambda p: 1 + 0 * p["a"],
+                 "the larger of two": lambda p: 1 + 0 * p["a"],
+                 "a dead layer": lambda p: 2 * p["a"], "a sign": lambda p: np.sign(p["b"])}[name]
+        report = check(f, p, lambda p: {"a": slope(p), "b": 0 * p["b"]}, seed=seed)
+        assert (report["a"].verdict, report["b"].verdict) == ("PASS", "VACUOUS"), str(report)
+
+
+SWAMPED = {"squares": lambda x: (x ** 2).sum(), "a line": lambda x: x.sum(),
+           "a norm": lambda x: np.sqrt((x ** 2).sum()), "a cube": lambda x: (x ** 3).sum()}
+
+
+@pytest.mark.parametrize("name", SWAMPED)
+@pytest.mark.parametrize("constant, scale", [(1e8, 1e-10), (1e3, 1e-16), (1, 1e-18), (-1e8, 1e-10)])
+def test_a_tensor_that_a_constant_swamps_is_not_vacuous(name, constant, scale):
+    for seed in SEEDS:
+        x = np.random.default_rng(seed).normal(size=5)
+        report = check(lambda x: constant + scale * SWAMPED[name](x), x, lambda x: 0 * x, seed=seed)
+        assert report.verdict == "INCONCLUSIVE" and "swamped" in report["x"].reason, str(report)
