@@ -1,7 +1,7 @@
 """The command `npadasoft gradcheck`: checks the layer, or the gradients that a port returns.
 
-Of a port both are checked: `backward` against differences of its loss, `log_prob_backward` against
-those of its log-probabilities.
+Of a port all three are checked: `backward` against differences of its loss, and of its output for
+cotangents of that; `log_prob_backward` against those of its log-probabilities.
 """
 import shlex
 import sys
@@ -167,19 +167,20 @@ def _check_port(port, info, arguments):
     params = {"input": x, **dict(layer.parameters.items())}
     ask = _Asker(port, arguments, target)
     limit = _max_elements(arguments, params.values(), True)
-    questions: list[tuple] = [(ask.loss, ask.gradients)]
+    questions: dict = {"": (ask.loss, ask.gradients),
+                       "output: ": (ask.output, ask.output_gradients)}
     if {"log_prob", "log_prob_backward"} <= set(info.ops):
-        questions.append((ask.log_prob, ask.log_prob_gradients))
+        questions["log_prob: "] = ask.log_prob, ask.log_prob_gradients
     say(f"{info.name} will be asked about {requests(params, limit, len(questions)):,} times, "
         "or more if its numbers are noisy")
     report, *more = (check(f, params, gradients, method="richardson", upcast=False,
                            max_elements=limit, seed=arguments.seed, name=info.name)
-                     for f, gradients in questions)
-    for other in more:
-        _add(report, other, "log_prob: ")
+                     for f, gradients in questions.values())
+    for what, other in zip(list(questions)[1:], more):
+        _add(report, other, what)
     report.notes.append("gradients of the port against differences of its own loss: a FAIL says "
                         "that they disagree, not which of the two is wrong")
-    if not more:
+    if "log_prob: " not in questions:
         report.notes.append("log_prob_backward is not checked: the port does not announce it, or "
                             "not log_prob")
     return report
@@ -227,6 +228,14 @@ class _Asker:
     def gradients(self, p):
         """What `backward` returns for a cotangent 1 of the loss."""
         return self._gradients("backward", p, {"loss": np.array(1.0)})
+
+    def output(self, p):
+        """What `forward` calls output: (N,)."""
+        return self._ask("forward", p, {}, ["output"])["output"]
+
+    def output_gradients(self, p, cotangent):
+        """What `backward` returns for a cotangent of output."""
+        return self._gradients("backward", p, {"output": cotangent})
 
     def log_prob(self, p):
         """What `log_prob` answers: (N, C)."""

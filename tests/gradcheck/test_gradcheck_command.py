@@ -83,7 +83,7 @@ def wrong_backward(op, results):
 
 
 def wrong_forward(op, results):
-    return {"loss": results["loss"] * 1.5} if op == "forward" else results
+    return {name: a * 1.5 if name == "loss" else a for name, a in results.items()}
 
 
 class NoBackward(Ours):
@@ -117,6 +117,14 @@ WrongInLogProb = damaged(lambda op, results: results | {
     "grad.head.weight": -results["grad.head.weight"]} if op == "log_prob_backward" else results)
 
 
+class DropsOutput(Ours):
+    """The loss alone is differentiated."""
+
+    def backward(self, layer, input, target, cotangents, want):
+        return super().backward(layer, input, target, {
+            name: g for name, g in cotangents.items() if name != "output"}, want)
+
+
 class NoLogProb(Ours):
     info = replace(Ours.info, ops=("forward", "backward", "log_prob"))
 
@@ -128,14 +136,15 @@ def here(name):
 def test_a_port_whose_backward_is_not_the_derivative_of_its_forward_is_told_where(capsys):
     assert gradcheck(TINY + here("WrongBackward") + ["--json"]) == 1
     report = json.loads(capsys.readouterr().out)
-    assert [t["path"] for t in report["tensors"] if t["verdict"] == "FAIL"] == ["tail.0.0.weight"]
+    assert [t["path"] for t in report["tensors"] if t["verdict"] == "FAIL"] == [
+        "tail.0.0.weight", "output: tail.0.0.weight"]
     assert report["tensors"][2]["hint"]["value"] == pytest.approx(1.5)
 
 
 def test_and_so_is_one_whose_forward_is_the_wrong_one(capsys):
     assert gradcheck(TINY + here("WrongForward")) == 1
     out = capsys.readouterr().out
-    assert "FAIL, 4 of 8 tensors" in out and "not which of" in out
+    assert "FAIL, 4 of 12 tensors" in out and "not which of" in out
 
 
 def test_the_gradient_of_the_log_probabilities_is_checked_too(capsys):
@@ -143,10 +152,17 @@ def test_the_gradient_of_the_log_probabilities_is_checked_too(capsys):
     report = json.loads(capsys.readouterr().out)
     failed = [t for t in report["tensors"] if t["verdict"] == "FAIL"]
     assert [t["path"] for t in failed] == ["log_prob: head.weight"] and len(
-        report["tensors"]) == 8
+        report["tensors"]) == 12
     assert failed[0]["hint"]["value"] == pytest.approx(-1.0)
     assert gradcheck(TINY + here("NoLogProb")) == 0
     assert "log_prob_backward is not checked" in capsys.readouterr().out
+
+
+def test_the_cotangent_of_output_is_checked_too(capsys):
+    assert gradcheck(TINY + here("DropsOutput") + ["--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    failed = {t["path"] for t in report["tensors"] if t["verdict"] == "FAIL"}
+    assert failed == {f"output: {t['path']}" for t in report["tensors"][:4]}
 
 
 @pytest.mark.parametrize("options", [[], ["--max-elements", "5"]])
