@@ -101,18 +101,6 @@ def test_figure_of_the_complex_step_against_backward():
     assert drawn <= 5e-15
 
 
-@pytest.mark.figures
-def test_figure_of_the_richardson_estimate():
-    print("\nerror / estimate of Richardson, worst of 562 elements")
-    for inside in (None, single):
-        for scale in (0.1, 1.0, 3.0):
-            for seed in range(3):
-                elements, ratio, _ = coverage(seed, scale, inside)
-                print(f"scale {scale:<4g} seed {seed} {'float32 inside f' if inside else '':16} "
-                      f"{elements} elements: {ratio:.2f}", flush=True)
-                assert ratio <= 1
-
-
 def single(f):
     def inside(p):
         return float(f({"input": p["input"].astype(np.float32),
@@ -121,21 +109,33 @@ def single(f):
 
 
 @pytest.mark.figures
-def test_figure_of_clean_runs():
-    print("\nclean runs of the adaptive softmax loss: 100 seeds")
-    for dtype in (np.float64, np.float32, np.float16):
-        for scale in (0.1, 1.0, 2.0):
-            verdicts, ratio, alarms = {}, 0.0, 0
-            for seed in range(100):
-                f, params, grads, _ = als(seed, scale, dtype)
-                report = gradcheck.check(f, params, grads, seed=seed)
-                alarms += bool(failed(report))
-                ratio = max([ratio] + [t.ratio for t in report.tensors])
-                for tensor in report.tensors:
-                    verdicts[tensor.verdict] = verdicts.get(tensor.verdict, 0) + 1
-            print(f"{dtype.__name__:8} scale {scale:<4g} alarms {alarms}, worst ratio {ratio:.2f}, "
-                  f"tensors {verdicts}", flush=True)
-            assert not alarms and ratio <= 0.5
+@pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("inside", [None, single], ids=["float64", "float32"])
+def test_figure_of_the_richardson_estimate(inside, scale):
+    """Rows: error / estimate of Richardson, the worst of 562 elements, of three seeds."""
+    for seed in range(3):
+        elements, ratio, _ = coverage(seed, scale, inside)
+        print(f"scale {scale:<4g} seed {seed} {'float32 inside f' if inside else '':16} "
+              f"{elements} elements: {ratio:.2f}", flush=True)
+        assert ratio <= 1
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("scale", [0.1, 1.0, 2.0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_figure_of_clean_runs(dtype, scale):
+    """Rows: 100 seeds of the adaptive softmax loss."""
+    verdicts, ratio, alarms = {}, 0.0, 0
+    for seed in range(100):
+        f, params, grads, _ = als(seed, scale, dtype)
+        report = gradcheck.check(f, params, grads, seed=seed)
+        alarms += bool(failed(report))
+        ratio = max([ratio] + [t.ratio for t in report.tensors])
+        for tensor in report.tensors:
+            verdicts[tensor.verdict] = verdicts.get(tensor.verdict, 0) + 1
+    print(f"{dtype.__name__:8} scale {scale:<4g} alarms {alarms}, worst ratio {ratio:.2f}, "
+          f"tensors {verdicts}", flush=True)
+    assert not alarms and ratio <= 0.5
 
 
 @pytest.mark.figures
