@@ -91,8 +91,8 @@ What a check cannot see
     True
 
 * Jumps that recur along single elements: stairs, of a rounding or a quantisation, whose slope is in
-  the jumps.  INCONCLUSIVE, also if the gradient is right.  Where all elements of a tensor are less
-  than a sixth of a step there is none to be seen.
+  the jumps.  INCONCLUSIVE, also if the gradient is right.  Stairs wider than the elements are not
+  looked for: there f has the slope of its other terms.
 
 * A zero in place of a slope below the rounding of f, by differences alone: INCONCLUSIVE where
   f shows it elsewhere, with its other elements smaller or this one larger; if never, it passes.

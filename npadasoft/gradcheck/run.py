@@ -13,13 +13,13 @@ from npadasoft.gradcheck.elements import check_elements
 from npadasoft.gradcheck.equations import of_out, of_value
 from npadasoft.gradcheck.inside import noise_inside
 from npadasoft.gradcheck.joint import joint_probe
-from npadasoft.gradcheck.noise import LADDER, STANDS_OUT, Noise, louder_lines, noise
+from npadasoft.gradcheck.noise import louder_lines, noise
 from npadasoft.gradcheck.numeric import BLURRED, Numeric, moved, precision
 from npadasoft.gradcheck.probes import check_probes
 from npadasoft.gradcheck.report import TensorReport
 from npadasoft.gradcheck.sizes import norm, signs
 from npadasoft.gradcheck.special_leaves import OWN, note_conjugate
-from npadasoft.gradcheck.stairs import jumps, recurring
+from npadasoft.gradcheck.stairs import recurring
 
 RICHARDSON = 20     # evaluations of f for an element, about
 FEW_ELEMENTS = 6    # in which stairs are told from thresholds
@@ -96,21 +96,14 @@ class Run:
             for path in paths}
         together = cache(lambda t: moved(self.problem, u, t))
         quiet = louder_lines(together) if len(u) > 1 else None
-        alone = sum(one.size for one in u.values()) == 1
-        far = self._afar(jumps, together, alone)
         found = {}
         for path in paths:
             phi = together if len(u) == 1 else cache(
                 lambda t, path=path: moved(self.problem, {path: u[path]}, t))
             found[path] = noise(phi, quiet=quiet)
-            near, loud = found[path].stairs(self.values[0]), STANDS_OUT * found[path].sigma
-            if near or far and self._afar(jumps, phi, alone) > loud:
-                heights = (self._afar(recurring, one) for one in self._singly(path, u[path]))
-                height = next(filter(None, heights), 0.0)
-                if near and not height:
-                    found[path] = noise(phi, quiet=quiet, wide=False)
-                elif not near and height > loud:
-                    found[path] = Noise(height / 3, LADDER[-1], True)
+            if found[path].stairs(self.values[0]) and not any(
+                    self._afar(recurring, one) for one in self._singly(path, u[path])):
+                found[path] = noise(phi, quiet=quiet, wide=False)
             if found[path].none:
                 found[path] = restless(phi)
             found[path] = self._afar(noise_inside, found[path], phi, self.problem, path, u[path])

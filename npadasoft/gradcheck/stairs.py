@@ -7,8 +7,8 @@ import math
 from functools import cache
 
 REACH = 0.7368 / 2      # of an element: how far from 0 stairs are looked for, on both sides
-FARTHER = 16.0          # times, again and again: how far for stairs wider than that
-REACHES = 4             # so many times: stairs 1500 times as wide as an element
+FARTHER = 4.0           # times, again and again, for stairs wider than that
+NEAR = 2                # so many times; no more, for f may keep what it has seen far away
 # Of what jumps add up to; places are known to 2^-20 of what lies between two jumps, and by chance
 # the slope between them takes back as much in one of so many:
 SAME = 2.0 ** -16
@@ -38,17 +38,6 @@ def stairs(phi, scale=1.0, sigma=0.0):
     return max(heights)
 
 
-def jumps(phi, alone=False):
-    """How high a jump of `phi` within some six elements is, at a first look; 0 if there is none.
-
-    One number `alone` may lie on a stair far wider than it, where many hardly all do: 1500.
-    """
-    looks = ((0.0, REACH), (0.0, -REACH),
-             *(_span(phi, k) for k in range(1, REACHES if alone else 2)))
-    heights = (abs(jump(lambda t, a=a: phi(a + t), b - a)) for a, b in looks)
-    return next(filter(None, heights), 0.0)
-
-
 def recurring(phi):
     """How high the stairs are on which `phi` goes along one element, near or far; or 0.
 
@@ -58,13 +47,13 @@ def recurring(phi):
 
     Examples
     --------
-    >>> round(recurring(lambda t: t ** 2 + round(3 + t, 0)), 6), recurring(lambda t: (3 + t) % 1)
+    >>> round(recurring(lambda t: t ** 2 + round(9 * t)), 6), recurring(lambda t: 9 * t % 1)
     (1.0, 0.0)
     >>> recurring(lambda t: (t > 0.1) - (t < -0.2))
     0.0
     """
     phi = cache(phi)
-    for k in range(REACHES):
+    for k in range(NEAR):
         a, b = _span(phi, k)
         found = sorted(_jumps(phi, a, b, RECUR))
         if len(found) == RECUR:

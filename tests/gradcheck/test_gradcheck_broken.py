@@ -11,9 +11,7 @@ import test_gradcheck_cancelled as cancelled_tests
 import test_gradcheck_coarse_functions as coarse_tests
 import test_gradcheck_engine as engine_tests
 import test_gradcheck_probes as probe_tests
-import test_gradcheck_rounded_parts as rounded_tests
 import test_gradcheck_small_elements as small_tests
-import test_gradcheck_stairs as stairs_tests
 import test_gradcheck_strata as strata_tests
 import test_gradcheck_verdicts as verdict_tests
 
@@ -79,7 +77,6 @@ def test_a_joint_probe_alone_is_noticed(monkeypatch):
 
 def test_one_fine_noise_spacing_is_noticed(monkeypatch):
     monkeypatch.setattr(noise, "LADDER", noise.LADDER[:1])
-    monkeypatch.setattr(running, "jumps", lambda *args: 0.0)
     breaks(engine_tests.test_a_cast_to_single_precision_is_seen_on_a_plateau)
     breaks(adaptive_tests.test_the_estimate_covers_the_truth_with_single_precision_inside_f)
 
@@ -172,20 +169,7 @@ def test_probes_that_trust_a_coarse_branch_are_noticed(monkeypatch):
 
 def test_tensors_that_are_taken_for_quiet_unseen_are_noticed(monkeypatch):
     monkeypatch.setattr(running, "louder_lines", lambda phi: [0.0] * 3)
-    monkeypatch.setattr(running, "jumps", lambda *args: 0.0)
     breaks(coarse_tests.test_and_so_it_is_beside_a_tensor_that_is_double_throughout, 1.0)
-
-
-def test_stairs_wider_than_their_numbers_that_are_not_looked_for_are_noticed(monkeypatch):
-    monkeypatch.setattr(running, "jumps", lambda *args: 0.0)
-    breaks(rounded_tests.test_no_right_one_fails_and_none_without_the_coarse_part_passes,
-           rounded_tests.one, "8ths")
-
-
-def test_wraps_that_are_taken_for_stairs_are_noticed(monkeypatch):
-    monkeypatch.setattr(sys.modules["npadasoft.gradcheck.stairs"], "SAME", 0.0)
-    breaks(stairs_tests.test_thresholds_edges_of_a_domain_wraps_and_poles_are_no_stairs,
-           lambda p: np.sum(p % 0.7), np.ones_like, np.array([0.2, -0.9, 20.0]))
 
 
 def test_stairs_that_are_taken_for_flat_are_noticed(monkeypatch):
