@@ -13,9 +13,10 @@ from npadasoft.conformance.judge import echo
 from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import NO_ANSWER
-from npadasoft.conformance.wire.messages import (LINEAR, OPS, PROTOCOL, Answer, BadMessage,
-                                                 PortInfo, decode_answer, decode_info,
-                                                 encode_request, from_port, to_port)
+from npadasoft.conformance.wire.encoding import (BadMessage, decode_answer, decode_info,
+                                                 encode_request)
+from npadasoft.conformance.wire.messages import (LINEAR, OPS, PROTOCOL, Answer, PortInfo,
+                                                 from_port, to_port)
 from npadasoft.conformance.wire.process import Fault
 from npadasoft.conformance.wire.protocol import SUITE, decode_echo
 from npadasoft.conformance.wire.strict_json import LONGEST_LINE, BadJson, loads, printable

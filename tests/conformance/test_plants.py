@@ -22,7 +22,8 @@ from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import MISTAKES, name_run
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.ports.ours import Ours
-from npadasoft.conformance.wire.messages import PortInfo, decode_info
+from npadasoft.conformance.wire.encoding import decode_info
+from npadasoft.conformance.wire.messages import PortInfo
 
 PLAIN = Path(__file__).parents[1] / "ports" / "plain_python.py"
 SOME = ("T03", "T04", "T09", "T17", "T22", "T23", "S01", "S03", "S27", "G02", "G04", "G11", "G21",

@@ -17,9 +17,10 @@ from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.wire import protocol
-from npadasoft.conformance.wire.messages import (BadMessage, PortInfo, Request, decode_answer,
-                                                 decode_info, decode_tensor, encode_request,
-                                                 encode_tensor, from_port, matches, to_port, Answer)
+from npadasoft.conformance.wire.encoding import (BadMessage, decode_answer, decode_info,
+                                                 decode_tensor, encode_request, encode_tensor)
+from npadasoft.conformance.wire.messages import (PortInfo, Request, from_port, matches, to_port,
+                                                 Answer)
 from npadasoft.conformance.wire.process import Fault, Process
 from npadasoft.conformance.wire.protocol import ProcessPort, Unusable
 from npadasoft.conformance.wire.strict_json import (DEEPEST, LONGEST_LINE, MOST_CONTAINERS,

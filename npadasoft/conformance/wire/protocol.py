@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from npadasoft.conformance.wire.messages import (PROTOCOL, BadMessage, PortInfo, decode_answer,
-                                                 decode_info, decode_number, describe,
-                                                 encode_request, from_port, to_port)
+from npadasoft.conformance.wire.encoding import (BadMessage, decode_answer, decode_info,
+                                                 decode_number, describe, encode_request)
+from npadasoft.conformance.wire.messages import PROTOCOL, PortInfo, from_port, to_port
 from npadasoft.conformance.wire.process import ENDED, STDOUT, Fault, Process, no_answer
 from npadasoft.conformance.wire.strict_json import IN_LINE, BadJson, excerpt, loads, printable
 
