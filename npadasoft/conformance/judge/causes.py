@@ -50,7 +50,7 @@ class Cause:
         parts = []
         alone = len({r.id for r in self.results if r.fresh})
         if self.kind == "state" and 0 < alone < self.n_cases:
-            parts.append(f"{alone} of them were asked so")
+            parts.append(f"{alone} of them w{'ere' if alone > 1 else 'as'} asked so")
         for how in dict.fromkeys(how for how, _ in self.others):
             mine = [cause for other, cause in self.others if other == how]
             ids = {r.id for cause in mine for r in cause.results}
