@@ -13,8 +13,6 @@ NEAR = 2                # so many times; no more, for f may keep what it has see
 # the slope between them takes back as much in one of so many:
 SAME = 2.0 ** -16
 RECUR = 4               # jumps along one element: by cases there are two or three, as of a clip
-PIECE = 2.0 ** -4       # of an element, at least: stairs of 8 bits are no wider, but alike
-UNLIKE = 4.0            # heights: stairs double from one power of two to the next, and by slopes
 HALVINGS = 26           # of an interval, down to one jump of φ
 CUBE = 0.3              # what is of third order keeps less than this of itself, each time
 # Over six halvings one jump keeps all, and two that part keep a half; a root's cusp keeps 2^-3, a
@@ -42,8 +40,7 @@ def recurring(phi):
     """How high the stairs are on which `phi` goes along one element, near or far; or 0.
 
     Stairs recur, on one side at least.  An angle that is wrapped, a remainder, a distance in a
-    periodic box jump as often, but to where they came from: no slope is behind that.  Nor is one
-    behind the pieces of a polynomial, which are wide, and jump up and down as it comes.
+    periodic box jump as often, but to where they came from: no slope is behind that.
 
     Examples
     --------
@@ -62,10 +59,7 @@ def recurring(phi):
             gone = phi(found[-1][0] + beside) - phi(found[0][0] + beside)
             one_way = min(heights) > 0 or max(heights) < 0
             back = one_way and abs(gone) < SAME * abs(sum(heights[1:]))
-            sizes = [abs(height) for height in heights]
-            pieces = (found[-1][0] - found[0][0] >= PIECE * (RECUR - 1)
-                      and not (one_way and max(sizes) <= UNLIKE * min(sizes)))
-            return 0.0 if back or pieces else max(sizes)
+            return 0.0 if back else max(map(abs, heights))
     return 0.0
 
 

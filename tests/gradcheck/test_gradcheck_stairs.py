@@ -158,3 +158,15 @@ def test_where_f_jumps_again_and_again_it_is_said_so():
                              np.linspace(0.07, 0.93, 9), lambda x: 1 + np.cos(x))
     assert report.verdict == "INCONCLUSIVE"
     assert report.notes[0].startswith("f jumps on both sides, again and again")
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_a_network_rounded_to_tenths_is_not_taken_for_a_polynomial_in_pieces(block):
+    """Its jumps may be few, far apart and of unlike heights, as those of one are."""
+    for seed in range(1000 + 10 * block, 1010 + 10 * block):
+        rng = np.random.default_rng(seed)
+        W, v, x = rng.normal(size=(6, 5)), rng.normal(size=6), rng.normal(size=5)
+        found = verdicts(lambda x: v @ np.round(np.tanh(W @ x), 1) + 0.3 * (x ** 2).sum(), x,
+                         lambda x, part: part * W.T @ (v * (1 - np.tanh(W @ x) ** 2)) + 0.6 * x,
+                         seed, method="richardson")
+        assert found[0] != "FAIL" and found[1] != "PASS", (seed, found)
