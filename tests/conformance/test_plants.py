@@ -151,6 +151,19 @@ def test_a_port_that_asks_first_whether_a_row_has_a_loss_may_forget_the_mean_els
     assert {r.id for r in results if not r.differing} >= {"F06", "F07", "A08"}
 
 
+def test_an_output_that_is_a_loss_there_and_back_is_one_line():
+    class Losses(Edge):
+        def forward(self, *arguments):
+            found = super().forward(*arguments)
+            return found | {"output": -found["output"]}
+
+        def backward(self, layer, input, target, cotangents, want):
+            turned = {n: -g if n == "output" else g for n, g in cotangents.items()}
+            return super().backward(layer, input, target, turned, want)
+    lines, _ = summary_of(Losses())
+    assert lines == ["`output-is-a-loss (in backward, forward alone)`"]
+
+
 # ------------------------------------------------------------------ the port's own dialect
 
 class OneTooFar(Turned):

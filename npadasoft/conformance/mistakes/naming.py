@@ -28,6 +28,7 @@ ONE_SLIP = (            # mistakes that stand apart, and are one in a port that 
     ("no-cluster-term", "log-prob-without-clusters", "predict-without-clusters",
      "column-receives-nothing"),
     ("loss-is-a-sum", "gradient-of-a-sum"),
+    ("output-is-a-loss", "cotangent-of-output-negated"),
     ("predict-from-one", "topk-from-one"),
 )
 REFUSALS = ("target", "shape", "cutoffs", "dtype")      # errors of a port that looked first
