@@ -148,14 +148,16 @@ def checker():
 def environment(folder, packages):
     """The Python of a new virtual environment with `packages`, by the pip of this one.
 
-    A pinned setuptools is also the one that packages without a wheel are built by.
+    A pinned setuptools is also the one that packages without a wheel are built by: told so by
+    PIP_BUILD_CONSTRAINT since pip 25.3, by PIP_CONSTRAINT before.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     builders = Path(folder, "builders.txt")
     builders.write_text("\n".join(p for p in packages if p.startswith("setuptools")))
     subprocess.run([sys.executable, "-m", "pip", "--python", f"{folder}/bin/python", "install",
-                    "-q", "--no-compile", "--build-constraint", builders, *packages], check=True,
-                   stdout=sys.stderr)
+                    "-q", "--no-compile", *packages], check=True, stdout=sys.stderr, env={
+                        **os.environ, "PIP_CONSTRAINT": str(builders),
+                        "PIP_BUILD_CONSTRAINT": str(builders)})
     return f"{folder}/bin/python"
 
 
