@@ -27,7 +27,7 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import plan
 from npadasoft.conformance.mistakes import MISTAKES
 from npadasoft.conformance.ports.ours import Ours
-from npadasoft.conformance.wire import messages
+from npadasoft.conformance.wire import encoding, messages
 
 HOUSE = Path(__file__).parents[2]
 PAGES = {str(path.relative_to(HOUSE)): path.read_text() for path in
@@ -191,7 +191,7 @@ def test_the_layer_itself_answers_as_the_page_says_along_a_direction_and_of_an_a
                   for group in ("params", "inputs", "cotangents", "tangents")}
         found = Ours().run(messages.Request(*(asked[k] for k in ("id", "op", "dtype", "config")),
                                             **groups, want=tuple(asked["want"])))
-        assert {name: messages.encode_tensor(name, a) for name, a in found.results.items()} == \
+        assert {name: encoding.encode_tensor(name, a) for name, a in found.results.items()} == \
             answer["results"]
 
 
@@ -220,7 +220,7 @@ def test_the_page_of_the_protocol_says_what_trace_belongs_to_an_operation_and_ho
     info = messages.PortInfo("all", trace=("*", "*.*", "*.*.*", "*.*.*.*"))
     for case in vectors_io.load():
         for request in plan.requests_of(case, "float64", info)[0]:
-            longest = max(longest, len(json.dumps(messages.encode_request(request, 1))))
+            longest = max(longest, len(json.dumps(encoding.encode_request(request, 1))))
             for name in request.want:
                 if not plan.is_public(name):
                     found[request.op].add(re.sub(r"\.\d+\.", ".*.", name))
