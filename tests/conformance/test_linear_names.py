@@ -180,3 +180,12 @@ def test_the_head_alone_and_the_layer_are_two_and_neither_denies_a_name_of_the_o
     lines = [c.text for c in causes(remarkable(results))]
     assert len(lines) == 1 and lines[0].startswith(f"`{name}`"), lines
     assert {is_linear(r.case) for r in results if r.mistakes} == {alone}
+
+
+@pytest.mark.parametrize("name", ["gradients-negated", "gradients-doubled", "targets-from-one"])
+def test_of_names_that_are_one_in_the_head_alone_the_layer_s_is_taken(name):
+    some = vectors_io.select(vectors_io.load(), ["T*", "G*", "P0*", "A*", "L0*", "L1*"])
+    results = Session(Planted(MISTAKES[name].layer_class), some).run(("float64",))
+    name_run(results)
+    assert {is_linear(r.case) for r in results if r.mistakes} == {True, False}
+    assert {n for r in results for n in r.mistakes} == {name}

@@ -42,10 +42,17 @@ def name_run(results):
     ----------
     results : sequence of Result
         Of one run, each with what the port answered.  The head alone is another layer: what is
-        right in one of the two says nothing of the other.
+        right in one of the two says nothing of the other; of names that are one there, the layer's
+        is taken.
     """
-    for alone in (False, True):
-        _name([r for r in results if is_linear(r.case) is alone])
+    layer, head = ([r for r in results if is_linear(r.case) is alone] for alone in (False, True))
+    _name(layer)
+    _name(head)
+    told = {name for r in layer for name in r.mistakes}
+    for r in head:
+        r.named = {op: tuple(n for n in names if n in told) or names
+                   for op, names in r.named.items()}
+        r.mistakes = list(dict.fromkeys(n for names in r.named.values() for n in names))
 
 
 def _name(results):
