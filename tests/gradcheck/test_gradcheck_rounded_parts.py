@@ -29,9 +29,14 @@ STEP = {"1 decimal": 0.1, "2 decimals": 0.01, "4 decimals": 1e-4, "8ths": 0.125,
 MANY = 8        # stairs in a number: of fewer the slope of the part cannot be told
 
 
-def narrow(x, rounded):
-    """Whether each number is many stairs wide: a relative rounding is always so."""
-    return bool(np.abs(x).min() >= MANY * STEP.get(rounded, 0.0))
+def narrow(drawn, rounded):
+    """Whether each number is many stairs wide: a relative rounding is always so.
+
+    A stair of the part is as much wider along x as the part is flatter than x.
+    """
+    x, _, slope, *_ = drawn
+    steep = np.minimum(1, np.abs(slope(x)))
+    return bool((np.abs(x) * steep).min() >= MANY * STEP.get(rounded, 0.0))
 
 
 # each: (x, the coarse part, its gradient, the smooth part, its gradient)
@@ -97,7 +102,7 @@ def verdicts(draw, rounded, seed):
 @pytest.mark.parametrize("draw", PARTS + NARROW)
 def test_no_right_one_fails_and_none_without_the_coarse_part_passes(draw, rounded):
     for seed in range(3):
-        if narrow(draw(np.random.default_rng(seed))[0], rounded):
+        if narrow(draw(np.random.default_rng(seed)), rounded):
             right, lost = verdicts(draw, rounded, seed)
             assert right != "FAIL" and lost != "PASS", (seed, right, lost)
 
@@ -110,7 +115,7 @@ def test_figure_of_coarse_parts():
         for rounded in ROUNDED:
             of = {True: (Counter(), Counter()), False: (Counter(), Counter())}
             for seed in range(15):
-                many = narrow(draw(np.random.default_rng(seed))[0], rounded)
+                many = narrow(draw(np.random.default_rng(seed)), rounded)
                 for kind, verdict in zip(of[many], verdicts(draw, rounded, seed)):
                     kind[verdict] += 1
             for many, counts in of.items():
