@@ -10,6 +10,7 @@ import numpy as np
 from npadasoft.gradcheck.derivative import richardson
 
 SMALLER = (2.0 ** -4, 2.0 ** -8, 2.0 ** -16, 2.0 ** -32, 0.0)   # times the other elements
+GONE = 2.0 ** -64       # what 0 counts as among these
 FURTHER = tuple(2.0 ** k for k in range(1, 11))     # units
 STEP = 2.0 ** -3        # of a unit, as Richardson's first
 RESOLVED = 0.25         # of a slope: an error that leaves no doubt that there is one
@@ -33,19 +34,14 @@ def hidden(numeric, zeros, error):
 
 def _stirs(numeric, zeros):
     """Whether f moves along all of them together, here or there: if not, none hides anything."""
-    phis = [(phi, STEP) for phi, _ in _smaller(numeric, zeros)]
+    phis = [(_phi(numeric, zeros, part, paths), STEP)
+            for paths in ((), _others(numeric)) for part in SMALLER]
     phis += [(_phi(numeric, zeros, 1.0, ()), t) for t in FURTHER]
     return any(phi(t) != phi(-t) for phi, t in phis)
 
 
-def _smaller(numeric, index):
-    """(f along an element, how many times `room` it may show): where the others of its tensor are
-    smaller, then those of all tensors.
-    """
-    others = [path for path in numeric.problem.wrt if path != numeric.path]
-    for paths in ((), others) if others else ((),):
-        for part in SMALLER:
-            yield _phi(numeric, index, part, paths), 1 / max(part, SMALLER[2])
+def _others(numeric):
+    return [path for path in numeric.problem.wrt if path != numeric.path]
 
 
 def _phi(numeric, index, part, paths):
@@ -61,17 +57,39 @@ def _hides(numeric, index, room):
     """Whether a slope hides at an element, along which a change of f by `room` a unit is not seen.
     """
     noise = max(ROUNDING * numeric.own_eps, numeric.eps_f / (abs(numeric.center) or np.inf))
-    return (any(_shows(phi, more * room, noise) for phi, more in _smaller(numeric, index))
-            or _rises(_phi(numeric, index, 1.0, ()), room, SIGNAL * noise))
+
+    def slope(part, paths, most):
+        return _slope(_phi(numeric, index, part, paths), most, noise)
+    for part in SMALLER:                # of a norm it shows more by as much as the others are less
+        most = room / max(part, SMALLER[2])
+        if 0 < slope(part, (), most) <= most:
+            return True
+    return _beside(slope, _others(numeric), room) or _rises(
+        _phi(numeric, index, 1.0, ()), room, SIGNAL * noise)
 
 
-def _shows(phi, room, noise):
-    """Whether φ has a slope that is seen, and is so small that it would have been hidden."""
+def _beside(slope, others, room):
+    """Whether a slope that is seen where other tensors are smaller is one that was hidden.
+
+    They may be factors of it, as the weights are of a unit that comes on when they are small: what
+    it is here is told from how it changes with them.
+    """
+    seen = [(part or GONE, slope(part, others, np.inf)) for part in SMALLER] if others else []
+    seen = [(part, value) for part, value in seen if value]
+    for (part, value), (less, other) in zip(seen, seen[1:]):
+        power = np.log(value / other) / np.log(part / less)
+        if value * part ** -max(power, 0.0) <= room:
+            return True
+    return False
+
+
+def _slope(phi, most, noise):
+    """The slope of φ, if it is seen and φ changes by no more than `most` in a step; or 0."""
     above, below = phi(STEP), phi(-STEP)
-    if not 0 < abs(above - below) <= room:
-        return False
+    if not 0 < abs(above - below) <= most:
+        return 0.0
     found = richardson(phi, 1.0, noise * max(abs(above), abs(below)))
-    return bool(found.error <= RESOLVED * abs(found.value) and abs(found.value) <= room)
+    return abs(found.value) if found.error <= RESOLVED * abs(found.value) else 0.0
 
 
 def _rises(phi, room, noise):

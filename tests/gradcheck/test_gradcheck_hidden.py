@@ -108,6 +108,49 @@ def test_what_f_raises_far_away_is_no_note():
     assert report.verdict == "PASS" and not report.notes
 
 
+def test_a_unit_that_comes_on_where_its_weights_are_small_hides_no_slope():
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        p = {name: rng.normal(size=shape)
+             for name, shape in (("X", (5, 4)), ("W", (4, 3)), ("b", 3))}
+        c = rng.normal(size=(5, 3)) + 1
+
+        def slopes(p):
+            on = c * (p["X"] @ p["W"] + p["b"] > 0)
+            return {"X": on @ p["W"].T, "W": p["X"].T @ on, "b": on.sum(0)}
+        report = check(lambda p: (c * np.maximum(p["X"] @ p["W"] + p["b"], 0)).sum(), p, slopes,
+                       seed=seed)
+        assert report.verdict == "PASS", str(report)
+
+
+def test_nor_do_triplets_or_clipped_layers():
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        p = {name: rng.normal(size=(4, 3)) for name in ("anchor", "near", "far")}
+
+        def margins(p):
+            gap = [((p["anchor"] - p[name]) ** 2).sum(1) for name in ("near", "far")]
+            return np.maximum(gap[0] - gap[1] + 0.2, 0)
+
+        def pulls(p):
+            on = 2 * (margins(p) > 0)[:, None]
+            return {"anchor": on * (p["far"] - p["near"]), "near": on * (p["near"] - p["anchor"]),
+                    "far": on * (p["anchor"] - p["far"])}
+        assert check(lambda p: margins(p).sum(), p, pulls, seed=seed)
+
+        q = {name: rng.normal(size=shape)
+             for name, shape in (("X", (5, 4)), ("W", (4, 6)), ("V", (6, 3)))}
+
+        def slopes(q):
+            z = q["X"] @ q["W"]
+            h = np.clip(z, 0, 6)
+            d = 1 - np.tanh(h @ q["V"]) ** 2
+            back = (d @ q["V"].T) * (h == z)
+            return {"X": back @ q["W"].T, "W": q["X"].T @ back, "V": h.T @ d}
+        assert check(lambda q: np.tanh(np.clip(q["X"] @ q["W"], 0, 6) @ q["V"]).sum(), q, slopes,
+                     seed=seed)
+
+
 NEVER = {
     "the smaller of two": lambda p: np.maximum(p["a"] + 7, p["b"]).sum(),
     "the larger of two": lambda p: np.minimum(p["a"], p["b"] + 7).sum(),

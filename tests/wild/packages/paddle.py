@@ -5,7 +5,7 @@ import paddle.nn.functional as F
 from case import Case, rng
 from paddle import linalg
 
-PINS = "paddlepaddle==3.3.1 numpy==2.4.6"
+PINS = "paddlepaddle==3.3.1 numpy==2.4.6 setuptools==80.9.0"
 
 # where an argument is drawn from
 POSITIVE, UNIT, ANY = (.4, 1.9), (.1, .9), (-2, 2)
