@@ -59,6 +59,8 @@ def requests(cases, dtypes, layout="out_in", index_base=0):
 class RecordedPort:
     """A port whose answers lie in a file."""
 
+    recorded = True         # nothing can be asked once more
+
     def __init__(self, info, asked, answers):
         self.info, self.echoes = info, {}
         self._answers: dict[tuple, list] = {}

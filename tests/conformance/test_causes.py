@@ -208,3 +208,16 @@ def test_gradients_that_lack_are_one_form_for_any_number_of_tails():
     one, two = (", ".join(f"grad.tail.{i}.{part}.weight" for i in range(n) for part in (0, 1))
                 for n in (1, 2))
     assert general(f"not answered: {one}") == general(f"not answered: {two}")
+
+
+@pytest.mark.parametrize("lost", ["head.weight", "head.bias", "tail.0.0.weight", "tail.1.1.weight"])
+def test_a_weight_that_shapes_lack_is_no_mistake_of_a_layer(lost):
+    class Forgets(Ours):
+        def run(self, request):
+            answer = super().run(request)
+            if request.op != "shapes" or answer.shapes is None:
+                return answer
+            return replace(answer, shapes={n: s for n, s in answer.shapes.items() if n != lost})
+    results, found = run(Forgets())
+    assert found and {c.kind for c in found} <= {"shape", "divergence", "message"}, found
+    assert not [r for r in results if r.mistakes]

@@ -968,6 +968,19 @@ def test_of_one_cause_the_case_that_has_a_name_is_the_example(tmp_path, monkeypa
     assert "    2  `loss-is-a-sum`" in out and "\nT03 " in out and "\nS01 " not in out
 
 
+def test_a_file_of_answers_shows_no_state(tmp_path):
+    """What lies in a file cannot be asked once more, in another order or a fresh process."""
+    call(command.vectors, "export", str(tmp_path), "--only", "T0*", "--dtype", "float64")
+    answers = answer_file(tmp_path, PLAIN)
+    wrong = [json.loads(line) for line in answers.read_text().splitlines()]
+    for message in wrong:
+        for tensor in message.get("results", {}).values():
+            tensor["data"] = [x + 1 for x in tensor["data"]]
+    answers.write_text("".join(json.dumps(message) + "\n" for message in wrong))
+    status, out, _ = call(command.verify, str(answers))
+    assert status == 1 and "state" not in out and "fresh process" not in out, out
+
+
 @pytest.mark.parametrize("kept", [1, 2, 9])
 def test_a_file_of_answers_that_was_cut_is_told_in_one_line(tmp_path, kept):
     only = [word for id in ("S0*", "A06", "F06") for word in ("--only", id)]

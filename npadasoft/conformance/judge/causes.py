@@ -115,8 +115,9 @@ def _begun_alike(found):
     """A mistake that explains some cases, and cases without a name that are not another cause.
 
     They are of its form, where all that the mistake explains is of one form and no other mistake's
-    cases are.  Or all of them take the step that is wrong and most are changed by the mistake,
-    though to other numbers: the port crashes there, say, where the mistake as it is known goes on.
+    cases are; and they are no more than it explains.  Or all of them take the step that is wrong
+    and most are changed by the mistake, though to other numbers: the port crashes there, say, where
+    the mistake as it is known goes on.
     """
     forms: dict = {}
     for cause in found:
@@ -128,7 +129,8 @@ def _begun_alike(found):
     left = []
     for cause in found:
         named = forms.get((cause.kind, cause.text), [])
-        if cause.kind in ("message", "divergence") and len(named) == 1 and named[0]:
+        if (cause.kind in ("message", "divergence") and len(named) == 1 and named[0]
+                and len(cause.results) <= named[0].n_cases):
             named[0].take(cause, "only begin alike")
         elif cause.kind in ("message", "divergence", "shape") and (beside := _beside(cause, found)):
             beside.take(cause, "in another way")

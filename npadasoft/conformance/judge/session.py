@@ -58,7 +58,7 @@ class Session:
 
         `echoes` are the verdicts on how the port reads and writes numbers, where it was asked.
         """
-        if not self._gone:
+        if not self._gone and not getattr(self.port, "recorded", False):
             State(self.port, self.cases, self.results, dtypes).look()
         judge_writing(self.results, echoes)
         judge_constant(self.results)

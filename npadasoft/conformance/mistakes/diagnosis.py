@@ -80,8 +80,8 @@ class Given:
     def _agrees(self, mine):
         if mine is None or self.arrays is None:
             return mine is None and self.arrays is None
-        if self.op == "shapes" and self.arrays.keys() - mine.keys():
-            return False                                # one weight too many is a difference
+        if self.op == "shapes" and self.arrays.keys() != mine.keys():
+            return False                        # one weight too many or too few is a difference
         common = [tensor for tensor in self.tensors if tensor.name in mine]
         for tensor in common:
             if not self._close(tensor, np.asarray(mine[tensor.name], float)):
