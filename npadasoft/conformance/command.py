@@ -222,7 +222,7 @@ def verify(argv):
     parser.add_argument("--requests", metavar="FILE",
                         help="default: requests.jsonl beside the answers")
     parser.add_argument("--only", action="append", default=[], metavar="ID",
-                        help="a case, or a pattern: T*")
+                        help="a case, or a pattern: T*; may be given again")
     _add_output(parser)
     arguments = parser.parse_args(argv)
     port, ids, dtypes = offline.read(arguments.answers, arguments.requests)
