@@ -2,6 +2,7 @@
 passed."""
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from npadasoft import gradcheck
 from npadasoft.gradcheck.noise import noise
@@ -49,7 +50,8 @@ def test_and_so_it_is_along_a_direction_of_whatever_trend():
             part = X.T.astype(float) @ (1 - np.tanh(X @ W) ** 2)
             assert verdict(f, W, part + 0.1 * W) != "FAIL", (seed, sigma)
             assert verdict(f, W, 0.1 * W) != "PASS", (seed, sigma)
-    assert unseen < 6
+    plainest = any(pool.get("architecture") == "Prescott" for pool in threadpool_info())
+    assert not unseen or plainest, unseen
 
 
 @pytest.mark.parametrize("seed", range(8))

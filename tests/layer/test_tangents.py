@@ -64,7 +64,7 @@ def test_random_problems_agree_with_the_complex_step(seed):
     wanted = {name: witnesses.along(function, layer, x, v) for name, function in {
         "output": lambda layer, x: layer(x, y).output, "loss": lambda layer, x: layer(x, y).loss,
         "log_prob": lambda layer, x: layer.log_prob(x)}.items()}
-    # a kernel of BLAS that adds one term after the other errs by √n u in each of two nested sums
+    # sums of n terms err by √n u or less by chance, the layer's and the witness' alike: twice that
     room = max(EXACT, 2 * max(layer.n_classes, *x.shape) ** 0.5 * 2.0 ** -53)
     assert error(found, wanted) <= room
     for up in ((None, 1.0), upstream):
