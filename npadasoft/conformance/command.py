@@ -13,6 +13,7 @@ from npadasoft.conformance.judge.conclusion import conclusion
 from npadasoft.conformance.judge.difference import difference
 from npadasoft.conformance.judge.outline import outline
 from npadasoft.conformance.judge.plan import asked_of
+from npadasoft.conformance.judge.precision import judge_precision
 from npadasoft.conformance.judge.session import GIVE_UP, Session
 from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.vectors_command import add_selection, selected, vectors
@@ -199,6 +200,7 @@ def _conclude(results, info, shown, arguments, command):
     known = _mistakes()
     if known is not None:
         known.name_run(results)
+    judge_precision(results)
     sentences = {name: m.sentence for name, m in getattr(known, "MISTAKES", {}).items()}
     print(conclusion(results, info.trace) if arguments.quiet else
           outline(results, info.trace, shown, arguments.all, sentences))

@@ -47,7 +47,7 @@ class Result:
     expected_fail: bool = False
     expected_why: str | None = None     # where that failure is discussed
     constant: tuple = ()                # operations that answer one number in the whole run
-    rounding: str | None = None         # the port writes too few digits, and that is all
+    rounding: str | None = None         # too few digits are written, or computed: all of it
     state: bool = False                 # it fails by what an earlier request left
     fresh: bool | None = None           # whether it passes in one; None where that was not tried
     again: bool = False                 # this was answered when it was asked once more at the end
