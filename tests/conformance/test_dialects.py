@@ -2,6 +2,8 @@
 
 Each has one name, and it is the only line of the summary.
 """
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,11 +14,12 @@ from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import name_run
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.ports.ours import Ours
-from npadasoft.conformance.wire.messages import PortInfo
+from npadasoft.conformance.wire.messages import PortInfo, from_port, matches, to_port
 
 OPS = ("shapes", "forward", "backward", "log_prob", "log_prob_backward", "predict", "topk")
 SOME = ("S*", "T0*", "T22", "T23", "G0*", "G11", "G2*", "P0*", "E*", "A06", "A16", "F0*", "N01")
 CASES = vectors_io.select(vectors_io.load(), SOME)
+TANGENTS = vectors_io.select(vectors_io.load(), ["J*"])
 
 
 def lines_of(port, cases=CASES):
@@ -72,6 +75,46 @@ def test_a_layout_that_is_announced_and_not_used_is_named_and_crashes_stand_in_i
 def test_a_layout_is_not_tails_exchanged_because_both_end_in_an_error():
     _, names, _ = lines_of(announcing(Planted, layout="in_out"))
     assert "tails-exchanged" not in names
+
+
+class Transposes(Ours):
+    """Answers some gradients or shapes the other way round than it takes weights."""
+
+    def __init__(self, which, ops, layout="out_in"):
+        self.which, self.turns = which, ops
+        self.info = PortInfo("transposes", dtypes=("float64",), layout=layout,
+                             ops=(*OPS, "hvp"))
+
+    def _answer(self, request):
+        turned = to_port(request, self.info)        # twice turned is as it was
+        answer = from_port(super()._answer(turned), self.info)
+        if request.op in self.turns:
+            for name, a in answer.results.items():
+                if a.ndim == 2 and any(matches(pattern, name) for pattern in self.which):
+                    answer.results[name] = a.T
+        if request.op in self.turns and answer.shapes:
+            answer = replace(answer, shapes={
+                name: shape[::-1] if any(matches(pattern, f"shapes.{name}")
+                                         for pattern in self.which) else shape
+                for name, shape in answer.shapes.items()})
+        return answer
+
+
+@pytest.mark.parametrize("layout", ["out_in", "in_out"])
+@pytest.mark.parametrize("which, name", [
+    (["grad.head.weight"], "grad.head.weight"),
+    (["grad.tail.*.0.weight"], "grad.tail.*.0.weight"),
+    (["grad.tail.0.1.weight"], "grad.tail.0.1.weight"),
+    (["hvp.tail.*.1.weight"], "hvp.tail.*.1.weight"),
+    (["shapes.tail.*.*.weight"], "shapes.tail.*.*.weight"),
+    (["shapes.head.weight", "shapes.tail.*.*.weight"], "shapes.*.weight"),
+    (["grad.tail.*.*.weight"], "grad.tail.*.*.weight"),
+    (["grad.head.weight", "grad.tail.*.*.weight", "hvp.head.weight", "hvp.tail.*.*.weight"],
+     "grad.*.weight and hvp.*.weight")])
+def test_what_is_answered_transposed_has_one_name_in_every_shape(which, name, layout):
+    port = Transposes(which, ("shapes", "backward", "log_prob_backward", "hvp"),
+                      layout)
+    one_name(port, f"answered transposed: {name}", [*CASES, *TANGENTS])
 
 
 def test_a_port_that_looks_at_no_shape_is_told_its_layout_too():

@@ -149,6 +149,19 @@ def turned(patterns):
     return Turned
 
 
+def answered_transposed(patterns):
+    """A layer that is right, but for the axes of these answers: grad.*, hvp.*, shapes.*"""
+    class Transposed(Dialect):
+        def leave(self, name, a):
+            return a.T if _among(patterns, name) and a.ndim == 2 else a
+
+        @classmethod
+        def shapes(cls, config):
+            return {name: shape[::-1] if _among(patterns, f"shapes.{name}") else shape
+                    for name, shape in Layer.shapes(config).items()}
+    return Transposed
+
+
 def unturned(patterns):
     """The same, of a layer that takes the numbers as they come, whatever their shape says."""
     class Unturned(turned(patterns)):       # type: ignore[misc]
@@ -206,6 +219,11 @@ def dialects(names, layout, index_base):
             text = "a layout is used other than is announced"
         text += f" (in {where} alone)" if where else ""
         found[text], found[text + ", whatever the shape"] = turned(patterns), unturned(patterns)
+        for kinds in (("grad",), ("hvp",), ("grad", "hvp"), ("shapes",)):
+            which = "*.weight" if not where else where.replace("all tails", "tail.*.*.weight")
+            text = " and ".join(f"{kind}.{which}" for kind in kinds)
+            found[f"answered transposed: {text}"] = answered_transposed(
+                [f"{kind}.{pattern}" for kind in kinds for pattern in patterns])
     for what, reads in READ.items():
         for also, writes in WRITTEN.items():
             found[f"read by columns: {what}; written by columns: {also}"] = by_columns(reads,
