@@ -15,10 +15,13 @@ from npadasoft.conformance.wire.messages import OPS
 from npadasoft.conformance.wire.strict_json import IN_LINE, printable
 
 LEFT_OVER = "state is left over from an earlier request"
+CHANCE = ("answers differ from run to run: the same requests in the same order, asked of two fresh "
+          "processes, gave other numbers")
 TEXT = f"{LEFT_OVER}: it passes when it is asked in a fresh process"
 MOST = 2        # other forms that are told of a cause
 LONGEST = 240   # characters of a message, in the summary
-KINDS = ("reading", "rounding", "constant", "mistake", "state", "shape", "message", "divergence")
+KINDS = ("reading", "rounding", "constant", "mistake", "chance", "state", "shape", "message",
+         "divergence")
 
 
 @dataclass
@@ -50,7 +53,7 @@ class Cause:
         parts = []
         alone = len({r.id for r in self.results if r.fresh})
         if self.kind == "state" and 0 < alone < self.n_cases:
-            parts.append(f"{alone} of them w{'ere' if alone > 1 else 'as'} asked so")
+            parts.append(f"{alone} of them w{'ere' if alone > 1 else 'as'} tried")
         for how in dict.fromkeys(how for how, _ in self.others):
             mine = [cause for other, cause in self.others if other == how]
             ids = {r.id for cause in mine for r in cause.results}
@@ -121,10 +124,10 @@ def _begun_alike(found):
     """
     forms: dict = {}
     for cause in found:
-        if cause.kind in ("mistake", "state"):
+        if cause.kind in ("mistake", "state", "chance"):
             begun = {_unnamed(r, r.differing) for r in cause.results}
             for key in begun:
-                alone = len(begun) == 1 or cause.kind == "state"
+                alone = len(begun) == 1 or cause.kind != "mistake"
                 forms.setdefault(key, []).append(cause if alone else None)
     left = []
     for cause in found:
@@ -160,7 +163,9 @@ def _keys(result):
         return [("reading", result.message.partition("; ")[0])]
     groups = [n for n in result.named.values() if n] or [tuple(result.mistakes)]
     keys = [("mistake", _text(names)) for names in groups if names]
-    if result.state and not keys:
+    if result.chance and not keys:
+        return [("chance", CHANCE)]
+    if result.state and not keys and not result.ended_after:
         return [("state", TEXT)]
     if not keys:
         return [_unnamed(result, result.differing)]
@@ -192,7 +197,8 @@ def _unnamed(result, differing):
 
 
 def _message(result):
-    return result.skipped if result.state else result.message or result.skipped
+    told = result.state and not result.ended_after          # of what the message says
+    return result.skipped if told else result.message or result.skipped
 
 
 def _shapes(message):
@@ -260,6 +266,7 @@ def example(cause):
         return sum(int(np.size(a)) for answer in result.answers.values()
                    for a in answer.results.values())
     return min(cause.results, key=lambda r: (any(c.repeat for c in cause.results) and not r.repeat,
+                                             [-n for n in r.chance] or [0],
                                              cause.kind == "state" and not r.state,
                                              not r.mistakes and cause.kind == "mistake",
                                              r.expected_fail,

@@ -201,16 +201,32 @@ def _named(names, sentences):
     return lines
 
 
+def _mostly(failed=0, asked=1):
+    """Whether one case alone shows what hangs on chance."""
+    return 2 * failed >= asked
+
+
+def _long(result):
+    """What is said of a line that asks all."""
+    if result.chance:
+        return "fails in some runs, not in all"
+    if result.ended_after:
+        return "it takes many requests"
+    return "no shorter run was found that shows it"
+
+
 def reproduce(result, command):
     """The line that shows the failure again."""
     ids, dtypes = result.repeat or ((result.id,), (result.dtype,))
     only = "".join(f" --only {id}" for id in ids)
     if command.startswith("verify"):                    # there is no port to ask
         again = f"npadasoft {command}{only}"
-    elif result.state and not result.repeat:
-        again = f"npadasoft conform {command}  # no shorter run was found that shows it"
+    elif result.state and not result.repeat and not _mostly(*result.chance):
+        again = f"npadasoft conform {command}  # {_long(result)}"
     else:
         only += "".join(f" --dtype {dtype}" for dtype in dtypes)
         again = f"npadasoft conform{only} {command}".rstrip()
+        if result.chance:
+            again += "  # failed {} of the {} times that it was asked".format(*result.chance)
     look = f"      look: npadasoft vectors show {result.id}" if result.case["config"] else ""
     return f"  reproduce: {again}{look}"

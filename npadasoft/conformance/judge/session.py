@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from npadasoft.conformance.judge.causes import LEFT_OVER
 from npadasoft.conformance.judge.constant import judge_constant
+from npadasoft.conformance.judge.ends import judge_ends
 from npadasoft.conformance.judge.plan import (asked_of, in_order, repeated, representable,
                                               requests_of)
 from npadasoft.conformance.judge.state import State
@@ -34,6 +35,7 @@ class Session:
         self.expected, self.give_up = {(id, dtype): why for id, dtype, why in (
             (*line, None)[:3] for line in expected_failures)}, give_up
         self.results: list[Result] = []
+        self._asked: list[list] = [[]]  # of every process: (Result, answers), as they came
         self._faults = 0                # in a row
         self._gone = ""                 # why nothing is asked any more
 
@@ -59,7 +61,8 @@ class Session:
         `echoes` are the verdicts on how the port reads and writes numbers, where it was asked.
         """
         if not self._gone and not getattr(self.port, "recorded", False):
-            State(self.port, self.cases, self.results, dtypes).look()
+            State(self.port, self.cases, self.results, dtypes, self._asked, echoes).look()
+            judge_ends(self.results)
         judge_writing(self.results, echoes)
         judge_constant(self.results)
 
@@ -86,6 +89,7 @@ class Session:
             self._faults = 0
         result = judge(case, dtype, answers, lacking)
         result.info, result.seconds = self.port.info, time.perf_counter() - start
+        self._asked[-1].append((result, result.answers))
         return result
 
     def _put_again(self, case, dtype):
@@ -110,8 +114,11 @@ class Session:
             return self._put(case, dtype)
         if fault.verdict == "crashed":
             answers = answers | {request.op: Answer(error=("crashed", fault.message))}
-        return Result(case, dtype, fault.verdict, message=f"{request.op}: {fault.message}",
-                      answers=answers, stderr=fault.stderr, seconds=time.perf_counter() - start)
+        result = Result(case, dtype, fault.verdict, message=f"{request.op}: {fault.message}",
+                        answers=answers, stderr=fault.stderr, seconds=time.perf_counter() - start,
+                        ended_after=fault.after if fault.verdict == "crashed" else None)
+        self._asked[-2].append((result, answers))
+        return result
 
     def _blame(self, fault, dtype):
         """The line was one too many for a case before."""
@@ -121,6 +128,7 @@ class Session:
                                            message="two lines for one request")
 
     def _restart(self):
+        self._asked.append([])
         try:
             self.port.restart()
         except Exception as error:          # it started once, and now it does not

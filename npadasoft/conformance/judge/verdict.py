@@ -50,6 +50,8 @@ class Result:
     rounding: str | None = None         # too few digits are written, or computed: all of it
     state: bool = False                 # it fails by what an earlier request left
     fresh: bool | None = None           # whether it passes in one; None where that was not tried
+    ended_after: int | None = None      # requests that its process had answered when it ended
+    chance: tuple = ()                  # how often it failed, of how often it was asked
     again: bool = False                 # this was answered when it was asked once more at the end
     repeat: tuple = ()                  # ids and dtypes that show it, asked in a fresh process
     info: PortInfo | None = None        # of the port, for its dialect

@@ -21,12 +21,24 @@ _POLL = 0.05            # s between looks whether the process still lives
 PATIENCE = 5.0          # s without an answer after which it is said what is waited for
 STDOUT = " (stdout is for answers: write the rest to stderr)"
 ENDED = "ended with exit status"
+LONG = "; the request is a line of"      # begins what is said of its length
 GRACE = 2.0             # s that it has to end by itself
 
 
 def no_answer(line):
     """What to say of a line that is not even meant as an answer; "" of one that may be."""
     return "" if line.lstrip()[:1] in (b"{", b"[") else STDOUT
+
+
+def killed_by(number):
+    """What to say of a process that a signal ended.
+
+    Examples
+    --------
+    >>> killed_by(11), killed_by(9)
+    ('killed by SIGSEGV', 'killed by SIGKILL (out of memory?)')
+    """
+    return f"killed by {signal.Signals(number).name}{' (out of memory?)' * (number == 9)}"
 
 
 class Fault(Exception):
@@ -36,6 +48,7 @@ class Fault(Exception):
         super().__init__(message)
         self.verdict, self.message, self.stderr = verdict, message, stderr
         self.late = late            # id of the earlier case that the line belongs to
+        self.after: Any = None      # requests that this process had answered
 
 
 class Process:
@@ -194,8 +207,9 @@ class Process:
         self._kill_group()
         code = self._popen.wait()
         if code < 0:
-            return f"{start}killed by {signal.Signals(-code).name}"
-        return f"{start}{ENDED} {code} instead of an answer"
+            return f"{start}{killed_by(-code)}"
+        shell = f", {killed_by(code - 128)}," if code - 128 in set(signal.Signals) else ""
+        return f"{start}{ENDED} {code}{shell} instead of an answer"
 
     def _fault(self, verdict, message):
         return Fault(verdict, message, self.stderr())

@@ -15,7 +15,8 @@ import numpy as np
 from npadasoft.conformance.wire.encoding import (BadMessage, decode_answer, decode_info,
                                                  decode_number, describe, encode_request)
 from npadasoft.conformance.wire.messages import PROTOCOL, PortInfo, from_port, to_port
-from npadasoft.conformance.wire.process import ENDED, STDOUT, Fault, Process, no_answer
+from npadasoft.conformance.wire.process import (ENDED, LONG, STDOUT, Fault, Process,
+                                                no_answer)
 from npadasoft.conformance.wire.strict_json import IN_LINE, BadJson, excerpt, loads, printable
 
 SUITE = "1.1.0"
@@ -69,6 +70,7 @@ class ProcessPort:
         self.start_timeout = timeout or START
         self._process: Any = None
         self._asked: list[str] = []             # id of the case of every request, by seq
+        self._answered = 0                      # requests, by the process that runs
 
     def start(self):
         """Start the process and read what it says of itself.
@@ -78,6 +80,7 @@ class ProcessPort:
         Unusable
             With a message for the author of the port.
         """
+        self._answered = 0
         try:
             self._process = Process(self.argv)
         except OSError as error:
@@ -141,7 +144,12 @@ class ProcessPort:
     def _numbered(self, id, message_of):
         seq = len(self._asked)
         self._asked.append(id)
-        message = self._ask(message_of(seq))
+        try:
+            message = self._ask(message_of(seq))
+        except Fault as fault:
+            fault.after = self._answered
+            raise
+        self._answered += 1
         got = message.get("seq")
         if got != seq or isinstance(got, bool):
             late = self._asked[got] if type(got) is int and 0 <= got < seq else None
@@ -184,8 +192,8 @@ class ProcessPort:
             elif starting and fault.message.startswith(f"{ENDED} 0 "):
                 fault.message += DOES_NOTHING
             elif len(line) > LONG_LINE and fault.verdict in ("crashed", "timeout"):
-                fault.message += (f" (the request is a line of {len(line)} bytes: can the port "
-                                  "read lines of that length?)")
+                fault.message += (f"{LONG} {len(line)} bytes: can the port read lines of that "
+                                  "length?")
             raise
 
     def _fault(self, error):
