@@ -221,3 +221,43 @@ def test_a_weight_that_shapes_lack_is_no_mistake_of_a_layer(lost):
     results, found = run(Forgets())
     assert found and {c.kind for c in found} <= {"shape", "divergence", "message"}, found
     assert not [r for r in results if r.mistakes]
+
+
+class OfAllRows(Ours):
+    """Shows rows of tails, or of the head, that are none of theirs."""
+
+    def __init__(self, names):
+        self.names = names
+
+    def forward(self, layer, input, target, want):
+        found = super().forward(layer, input, target, want)
+        for name in self.names:
+            if name in found:
+                shape = target.size, *np.shape(found[name])[1:]
+                found[name] = np.resize(found[name], shape) if found[name].size else np.ones(shape)
+        return found
+
+
+@pytest.mark.parametrize("names, line", [
+    (("tail.0.hidden", "tail.1.hidden"), "tail.*.hidden: all rows of the batch, due are those "
+     "whose targets are in its tail"),
+    (("cluster", "head_logits"), "cluster: all rows of the batch, due are those that are not "
+     "ignored")])
+def test_a_trace_of_all_rows_is_one_line_however_many_rows_there_are(names, line):
+    results, found = run(OfAllRows(names), "S*", "T*", "A*")
+    assert [c.text for c in found] == [line]
+    assert len(found[0].results) > 3
+
+
+def test_a_trace_with_the_axes_of_its_batch_is_one_line_however_many_there_are():
+    class Kept(Ours):
+        def forward(self, layer, input, target, want):
+            found = super().forward(layer, input, target, want)
+            if found["cluster"].size == target.size:
+                found["cluster"] = found["cluster"].reshape(target.shape)
+            return found
+
+    _, found = run(Kept())
+    assert [c.text for c in found] == [
+        "cluster: the axes of the batch, due is one axis for all rows"]
+    assert len(found[0].results) > 2

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from npadasoft.conformance.judge.plan import by_operation
+from npadasoft.conformance.judge.plan import by_operation, is_public
 from npadasoft.conformance.wire.messages import OPS
 from npadasoft.conformance.wire.strict_json import IN_LINE, printable
 
@@ -180,7 +180,9 @@ def _unnamed(result, differing):
     for comparison in wrong:
         got, want = _shapes(comparison.message)
         if want is not None:
-            return "shape", f"{general(comparison.tensor)}: {shape_form(got, want)}"
+            name = general(comparison.tensor)
+            form = _rows_form(result.case, name, got, want) or shape_form(got, want)
+            return "shape", f"{name}: {form}"
     if wrong:
         return "shape", f"{general(wrong[0].tensor)}: another shape than the layer's"
     if result.constant:
@@ -258,6 +260,20 @@ def shape_form(got, want):
         if not free:
             return f"shape [{', '.join(named)}] for [{', '.join(letters)}]"
     return f"shape {got} for {want}"
+
+
+def _rows_form(case, name, got, want):
+    """Which rows a trace tensor has in place of those that are due, where it is that; or None."""
+    target = case.get("inputs", {}).get("target")
+    if target is None or is_public(name) or not want:
+        return None
+    if got == target["shape"] + want[1:] and len(got) != len(want):
+        return "the axes of the batch, due is one axis for all rows"
+    n, ignored = len(target["data"]), target["data"].count(case["config"].get("ignore_index"))
+    which = {(n - ignored,): "all rows that count", (n,): "all rows of the batch"}.get(
+        tuple(got[:1]))
+    due = "whose targets are in its tail" if "tail." in name else "that are not ignored"
+    return f"{which}, due are those {due}" if which and got[1:] == want[1:] else None
 
 
 def example(cause):
