@@ -115,7 +115,10 @@ PLANTS = {          # name of a mistake, and perhaps the tensor that it is found
     "bias-gradient-of-the-first-row": {"of_bias": lambda self, dz: dz[:1].sum(0)},
     "gradients-negated (in grad.head.bias alone)": {"of_bias": lambda self, dz: -dz.sum(0)},
     "gradients-negated (in grad.head.weight alone)": {"of_weight": lambda self, dz, x: -dz.T @ x},
-    "weight-gradients-averaged": {"of_weight": lambda self, dz, x: dz.T @ x / max(len(x), 1)},
+    "weight-gradients-averaged` or `weight-gradients-averaged-over-the-batch": {
+        "of_weight": lambda self, dz, x: dz.T @ x / max(len(x), 1)},
+    "weight-gradients-averaged-over-what-counts": {
+        "of_weight": lambda self, dz, x: dz.T @ x / max(dz.any(1).sum(), 1)},
     "gradients-negated (in grad.input alone)": {"of_input": lambda self, dz, weight: -dz @ weight},
     "head-not-transposed-on-the-way-back": {"of_input": lambda self, dz, weight: (
         dz @ weight.reshape(weight.shape[::-1]).T)},

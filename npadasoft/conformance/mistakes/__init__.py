@@ -9,6 +9,7 @@
     dialects.py       any array by columns, turned, or counted from another class
     tangents.py input.py      of jvp and hvp, and of the adaptive input
     steps_*.py        their steps, and those of the head alone
+    padding.py        what counts as padding
     shipped.py        what other projects released
     unseen.py unseen_backward.py      those of a reviewer who has not seen the cases
     watched.py        what the right layer does on a case, and which mistakes change it
@@ -21,13 +22,14 @@
     score.py          the suite's own test: is each caught, located, named?
 """
 from npadasoft.conformance.mistakes import (answers, backward, construction, cotangents,
-                                            factors, forward, input, labels, layouts, routing,
-                                            shipped, softmax, tangents, unseen, unseen_backward)
+                                            factors, forward, input, labels, layouts, padding,
+                                            routing, shipped, softmax, tangents, unseen,
+                                            unseen_backward)
 from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.score import score
 
 __all__ = ["MISTAKES", "diagnose", "name_run", "score", "answers", "backward", "construction",
-           "cotangents", "factors", "forward", "input", "labels", "layouts", "routing", "shipped",
-           "softmax", "tangents", "unseen", "unseen_backward"]
+           "cotangents", "factors", "forward", "input", "labels", "layouts", "padding", "routing",
+           "shipped", "softmax", "tangents", "unseen", "unseen_backward"]

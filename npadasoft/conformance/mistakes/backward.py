@@ -32,7 +32,8 @@ class gradient_of_a_sum(Layer):
 @known("the gradient of the mean is divided by the number of rows twice", *UP)
 class mean_divided_twice(Layer):
     def of_loss(self, grad_loss, f):
-        return super().of_loss(grad_loss, f) / max(f.n, 1)
+        mean = self.config.get("reduction", "mean") == "mean"
+        return super().of_loss(grad_loss, f) / (max(len(f.kept), 1) if mean else 1)
 
 
 @known("what arrives at output is dropped: the loss alone is differentiated", *UP)
@@ -174,12 +175,16 @@ class projection_gradients_laid_out_by_columns(Layer):
         return np.reshape((ds.T @ x).T, (ds.shape[1], x.shape[1]))
 
 
-@known("gradients of weights are means over their rows, not sums (over ignored ones, too)",
-       "grad.head.weight", U, P)
-class weight_gradients_averaged(Layer):
+@known("gradients of matrices are means over their rows that count, not sums", "grad.head.weight",
+       U, P)
+class weight_gradients_averaged_over_what_counts(Layer):
     def weight_gradient(self, dy, x):
         return super().weight_gradient(dy, x) / max(len(x), 1)
 
+
+@known("gradients of matrices are means over their rows, not sums (over ignored ones, too)",
+       "grad.head.weight", U, P)
+class weight_gradients_averaged(weight_gradients_averaged_over_what_counts):
     def pull_back(self, f, dz, dt):
         found = super().pull_back(f, dz, dt)
         counted = f.x.dtype.type(len(f.kept) / max(f.n, 1))

@@ -228,11 +228,14 @@ class loss_is_a_median(Layer):
 # ------------------------------------------------------------------ biases in tails
 
 
-@known("biases in the tails are left out, there and back", "tail.*.logits", "grad.tail.*.1.bias")
-class no_tail_bias(Layer):
+@known("biases in the tails are not added, though they receive gradients", "tail.*.logits")
+class tail_bias_not_added(Layer):
     def tail_logits(self, hidden, i):
         return linear(hidden, self.output_weight(i))
 
+
+@known("biases in the tails are left out", "tail.*.logits", "grad.tail.*.1.bias")
+class no_tail_bias(tail_bias_not_added):
     def tail_bias_gradient(self, dt):
         return 0 * super().tail_bias_gradient(dt)
 

@@ -118,7 +118,7 @@ class padding_of_zero_is_none(Layer):
 # ------------------------------------------------------------------ projections
 
 
-@known("square projections are used transposed, there and back", *READ)
+@known("square projections are used transposed", *READ)
 class projections_transposed(Layer):
     def projection_of(self, b):
         there = super().projection_of(b)

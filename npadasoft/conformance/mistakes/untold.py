@@ -6,6 +6,10 @@ UNTOLD   wrong habits that change nothing that a port answers; they are no mista
 
 ALIKE: dict[str, tuple[str, ...]] = {
     "confident-row-stands-still": ("textbook-log-softmax",),
+    "ignore-index-not-looked-at": ("ignore-index-one-too-high",),
+    "ignore-index-one-too-high": ("ignore-index-not-looked-at",),
+    "ignores-every-negative-target": ("ignores-minus-one-too",),
+    "ignores-minus-one-too": ("ignores-every-negative-target",),
 }
 
 UNTOLD = {
