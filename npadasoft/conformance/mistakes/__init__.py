@@ -18,6 +18,7 @@
     naming.py         the mistakes that explain a whole run
     denied.py         the mistakes that a right answer denies
     narrow.py         a mistake in few tensors alone
+    slips.py          one name for one slip in several operations, and in layer and head
     replay.py         mistakes of state, which show in the order of a run
     score.py          the suite's own test: is each caught, located, named?
 """

@@ -85,11 +85,13 @@ def fails(layer_class, case, dtype, answers):
 
 
 def not_contradicted(chosen, units, of):
-    """The names of gradients alone less those that too many answers contradict.
+    """The names less those that too many answers contradict.
 
     These are answers of the same operations without a name, which the mistake would change, and to
-    other numbers.  With two rows, to turn and to exchange them is the same; with three it is not.
-    Where forward is wrong, too, an index may be out of range: each language has its own answer.
+    other numbers.  With two rows, to turn and to exchange them is the same; with three it is not:
+    what explains batches of one size alone is contradicted by one of another size.  Of gradients
+    half as many are enough as it explains.  (Where forward is wrong, too, an index may be out of
+    range: each language has its own answer.)
 
     Parameters
     ----------
@@ -104,11 +106,13 @@ def not_contradicted(chosen, units, of):
         layer_class = of.get(names[0])
         mine = [unit for unit, n in chosen.items() if tuple(n) == names]
         ops = {op for _, op in mine}
-        if layer_class is None or not mine or not all(map(_is_of_gradients, ops)):
+        if layer_class is None or not mine:
             continue
-        against = sum(op in ops and (f, op) not in chosen and f.found[op].arrays is not None
-                      and f.changes(layer_class, op) for f, op in units)
-        if against > AGAINST * len(mine):
+        against = [f for f, op in units if op in ops and (f, op) not in chosen and
+                   f.found[op].arrays is not None and f.changes(layer_class, op)]
+        sizes = {f.rows for f, _ in mine}
+        of_one_size = against and len(sizes) == 1 and not sizes & {f.rows for f in against}
+        if of_one_size or all(map(_is_of_gradients, ops)) and len(against) > AGAINST * len(mine):
             chosen = {unit: n for unit, n in chosen.items() if tuple(n) != names}
     return chosen
 

@@ -5,6 +5,7 @@ all that the port answered.  A mistake that would have failed what was right is 
 Of those that are left the one that explains most is named first, and another only where it explains
 what the first does not, and a third at least of what it would change.
 """
+import math
 import random
 from collections import Counter
 
@@ -17,6 +18,7 @@ from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.narrow import name_in_operations, name_narrow
 from npadasoft.conformance.mistakes.planted import silently
 from npadasoft.conformance.mistakes.replay import name_state
+from npadasoft.conformance.mistakes.slips import join, one_slip
 from npadasoft.conformance.wire.messages import Answer, PortInfo
 
 LOOKS = 2               # cases of one form on which every mistake is tried
@@ -24,13 +26,6 @@ MOST_LOOKS = 16         # and in all: a run in which all fails must not take man
 FRUITLESS = 8           # and after the last that found one
 SHARE = 1 / 3           # of what a mistake would change it explains at least so much
 SAMPLE, FEWEST = 24, 3  # of so many answers that it changes it explains so many, or is given up
-ONE_SLIP = (            # mistakes that stand apart, and are one in a port that reuses its steps
-    ("no-cluster-term", "log-prob-without-clusters", "predict-without-clusters",
-     "column-receives-nothing"),
-    ("loss-is-a-sum", "gradient-of-a-sum"),
-    ("output-is-a-loss", "cotangent-of-output-negated"),
-    ("predict-from-one", "topk-from-one"),
-)
 REFUSALS = ("target", "shape", "cutoffs", "dtype")      # errors of a port that looked first
 
 
@@ -42,20 +37,16 @@ def name_run(results):
     ----------
     results : sequence of Result
         Of one run, each with what the port answered.  The head alone is another layer: what is
-        right in one of the two says nothing of the other; of names that are one there, the layer's
-        is taken.
+        right in one of the two says nothing of the other.
     """
     layer, head = ([r for r in results if is_linear(r.case) is alone] for alone in (False, True))
-    _name(layer)
+    right = _name(layer)
     _name(head)
-    told = {name for r in layer for name in r.mistakes}
-    for r in head:
-        r.named = {op: tuple(n for n in names if n in told) or names
-                   for op, names in r.named.items()}
-        r.mistakes = list(dict.fromkeys(n for names in r.named.values() for n in names))
+    join(layer, head, right)
 
 
 def _name(results):
+    """The same, of one layer; what is right of it, as `Denied` takes it."""
     failing = sorted((Failing(r) for r in results if r.answers and not r.rounding and
                       r.verdict in ("fail", "error", "crashed")),
                      key=lambda f: (f.result.verdict != "fail", f.size))
@@ -72,7 +63,7 @@ def _name(results):
     named, classes = name_in_operations([u for u in units if u not in chosen], lambda c, op: any(
         op in answers and fails(c, r.case, r.dtype, {op: answers[op]}) for r, answers in right))
     chosen |= named
-    chosen |= _one_slip(chosen)
+    chosen |= one_slip(chosen)
     if not stateful and all(r.fresh is None for r in results):      # nobody could look for it
         rest = [f for f in _without_name(rest, chosen) if f.far]
         chosen |= name_state(results, rest) if rest else {}
@@ -82,18 +73,7 @@ def _name(results):
         r.named = {op: tuple(chosen.get((f, op), ())) for op in f.wrong}
         r.mistakes = list(dict.fromkeys(n for names in r.named.values() for n in names))
     _write_beside(failing, held, classes)
-
-
-def _one_slip(chosen):
-    """One name for what one slip does to several operations, in a port that has it in these."""
-    found: dict = {}
-    for slips in ONE_SLIP:
-        mine = {unit: names for unit, names in chosen.items()
-                if any(n.split(" (")[0] in slips for n in names)}
-        if len(set(map(tuple, mine.values()))) > 1:
-            ops = ", ".join(sorted({op for _, op in mine}))
-            found |= dict.fromkeys(mine, (f"{slips[0]} (in {ops} alone)",))
-    return found
+    return right
 
 
 def _without_name(failing, chosen):
@@ -133,6 +113,7 @@ class Failing:
                       op in by_operation(case, dict.fromkeys(differing))]
         self.open = [op for op in self.wrong if op not in result.constant]  # they may have a name
         self.form = (dtype, tuple(result.origins), tuple(self.wrong))
+        self.rows = rows_of(case)
         self.size = sum(a.size for arrays in answers.values() if arrays for a in arrays.values())
         self._denied: dict = {}
 
@@ -181,6 +162,14 @@ class Failing:
         r = self.result
         answer = Answer(results=self.there.right[op] or {})
         return fails(layer_class, r.case, r.dtype, {op: answer})
+
+
+def rows_of(case):
+    """How many rows the batch of a case has."""
+    inputs = case.get("inputs", {})
+    if "index" in inputs:
+        return len(inputs["index"]["data"])
+    return math.prod(inputs["input"]["shape"][:-1]) if inputs else 0
 
 
 def right_answers(result):

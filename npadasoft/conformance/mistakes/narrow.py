@@ -14,7 +14,7 @@ from npadasoft.conformance.wire.messages import is_integer
 MOST_TENSORS = 3        # a mistake in more of them is no narrow one
 LEAST = 2               # cases, that chance does not find a name
 LOOKS = 3               # cases on which every mistake is tried
-SHARE = 1 / 3           # of what a mistake would change there it explains at least so much
+SHARE = 2 / 3           # of what a mistake would change there it explains at least so much
 MOST_OF = 1 / 2         # the same, of an operation, less what ended in an error
 
 
@@ -47,7 +47,8 @@ def name_narrow(units, passing):
                 denied.add(n)
             else:
                 explained[n] = {(g, o) for g, o in units if _explains(g, o, c, wrong)}
-                changed = sum(_changes(g, o, c, wrong) for g, o in units)
+                changed = sum(_changes(g, o, c, wrong) for g, o in units
+                              if g.found[o].arrays is not None)
                 if len(explained[n]) < max(LEAST, SHARE * changed):
                     denied.add(n)
     best = max((n for n in explained if n not in denied), key=lambda n: len(explained[n]),
@@ -75,28 +76,31 @@ def name_in_operations(units, denies):
     """
     explained: dict = {}
     for op in dict.fromkeys(op for _, op in units):
-        shown = sorted((f for f, o in units if o == op and op in f.far and
-                        f.found[op].arrays is not None), key=lambda f: f.size)
+        wrong = [f for f, o in units if o == op and op in f.far]
+        shown = sorted((f for f in wrong if f.found[op].arrays is not None), key=lambda f: f.size)
         found = {n: c for f in shown[len(shown) // 2:][:1] + shown[:1] for n, c in layers()
                  if " + " not in n and f.answers_as(c, op)}
         for n, c in found.items():
-            given = {(f, op) for f in shown if f.answers_as(c, op)}
+            given = [f for f in wrong if f.answers_as(c, op)]
             changed = sum(f.changes(c, op) for f in shown)
-            if len(given) >= MOST_OF * changed and not denies(c, op):
-                explained.setdefault((n, c), set()).update(given)
+            if sum(f in shown for f in given) >= MOST_OF * changed and not denies(c, op):
+                explained.setdefault((n, c), set()).update((f, op) for f in given)
     names: dict = {}
     classes: dict = {}
     left = set(units)
     while explained:                    # what tells by numbers before what tells by classes alone
         n, c = max(explained, key=lambda k: (not _by_classes(explained[k]), len(explained[k])))
-        mine = explained.pop((n, c))
+        mine = explained[n, c]
+        alike = {key: explained.pop(key) for key in list(explained) if explained[key] == mine}
         if _by_classes(mine):
             mine = {(f, op) for f, op in mine if not _fails_otherwise(f, c, left)}
         if len({f.result.id for f, _ in mine}) < LEAST:
             continue
         ops = sorted({op for _, op in mine})
-        classes[text := f"{n} (in {', '.join(ops)} alone)"] = c
-        names |= dict.fromkeys(mine, (text,))
+        texts = {f"{n} (in {', '.join(ops)} alone)": c for n, c in alike
+                 if not any(c is not less and issubclass(c, less) for _, less in alike)}
+        classes |= texts
+        names |= dict.fromkeys(mine, tuple(texts))
         left -= mine
         explained = {key: of - names.keys() for key, of in explained.items() if of - names.keys()}
     return names, classes

@@ -1,0 +1,172 @@
+"""Wrong ports that look like known mistakes which they do not have: no false name is printed.
+
+Each is the layer in steps, with one change in all operations or in some; what a port may not be
+called is as much a law here as what it is.
+"""
+import numpy as np
+import pytest
+
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.causes import causes
+from npadasoft.conformance.judge.outline import remarkable
+from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.mistakes import MISTAKES, name_run, padding
+from npadasoft.conformance.mistakes.layer import Layer
+from npadasoft.conformance.mistakes.planted import Planted
+from npadasoft.conformance.mistakes.slips import parted
+from npadasoft.conformance.mistakes.untold import ALIKE
+from npadasoft.conformance.wire.messages import LINEAR
+
+CASES = vectors_io.load()
+PADDED = vectors_io.select(CASES, ["A*", "E*", "I*", "L*", "J10", "T0*"])
+KNOWN = {name: m.layer_class for name, m in MISTAKES.items()}
+
+
+def lines_of(layer_class, cases=CASES, ops=None):
+    """The lines of causes of a port that has a mistake, in some operations or in all."""
+    class Port(Planted):
+        def ask(self, request):
+            wrong = ops is None or request.op in ops
+            return Planted(layer_class if wrong else Layer).ask(request)
+    session = Session(Port(), cases)
+    results = session.run(("float64",))
+    session.explain(("float64",))
+    name_run(results)
+    return [c.text for c in causes(remarkable(results))]
+
+
+def names_in(lines):
+    """The names of mistakes in these lines."""
+    return {parted(name)[0] for line in lines for name in line.split("`")[1::2]}
+
+
+# ------------------------------------------------------------------ what counts as padding
+
+OF_PADDING = sorted(name for name, c in KNOWN.items() if c.__module__ == padding.__name__)
+
+
+@pytest.mark.parametrize("name", OF_PADDING)
+def test_padding_that_is_not_what_was_asked_is_one_line_and_has_no_other_name(name):
+    lines = lines_of(KNOWN[name], PADDED)
+    assert len(lines) == 1 and names_in(lines) == {name, *ALIKE.get(name, ())}, lines
+
+
+class NothingBelowZero(Layer):
+    """Takes the first row to ignore for one, and no other."""
+
+    def kept(self, y):
+        kept = super().kept(y)
+        return kept | (np.cumsum(~kept.ravel()).reshape(y.shape) > 1)
+
+
+def test_refusals_alone_give_no_name_in_the_head_that_the_layer_denies():
+    assert names_in(lines_of(NothingBelowZero, PADDED)) == set()
+
+
+@pytest.mark.parametrize("name, ops", [("ignores-minus-one-alone", ["forward"]),
+                                       ("ignore-index-is-class-zero", ["forward"]),
+                                       ("padding-compared-with-the-place", ["embed"]),
+                                       ("padding-compared-with-the-place", ["embed_backward"])])
+def test_padding_in_one_operation_alone_is_one_line_with_its_refusals(name, ops):
+    assert lines_of(KNOWN[name], PADDED, ops) == [f"`{name} (in {ops[0]} alone)`"]
+
+
+def test_mistakes_that_explain_the_same_in_an_operation_stand_side_by_side():
+    assert lines_of(KNOWN["ignore-index-one-too-high"], PADDED, ["backward"]) == [
+        "`ignore-index-not-looked-at (in backward alone)` or "
+        "`ignore-index-one-too-high (in backward alone)`"]
+
+
+def test_of_a_mistake_and_one_that_adds_to_it_an_operation_that_shows_no_more_has_the_less():
+    assert lines_of(KNOWN["ignores-minus-one-alone"], PADDED, ["backward"]) == [
+        "`ignore-index-is-minus-one (in backward alone)`"]
+
+
+# ------------------------------------------------------------------ what too much contradicts
+
+class PlacesFromZero(Layer):
+    """Counts classes from 1, and forgets it of the places that it shows."""
+
+    def forward(self, x, y):
+        return {name: a - 1 if name.endswith("relative_target") else a
+                for name, a in super().forward(x, y).items()}
+
+
+class HeadOfTheFirstRowLost(Layer):
+    """One row's gradient of the input lacks the head's part."""
+
+    def head_to_input(self, dz):
+        found = super().head_to_input(dz)
+        found[:1] = 0
+        return found
+
+
+class HeadOfTheLastRowLost(Layer):
+    def head_to_input(self, dz):
+        found = super().head_to_input(dz)
+        found[-1:] = 0
+        return found
+
+
+class HalfOfLogProb(Layer):
+    """Half of what arrives: the mean over the rows, of two rows."""
+
+    def log_prob_backward(self, x, grad):
+        return super().log_prob_backward(x, grad / 2)
+
+
+@pytest.mark.parametrize("layer_class", [PlacesFromZero, HeadOfTheFirstRowLost,
+                                         HeadOfTheLastRowLost, HalfOfLogProb])
+def test_a_name_that_fits_few_rows_alone_is_not_given(layer_class):
+    lines = lines_of(layer_class)
+    assert lines and names_in(lines) == set(), lines
+
+
+# ------------------------------------------------------------------ there, and not back
+
+def test_a_bias_that_is_left_out_there_alone_is_not_said_to_be_left_out_of_the_gradients():
+    cases = vectors_io.select(CASES, ["B*", "T0*"])
+    assert lines_of(KNOWN["no-tail-bias"], cases, ["forward"]) == [
+        "`tail-bias-not-added (in forward alone)`"]
+    assert lines_of(KNOWN["no-tail-bias"], cases) == ["`no-tail-bias`"]
+
+
+def test_no_sentence_says_there_and_back_of_a_name_that_may_stand_for_one_of_the_two():
+    assert [n for n, m in MISTAKES.items() if "there and back" in m.sentence] == []
+
+
+# ------------------------------------------------------------------ the head alone
+
+SOME = vectors_io.select(CASES, ["T0*", "G0*", "A0*", "A1*", "L*"])
+
+
+@pytest.mark.parametrize("name", ["weight-gradients-averaged-over-what-counts",
+                                  "bias-gradient-averaged-over-what-counts",
+                                  "bias-gradient-averaged", "input-gradient-averaged",
+                                  "input-gradient-averaged-over-what-counts",
+                                  "parameter-gradients-averaged", "gradient-of-a-sum"])
+def test_a_gradient_that_is_wrong_in_the_head_alone_is_told_to_be_so(name):
+    assert lines_of(KNOWN[name], SOME, LINEAR) == [f"`{name} (in linear_backward alone)`"]
+
+
+class HeadAveraged(Layer):
+    """The head's matrix receives a mean, those of the tails do not."""
+
+    def head_weight_gradient(self, dz, x):
+        return super().head_weight_gradient(dz, x) / max(len(x), 1)
+
+
+def test_one_tensor_of_layer_and_head_is_one_line():
+    assert lines_of(HeadAveraged, SOME) == [
+        "`weight-gradients-averaged-over-what-counts (in grad.head.weight alone)`"]
+
+
+def test_a_head_that_ignores_its_bias_in_the_loss_alone_is_told_by_the_operation():
+    assert lines_of(KNOWN["no-head-bias"], SOME, ["linear"]) == ["`no-head-bias (in linear alone)`"]
+
+
+@pytest.mark.parametrize("there, back", [("reduction-ignored", "gradient-of-the-mean-always"),
+                                         ("loss-is-a-sum", "gradient-of-a-sum")])
+def test_one_slip_there_and_back_in_layer_and_head_is_one_line(there, back):
+    lines = lines_of(type("Both", (KNOWN[there], KNOWN[back]), {}), SOME)
+    assert lines == [f"`{there} (in backward, forward, linear, linear_backward alone)`"]
