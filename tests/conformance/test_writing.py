@@ -179,3 +179,21 @@ def test_float32_numbers_are_the_writer_s_where_the_self_test_shows_them_and_els
 def test_numbers_that_are_read_as_float32_are_not_said_to_be_written_so(tmp_path, capfd):
     lines = told(tmp_path, capfd, shows=("data",), read="single(read(v))")
     assert lines[0].startswith("0.1 came back as 0.10000000149011612") and len(lines) == 1
+
+
+@pytest.mark.parametrize("id", ["P12", "T01", "G01", "N09"])
+def test_numbers_of_full_length_that_are_off_by_little_are_not_written_short(id):
+    class Off(Ours):
+        info = PortInfo("off", dtypes=("float64",))
+
+        def log_prob(self, *args):
+            return super().log_prob(*args) * (1 + 1e-11)
+
+        def forward(self, *args):
+            return {n: a * (1 + 1e-11) if n in ("output", "loss") else a
+                    for n, a in super().forward(*args).items()}
+
+    session = Session(Off(), vectors_io.select(vectors_io.load(), [id]))
+    results = session.run(("float64",))
+    session.explain(("float64",))
+    assert results[0].verdict == "fail" and not results[0].rounding

@@ -91,7 +91,7 @@ def judge_writing(results, echoes=()):
         single = [SINGLE] * (told.get(dtype) == SINGLE.text(dtype))
         for form in single + _forms(digits, decimals, needed):
             found = [r for r in failing if _all(r, form.lost)]
-            if len(found) > len(explained):
+            if len(found) > len(explained) and _cut_short(found, form, needed):
                 text, explained = form.text(dtype), found
             if len(explained) == len(failing):
                 break
@@ -165,9 +165,22 @@ def _unit(want, digits):
     return 10.0 ** (lead + 1 - digits)
 
 
+def _cut_short(results, form, needed):
+    """Whether most numbers that are wrong are shorter than nearly all that are written in full."""
+    if form == SINGLE or form.n >= needed - 1:
+        return True
+    wrong = [lengths(v)[0] for r in results for name, a in _answered(r).items()
+             if name in r.differing for v in a.ravel().tolist()]
+    return sum(n < needed - 1 for n in wrong) >= len(wrong) / 2
+
+
+def _answered(result):
+    return {n: a for answer in result.answers.values() for n, a in answer.results.items()}
+
+
 def _all(result, lost):
     """Whether all that is wrong is within its bound and what is lost of what is right."""
-    got = {n: a for answer in result.answers.values() for n, a in answer.results.items()}
+    got = _answered(result)
     names = result.differing or [law.tensor for law in result.broken_laws] or [
         s.tensor for s in result.statistics if s.wrong]     # no number is wrong, all together are
     loose = "NonFinite" in result.case["flags"]
