@@ -361,6 +361,19 @@ def test_each_law_can_be_broken(name, change, words):
     assert any(words in law.message for law in broken)
 
 
+@pytest.mark.parametrize("id", ["A16", "A18", "A19", "A21"])
+def test_a_class_that_topk_names_twice_fails_the_case_though_it_is_as_probable(id):
+    case = CASES[id]
+    request = {r.op: r for r in requests_of(case, "float64", Ours.info)[0]}["topk"]
+    answer = Ours().run(request)
+    assert judge(case, "float64", {"topk": answer}).verdict == "pass"
+    index = answer.results["topk.index"]
+    index[..., 1] = index[..., 0]
+    found = judge(case, "float64", {"topk": answer})
+    assert found.verdict == "fail"
+    assert any("k different classes" in law.message for law in found.broken_laws)
+
+
 def test_laws_leave_rows_out_that_are_not_finite():
     case = CASES["T03"]
     got = {name: a.copy() for name, a in answers_of(case, "float64").items()}

@@ -2,6 +2,7 @@
 
     exp(log_prob) sums to 1        output is log_prob at the target        loss is the negated mean
     predict is the argmax          rows of grad.head_logits sum to 0
+    topk.index names a class once
 
 How far each may be off follows from the inputs: a logit of D terms errs by at most (D+1) u
 Σ|x||w|, a log-probability by twice that and by the rounding of one log-softmax.  Rows with numbers
@@ -163,6 +164,16 @@ def predict_is_the_argmax(case, dtype, got, slack):
                    "predict must be the argmax of log_prob", predicted, log_p.argmax(-1))
 
 
+@_needs("topk.index")
+def topk_is_of_different_classes(case, dtype, got, slack):
+    """A row of topk.index names each class once, equally probable ones too."""
+    index = np.sort(got["topk.index"], axis=-1)                         # (..., k)
+    again = (index[..., 1:] == index[..., :-1]).sum(-1).ravel()         # (N,)
+    k = np.full(again.shape, index.shape[-1])
+    return _broken("topk.index", again, np.zeros(again.shape),
+                   "topk.index must name k different classes in every row", k - again, k)
+
+
 @_needs("grad.head_logits")
 def head_gradients_cancel(case, dtype, got, slack):
     """The rows of grad.head_logits sum to 0."""
@@ -186,4 +197,4 @@ def _upstream(case):
 
 
 _LAWS = (sums_to_one, output_is_log_prob, loss_is_the_mean, predict_is_the_argmax,
-         head_gradients_cancel)
+         topk_is_of_different_classes, head_gradients_cancel)
