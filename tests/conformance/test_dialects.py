@@ -12,7 +12,7 @@ from npadasoft.conformance.judge.causes import causes
 from npadasoft.conformance.judge.outline import outline, remarkable
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.mistakes import name_run
-from npadasoft.conformance.mistakes.planted import Planted
+from npadasoft.conformance.mistakes.planted import TRACE, Planted
 from npadasoft.conformance.ports.ours import Ours
 from npadasoft.conformance.wire.messages import PortInfo, from_port, matches, to_port
 
@@ -183,6 +183,30 @@ class Answers(Partly):
 def test_classes_from_0_where_1_is_announced_are_one_line(base, where):
     cases = [c for c in CASES if "ignore_index" not in c["config"]]
     one_name(announcing(base, index_base=1), f"index_base 1 is announced, 0 used{where}", cases)
+
+
+class CountsOneFromZero(Ours):
+    """Counts all classes from 1, as it announces, but for those of one tensor."""
+
+    def __init__(self, name):
+        self.name = name
+        self.info = PortInfo("planted", dtypes=("float64",), index_base=1, trace=TRACE,
+                             ops=(*OPS, "embed", "embed_backward"))
+
+    def _answer(self, request):
+        back = replace(self.info, index_base=-1)
+        mine = to_port(request, back)               # as the layer counts
+        mine = replace(mine, inputs={n: a + (n == self.name) for n, a in mine.inputs.items()})
+        answer = from_port(super()._answer(mine), back)
+        return replace(answer, results={n: a - matches(self.name, n)
+                                        for n, a in answer.results.items()})
+
+
+@pytest.mark.parametrize("name", ["index", "predict", "topk.index", "head_column",
+                                  "tail.*.relative_target"])
+def test_one_tensor_that_counts_from_0_where_1_is_announced_is_named_with_it(name):
+    cases = vectors_io.select(vectors_io.load(), [*SOME, "A1*", "I0*", "I1*"])
+    one_name(CountsOneFromZero(name), f"index_base 1 is announced, 0 used (in {name} alone)", cases)
 
 
 # ------------------------------------------------------------------ by columns

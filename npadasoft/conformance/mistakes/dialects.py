@@ -112,6 +112,8 @@ ALL = ("*", "*.*", "*.*.*", "*.*.*.*", "*.*.*.*.*")
 READ = {"all matrices": (*WEIGHTS, "bands.*.*"),
         "all matrices and the input": (*WEIGHTS, "bands.*.*", "input"), "all arrays": ALL}
 WRITTEN = {"all gradients": tuple(f"grad.{pattern}" for pattern in ALL[:4]), "all answers": ALL}
+TAKEN = ("target", "index")                 # what index_base shifts
+GIVEN = ("predict", "topk.index", "head_column", "tail.*.relative_target")
 TURNED = {"head.weight": ("head.weight",), "all tails": ("tail.*.*.weight",),
           "tail.*.0.weight": ("tail.*.0.weight",), "tail.*.1.weight": ("tail.*.1.weight",)}
 
@@ -171,21 +173,21 @@ def unturned(patterns):
     return Unturned
 
 
-def counted_from_zero(reads, writes):
-    """A layer that takes classes, answers them, or both, from 0 where 1 is announced."""
+def counted_from_zero(reads=(), writes=()):
+    """A layer that takes, or answers, classes of these patterns from 0 where 1 is announced."""
     class Counted(Dialect):
         def enter(self, name, a):
-            return a + 1 if reads and is_shifted(name) else a
+            return a + 1 if is_shifted(name) and _among(reads, name) else a
 
         def leave(self, name, a):
-            return a - 1 if writes and is_shifted(name) else a
+            return a - 1 if is_shifted(name) and _among(writes, name) else a
 
         def kept(self, y):
             ignored = self.config.get("ignore_index")
-            return y != ignored + reads if ignored is not None else super().kept(y)
+            return super().kept(y) if ignored is None else y != ignored + _among(reads, "target")
 
         def is_padding(self, index):
-            return super().is_padding(index - reads)
+            return super().is_padding(index - _among(reads, "index"))
     return Counted
 
 
@@ -206,9 +208,11 @@ def dialects(names, layout, index_base):
     found: dict = {}
     if index_base:
         text = "index_base 1 is announced, 0 used"
-        found |= {text: counted_from_zero(True, True),
-                  f"{text} (in what it reads alone)": counted_from_zero(True, False),
-                  f"{text} (in what it answers alone)": counted_from_zero(False, True)}
+        found |= {text: counted_from_zero(ALL, ALL),
+                  f"{text} (in what it reads alone)": counted_from_zero(ALL),
+                  f"{text} (in what it answers alone)": counted_from_zero((), ALL)}
+        found |= {f"{text} (in {name} alone)": counted_from_zero((name,)) for name in TAKEN}
+        found |= {f"{text} (in {name} alone)": counted_from_zero((), (name,)) for name in GIVEN}
     layout = layout if isinstance(layout, str) else dict(layout)
     for where, patterns in {"": WEIGHTS, **TURNED, **{n: (n,) for n in names}}.items():
         mine = {is_turned(n, layout) for n in names if _among(patterns, n)}
