@@ -180,6 +180,9 @@ def _check_port(port, info, arguments):
         _add(report, other, what)
     report.notes.append("gradients of the port against differences of its own loss: a FAIL says "
                         "that they disagree, not which of the two is wrong")
+    if not arguments.head_bias:
+        report.notes.append("no bias of the head is checked: --head-bias gives the layer one")
+    report.notes.append("no bias of a tail is checked: npadasoft conform --only 'B*' has them")
     if "log_prob: " not in questions:
         report.notes.append("log_prob_backward is not checked: the port does not announce it, or "
                             "not log_prob")

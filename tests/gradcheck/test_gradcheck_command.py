@@ -57,7 +57,15 @@ def test_a_port_behind_a_command_passes(capsys):
     assert gradcheck(["--classes", "7", "--cutoffs", "2,4", "--in-features", "4", "--batch", "3",
                       "--div-value", "2",
                       "--", sys.executable, str(PORT)]) == 0
-    assert "plain-python" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "plain-python" in out and "note: no bias of the head is checked: --head-bias" in out
+    assert "note: no bias of a tail is checked: npadasoft conform --only 'B*'" in out
+
+
+def test_of_a_bias_that_is_checked_nothing_is_said(capsys):
+    assert gradcheck([*TINY, "--head-bias", "--port", "ours"]) == 0
+    out = capsys.readouterr().out
+    assert "head.bias" in out and "no bias of the head" not in out
 
 
 def test_a_right_port_in_single_precision_is_not_accused_and_what_is_too_small_is_said(capsys):
