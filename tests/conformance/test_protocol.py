@@ -21,7 +21,7 @@ from npadasoft.conformance.wire.encoding import (BadMessage, decode_answer, deco
                                                  decode_tensor, encode_request, encode_tensor)
 from npadasoft.conformance.wire.messages import (PortInfo, Request, from_port, matches, to_port,
                                                  Answer)
-from npadasoft.conformance.wire.process import Fault, Process
+from npadasoft.conformance.wire.process import UNBUFFERED, Fault, Process, environment
 from npadasoft.conformance.wire.protocol import ProcessPort, Unusable
 from npadasoft.conformance.wire.strict_json import (DEEPEST, LONGEST_LINE, MOST_CONTAINERS,
                                                     MOST_VALUES, BadJson, loads)
@@ -443,6 +443,30 @@ def test_a_port_that_cannot_be_started_is_unusable(argv, words):
     port = ProcessPort(argv, timeout=1.0 if "sleep" in argv[-1] else 20.0)
     with pytest.raises(Unusable, match=words):
         port.start()
+
+
+NEVER_FLUSHES = PORT.replace(", flush=True", "") % "answer = {}"
+
+
+@pytest.mark.parametrize("words, starts", [([], False), (["env", "PYTHONUNBUFFERED=1"], True)])
+def test_what_flushes_stdout_here_is_not_handed_to_the_port_but_by_its_command(
+        words, starts, monkeypatch):
+    for name in UNBUFFERED:
+        monkeypatch.setenv(name, "1")
+    port = ProcessPort([*words, sys.executable, "-c", NEVER_FLUSHES], timeout=2.0)
+    if starts:
+        assert port.start().name == "p"
+        port.stop()
+        return
+    with pytest.raises(Unusable, match="Is stdout flushed after every line?"):
+        port.start()
+
+
+def test_of_what_is_loaded_before_a_port_the_unbuffering_alone_is_left_out(monkeypatch):
+    monkeypatch.setenv("LD_PRELOAD", "/usr/lib/libstdbuf.so:/opt/libother.so")
+    assert environment()["LD_PRELOAD"] == "/opt/libother.so"
+    monkeypatch.setenv("LD_PRELOAD", "/usr/libexec/coreutils/libstdbuf.so")
+    assert "LD_PRELOAD" not in environment()
 
 
 class Patient(Process):

@@ -20,6 +20,8 @@ _TAIL = 2**13           # bytes of stderr that are kept
 _POLL = 0.05            # s between looks whether the process still lives
 PATIENCE = 5.0          # s without an answer after which it is said what is waited for
 STDOUT = " (stdout is for answers: write the rest to stderr)"
+UNBUFFERED = ("PYTHONUNBUFFERED", "GFORTRAN_UNBUFFERED_ALL", "GFORTRAN_UNBUFFERED_PRECONNECTED",
+              "_STDBUF_I", "_STDBUF_O", "_STDBUF_E")
 ENDED = "ended with exit status"
 LONG = "; the request is a line of"      # begins what is said of its length
 GRACE = 2.0             # s that it has to end by itself
@@ -28,6 +30,14 @@ GRACE = 2.0             # s that it has to end by itself
 def no_answer(line):
     """What to say of a line that is not even meant as an answer; "" of one that may be."""
     return "" if line.lstrip()[:1] in (b"{", b"[") else STDOUT
+
+
+def environment():
+    """Ours, without what would flush a port's stdout for it: elsewhere it would hang."""
+    kept = {name: value for name, value in os.environ.items() if name not in UNBUFFERED}
+    before = kept.pop("LD_PRELOAD", "")
+    after = [path for path in before.replace(":", " ").split() if "libstdbuf" not in path]
+    return kept | ({"LD_PRELOAD": ":".join(after)} if after else {})
 
 
 def killed_by(number):
@@ -65,7 +75,7 @@ class Process:
         key, _, value = self._mark.decode().partition("=")
         self._popen: Any = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            bufsize=0, start_new_session=True, env={**os.environ, key: value})
+            bufsize=0, start_new_session=True, env=environment() | {key: value})
         self._longest = longest_line
         self._buffer = bytearray()
         self._tail: deque[bytes] = deque()
