@@ -11,7 +11,7 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import echo, machine
 from npadasoft.conformance.judge.conclusion import conclusion
 from npadasoft.conformance.judge.difference import difference
-from npadasoft.conformance.judge.outline import outline
+from npadasoft.conformance.judge.outline import folded, outline
 from npadasoft.conformance.judge.plan import asked_of
 from npadasoft.conformance.judge.precision import judge_precision
 from npadasoft.conformance.judge.session import GIVE_UP, Session
@@ -47,7 +47,7 @@ def conform(argv):
     cases = _cases(arguments)
     expected = read_expected(arguments.expect_fail)
     port, shown = _port(arguments, command)
-    info = port.start()
+    info = _started(port)
     try:
         dtypes, chosen = _dtypes(arguments.dtype, info), cases
         cases = asked_of(chosen, info)
@@ -160,6 +160,18 @@ def _port(arguments, command):
         return ProcessPort(command, arguments.timeout), "-- " + shlex.join(command)
     name = arguments.port or "ours"
     return ready.load(name), f"--port {name}" if arguments.port else ""
+
+
+def _started(port):
+    """What a port says of itself, or why it cannot be started, in lines that are not too long."""
+    try:
+        return port.start()
+    except Unusable as error:
+        first, *said = str(error).split("\n")
+        lines = folded("npadasoft conform: " + first)       # as it will be printed
+        lines[0] = lines[0].removeprefix("npadasoft conform: ")
+        raise Unusable("\n".join([*lines, *(line for text in said for line in folded(text))])
+                       ) from None
 
 
 def _dtypes(asked, info):

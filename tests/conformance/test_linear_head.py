@@ -20,6 +20,15 @@ HEAD = [case for case in CASES if is_linear(case)]
 PORTS = pathlib.Path(__file__).parent.parent / "ports"
 
 
+@pytest.mark.parametrize("id", ["L09", "X09", "R01", "A06"])
+def test_a_chosen_case_that_fails_is_told_in_the_status_whatever_its_tier(id):
+    case, = vectors_io.select(vectors_io.load(), [id])
+    for verdict, status in ("fail", 1), ("pass", 0), ("skipped", 3):
+        assert exit_status([Result(case, "float64", verdict)]) == status
+    other, = vectors_io.select(vectors_io.load(), ["T03"])
+    assert exit_status([Result(case, "float64", "fail"), Result(other, "float64")]) == 0
+
+
 def test_only_a_port_that_announces_it_is_asked_for_the_head_alone():
     def ids(*ops):
         return {case["id"] for case in asked_of(CASES, PortInfo("any", ops=ops))}

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from npadasoft.conformance import command
+from npadasoft.conformance.golden import vectors_io
+from npadasoft.conformance.judge.causes import causes
+from npadasoft.conformance.judge.compare import Worst
 from npadasoft.conformance.judge.outline import WIDTH, folded
+from npadasoft.conformance.judge.report import element
+from npadasoft.conformance.judge.verdict import Result
+from npadasoft.conformance.judge.writing import Form
 from npadasoft.conformance.wire.strict_json import BadJson, loads, printable
 
 PORT = """
@@ -94,13 +100,15 @@ def test_what_is_printed_before_the_first_answer_is_told_where_to_go(
         tmp_path, capfd, greeting, wait):
     body = f"print({greeting!r}, flush=True)\n{wait}\n" + changed("text")
     status, _, error = judged(tmp_path, capfd, body)
-    assert status == 2 and "stdout is for answers: write the rest to stderr" in error
+    assert status == 2
+    assert "stdout is for answers: write the rest to stderr" in " ".join(error.split())
     assert "protocol null" not in error
 
 
 def test_a_program_that_ends_in_silence_is_told_what_that_usually_is(tmp_path, capfd):
     status, _, error = judged(tmp_path, capfd, "def main():\n    pass\n")
-    assert status == 2 and "A file that only defines functions calls none of them" in error
+    assert status == 2
+    assert "A file that only defines functions calls none of them" in " ".join(error.split())
     status, _, error = judged(tmp_path, capfd, "raise SystemExit(3)\n")
     assert "ended with exit status 3 instead of an answer" in error and "defines" not in error
 
@@ -118,3 +126,41 @@ def test_a_text_is_cut_behind_a_word():
     assert printable("one two three", 9) == "one two ..." and printable("one two", 9) == "one two"
     assert printable("x" * 20, 9) == "x" * 9 + " ..."
     assert printable("one two three", 7) == "one two ..."
+
+
+@pytest.mark.parametrize("body", [
+    "print('hello, this is version 1 of my port, which was written on a rainy day', flush=True)\n",
+    "import time\ntime.sleep(30)\n", "raise SystemExit('no licence ' * 30)\n",
+    "def main():\n    pass\n"])
+def test_why_a_port_cannot_be_started_is_told_in_lines_that_are_not_too_long(
+        tmp_path, capfd, body):
+    path = tmp_path / "port.py"
+    path.write_text(body)
+    assert command.conform(["--timeout", "1", "--", sys.executable, str(path)]) == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0].startswith("npadasoft conform: start: ")
+    assert all(len(line) <= WIDTH for line in lines), lines
+
+
+def test_one_message_is_one_line_of_the_head_alone_too(capfd):
+    """An operation of the head alone is left out of a message as any other is."""
+    def result(op):
+        case, = vectors_io.select(vectors_io.load(), ["L01"])
+        return Result(case, "float64", "error", message=f"{op}: protocol: no JSON")
+    found = causes([result("linear"), result("linear_backward")])
+    assert [c.text for c in found] == ["protocol: no JSON"]
+
+
+def test_digits_that_lack_are_one_line_whatever_the_dtype():
+    case, = vectors_io.select(vectors_io.load(), ["T03"])
+    results = [Result(case, d, "fail", rounding=Form("digits", 8).text(d))
+               for d in ("float64", "float32")]
+    assert [c.text for c in causes(results)] == [
+        "your numbers are written with 8 digits: float64 needs 17 significant digits, "
+        "float32 needs 9 significant digits"]
+
+
+def test_a_bound_that_is_only_the_smallest_number_is_one_of_0():
+    worst = Worst("grad.input", (0,), 3e-5, 0.0, 9.88e-323, float("inf"), float("inf"))
+    assert element(worst, "float64")[1] == (
+        "off by 3e-05, and the bound is 0 here: this number is exact")

@@ -78,10 +78,11 @@ def test_all_that_a_writer_spoils_is_one_line_in_every_case(text, words, trace):
 
 
 @pytest.mark.parametrize("text, words", [("%.8g", "8 digits"), ("%f", "6 decimals")])
-def test_in_two_dtypes_it_is_a_line_each(text, words):
+def test_in_two_dtypes_it_is_one_line(text, words):
     lines = lines_of(Writes(lambda value: text % value, ("float64", "float32"), TRACE))
-    assert lines == [f"your numbers are written with {words}: {dtype} needs {n} significant digits"
-                     for dtype, n in (("float64", 17), ("float32", 9))]
+    needs = ", ".join(f"{dtype} needs {n} significant digits"
+                      for dtype, n in (("float64", 17), ("float32", 9)))
+    assert lines == [f"your numbers are written with {words}: {needs}"]
 
 
 def test_a_writer_of_17_digits_is_told_nothing():

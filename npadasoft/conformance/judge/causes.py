@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from npadasoft.conformance.judge.plan import by_operation, is_public
-from npadasoft.conformance.wire.messages import OPS
+from npadasoft.conformance.wire.messages import LINEAR, OPS
 from npadasoft.conformance.wire.strict_json import IN_LINE, printable
 
 LEFT_OVER = "state is left over from an earlier request"
@@ -84,9 +84,22 @@ def causes(results):
     for result in results:
         for key in _keys(result):
             found.setdefault(key, Cause(*key)).results.append(result)
-    return sorted(_begun_alike(_axis_too_many(_whatever_was_asked(list(found.values())))),
+    found = _whatever_was_asked(_in_any_dtype(list(found.values())))
+    return sorted(_begun_alike(_axis_too_many(found)),
                   key=lambda c: (all(r.id != "IO" or r.verdict != "fail" for r in c.results),
                                  -c.n_cases, KINDS.index(c.kind)))
+
+
+def _in_any_dtype(found):
+    """One cause of numbers that are written in one way, whatever each dtype needs."""
+    forms: dict = {}
+    for cause in found:
+        how, _, needs = cause.text.partition(": ")
+        key = (cause.kind, how if cause.kind == "rounding" else cause.text)
+        forms.setdefault(key, {}).setdefault(needs, cause)
+    return [Cause(kind, f"{how}: {', '.join(group)}" if kind == "rounding" else how,
+                  [r for cause in group.values() for r in cause.results])
+            for (kind, how), group in forms.items()]
 
 
 def _whatever_was_asked(found):
@@ -94,7 +107,7 @@ def _whatever_was_asked(found):
     forms: dict = {}
     for cause in found:
         op, _, rest = cause.text.partition(" ")
-        apart = cause.kind != "message" or op.rstrip(":") not in ("echo", *OPS)
+        apart = cause.kind != "message" or op.rstrip(":") not in ("echo", *OPS, *LINEAR)
         forms.setdefault((cause.kind, cause.text if apart else rest), []).append(cause)
     return [group[0] if len(group) == 1 else
             Cause(kind, text, [r for cause in group for r in cause.results])

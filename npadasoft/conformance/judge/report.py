@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from npadasoft.conformance.judge.compare import ancestors, blocks
+from npadasoft.conformance.judge.numbers import tiny
 from npadasoft.conformance.judge.plan import op_of
 from npadasoft.conformance.judge.verdict import BAD
 from npadasoft.conformance.wire.messages import is_shifted, is_turned, weight_of
 
+FLOOR = 2 ** 12         # terms of a sum; a bound of as many subnormals is one of 0
 _TURNED = " (in_out, as the port has it)"
 _COUNTED = " (classes from 1, as the port has them)"
 _SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",
@@ -101,7 +103,10 @@ def element(worst, dtype):
     """One number that is wrong, in one or two lines: both values, and how far they are apart."""
     place = f"[{', '.join(map(str, worst.index))}]" if worst.index else "value"
     lines = [f"{place}  got {number(worst.got, dtype)}   want {number(worst.want, dtype)}"]
-    if worst.ratio is not None:
+    if worst.ratio is not None and worst.bound <= FLOOR * tiny(dtype):
+        lines.append(f"off by {abs(worst.got - worst.want):.3g}, and the bound is 0 here: "
+                     "this number is exact")
+    elif worst.ratio is not None:
         lines.append(f"off by {worst.ratio:.3g} x its bound of {worst.bound:.3g}, "
                      f"{worst.ulps:.3g} ulp")
     return lines

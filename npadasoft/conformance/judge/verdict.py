@@ -220,11 +220,12 @@ def _reason(skips, lacking):
 def deciding(results):
     """The tiers that decide: required; of the head alone, linear too.
 
-    How a command port reads numbers is required of any: it tells no head from a layer.
+    How a command port reads numbers is required of any: it tells no head from a layer.  Where
+    neither is among what was chosen, all of it decides.
     """
     tiers = {r.tier for r in results if r.case["config"]}
-    alone = "linear" in tiers and "required" not in tiers
-    return ("required", "linear") if alone else ("required",)
+    least = next((tier for tier in ("required", "linear") if tier in tiers), None)
+    return tuple(dict.fromkeys(("required", least))) if least else ("required", *sorted(tiers))
 
 
 def exit_status(results):
