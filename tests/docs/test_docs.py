@@ -26,6 +26,7 @@ from npadasoft import adaptive, cli
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import plan
 from npadasoft.conformance.mistakes import MISTAKES
+from npadasoft.conformance.ports import linear
 from npadasoft.conformance.ports.ours import Ours
 from npadasoft.conformance.wire import encoding, messages
 
@@ -39,6 +40,7 @@ ROOMS = ("gradcheck", "conformance", "interop", "planning", "exercises", "traini
 MODULES = ["npadasoft", *(m.name for m in pkgutil.walk_packages(npadasoft.__path__, "npadasoft.")
                           if not m.name.endswith("__main__") and ".templates" not in m.name)]
 SNIPPETS = Path(__file__).parents[1] / "rule_snippets"
+ALONE = "### Linear and linear_backward"
 BEYOND = "### Along a direction, and the adaptive input"
 PORT = Path(__file__).parents[1] / "ports" / "plain_python.py"
 FENCED = re.compile(r"^(#+ [^\n]*)$|^```(\w*)\n(.*?)^```$", re.M | re.S)
@@ -183,13 +185,14 @@ def test_a_port_answers_as_the_page_of_the_protocol_says():
         assert {"seq": None, **message} == answer
 
 
-def test_the_layer_itself_answers_as_the_page_says_along_a_direction_and_of_an_adaptive_input():
-    said = spoken(BEYOND)
+@pytest.mark.parametrize("port, heading", [(Ours, BEYOND), (linear.Ours, ALONE)])
+def test_the_layer_itself_answers_as_the_page_says_of_what_no_port_in_a_file_has(port, heading):
+    said = spoken(heading)
     for (_, asked), (_, answer) in zip(said[::2], said[1::2], strict=True):
         groups = {group: {name: np.reshape(t["data"], t["shape"]) for name, t in
                           asked.get(group, {}).items()}
                   for group in ("params", "inputs", "cotangents", "tangents")}
-        found = Ours().run(messages.Request(*(asked[k] for k in ("id", "op", "dtype", "config")),
+        found = port().run(messages.Request(*(asked[k] for k in ("id", "op", "dtype", "config")),
                                             **groups, want=tuple(asked["want"])))
         assert {name: encoding.encode_tensor(name, a) for name, a in found.results.items()} == \
             answer["results"]
@@ -201,7 +204,7 @@ def test_the_page_of_the_protocol_shows_every_message_of_the_schema_and_they_fit
 
     def fits(message, part):
         return validator({**part, "$defs": schema["$defs"]}).is_valid(message)
-    unseen, lines = [], spoken() + spoken(BEYOND)
+    unseen, lines = [], spoken() + spoken(BEYOND) + spoken(ALONE)
     for who, kind, forms in (">", "request", "oneOf"), ("<", "answer", "anyOf"):
         said = [message for side, message in lines if side == who]
         assert all(fits(message, {"$ref": f"#/$defs/{kind}"}) for message in said)
@@ -209,7 +212,7 @@ def test_the_page_of_the_protocol_shows_every_message_of_the_schema_and_they_fit
                    if not any(fits(message, form) for message in said)]
     assert unseen == []
     asked = {message["op"] for _, message in lines if "op" in message}
-    assert asked == {*messages.OPS} - {"shapes"}
+    assert asked == {*messages.OPS, *messages.LINEAR} - {"shapes"}
 
 
 def test_the_page_of_the_protocol_says_what_trace_belongs_to_an_operation_and_how_long_lines_get():

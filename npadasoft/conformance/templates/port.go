@@ -35,6 +35,7 @@ const name, version = "my port", "0.1"
 
 var dtypes = []string{"float64", "float32"}
 var ops = []string{"shapes"} // then: "forward", "log_prob", "predict", "backward", "log_prob_backward", "topk"
+// others, the head alone (linear) among them: npadasoft port-template --protocol
 
 // intermediate tensors that you show, for a mistake to be found where it begins, of
 //

@@ -44,6 +44,7 @@ function about = about_port()
   about.version = '0.1';
   about.dtypes = {'float64', 'float32'};
   about.ops = {'shapes'};       % then: 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward', 'topk'
+  % others, the head alone (linear) among them: npadasoft port-template --protocol
   % intermediate tensors that you show, for a mistake to be found where it begins, of
   %   'cluster' (0 is the short-list, i + 1 is tail i), 'head_column', 'head_logits', 'head_log_prob',
   %   'tail.*.relative_target', 'tail.*.hidden', 'tail.*.logits', 'tail.*.log_prob', 'grad.head_logits',
