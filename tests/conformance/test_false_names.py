@@ -161,6 +161,17 @@ def test_one_tensor_of_layer_and_head_is_one_line():
         "`weight-gradients-averaged-over-what-counts (in grad.head.weight alone)`"]
 
 
+class InputDoubled(Layer):
+    """The gradient of the input is twice what it is, whatever arrives where."""
+
+    def finish(self, gradients):
+        return gradients | {"grad.input": 2 * gradients["grad.input"]}
+
+
+def test_of_names_that_are_one_in_a_tensor_the_head_takes_that_of_the_layer():
+    assert lines_of(InputDoubled, SOME) == ["`gradients-doubled (in grad.input alone)`"]
+
+
 def test_a_head_that_ignores_its_bias_in_the_loss_alone_is_told_by_the_operation():
     assert lines_of(KNOWN["no-head-bias"], SOME, ["linear"]) == ["`no-head-bias (in linear alone)`"]
 

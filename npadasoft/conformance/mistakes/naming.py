@@ -18,7 +18,7 @@ from npadasoft.conformance.mistakes.known import MISTAKES
 from npadasoft.conformance.mistakes.narrow import name_in_operations, name_narrow
 from npadasoft.conformance.mistakes.planted import silently
 from npadasoft.conformance.mistakes.replay import name_state
-from npadasoft.conformance.mistakes.slips import join, one_slip
+from npadasoft.conformance.mistakes.slips import join, one_slip, parted
 from npadasoft.conformance.wire.messages import Answer, PortInfo
 
 LOOKS = 2               # cases of one form on which every mistake is tried
@@ -41,12 +41,12 @@ def name_run(results):
     """
     layer, head = ([r for r in results if is_linear(r.case) is alone] for alone in (False, True))
     right = _name(layer)
-    _name(head)
+    _name(head, {parted(name)[0] for r in layer for name in r.mistakes})
     join(layer, head, right)
 
 
-def _name(results):
-    """The same, of one layer; what is right of it, as `Denied` takes it."""
+def _name(results, told=()):
+    """The same, of one layer, with the names of the other; what is right, as `Denied` takes it."""
     failing = sorted((Failing(r) for r in results if r.answers and not r.rounding and
                       r.verdict in ("fail", "error", "crashed")),
                      key=lambda f: (f.result.verdict != "fail", f.size))
@@ -59,7 +59,7 @@ def _name(results):
     units = {(f, op): [n for n, layer in held.items() if f.is_given_by(layer, op)]
              for f in rest for op in f.open}
     chosen |= _chosen(units, held)
-    chosen |= name_narrow([u for u in units if u not in chosen], passing)
+    chosen |= name_narrow([u for u in units if u not in chosen], passing, told)
     named, classes = name_in_operations([u for u in units if u not in chosen], lambda c, op: any(
         op in answers and fails(c, r.case, r.dtype, {op: answers[op]}) for r, answers in right))
     chosen |= named

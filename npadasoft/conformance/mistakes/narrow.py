@@ -18,7 +18,7 @@ SHARE = 2 / 3           # of what a mistake would change there it explains at le
 MOST_OF = 1 / 2         # the same, of an operation, less what ended in an error
 
 
-def name_narrow(units, passing):
+def name_narrow(units, passing, told=()):
     """Names for what has none.
 
     Parameters
@@ -27,6 +27,8 @@ def name_narrow(units, passing):
         Failing cases and operations without a name.
     passing : sequence of Result
         What passed, which a mistake must not fail in these tensors.
+    told : collection of str
+        Names that the other layer has: of those that are the same they come first.
 
     Returns
     -------
@@ -51,8 +53,9 @@ def name_narrow(units, passing):
                               if g.found[o].arrays is not None)
                 if len(explained[n]) < max(LEAST, SHARE * changed):
                     denied.add(n)
-    best = max((n for n in explained if n not in denied), key=lambda n: len(explained[n]),
-               default=None)            # the first of those that are the same in these tensors
+    # the first of those that are the same in these tensors
+    best = max((n for n in explained if n not in denied),
+               key=lambda n: (len(explained[n]), n in told), default=None)
     where = ", ".join(sorted(wrong))
     return dict.fromkeys(explained[best], (f"{best} (in {where} alone)",)) if best else {}
 
