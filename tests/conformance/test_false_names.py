@@ -82,6 +82,13 @@ def test_of_a_mistake_and_one_that_adds_to_it_an_operation_that_shows_no_more_ha
         "`ignore-index-is-minus-one (in backward alone)`"]
 
 
+@pytest.mark.parametrize("name, ops", [("ignores-minus-one-alone", ["backward", "forward"]),
+                                       ("padding-one-too-low", ["embed"])])
+def test_a_name_of_some_operations_that_explains_more_takes_the_place_of_one_of_all(name, ops):
+    """Hvp and jvp, or the way back, are right, and deny the mistake as a whole."""
+    assert lines_of(KNOWN[name], PADDED, ops) == [f"`{name} (in {', '.join(ops)} alone)`"]
+
+
 # ------------------------------------------------------------------ what too much contradicts
 
 class PlacesFromZero(Layer):

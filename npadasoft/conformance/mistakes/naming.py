@@ -60,7 +60,7 @@ def _name(results, told=()):
              for f in rest for op in f.open}
     chosen |= _chosen(units, held)
     chosen |= name_narrow([u for u in units if u not in chosen], passing, told)
-    named, classes = name_in_operations([u for u in units if u not in chosen], lambda c, op: any(
+    named, classes = name_in_operations(units, chosen, lambda c, op: any(
         op in answers and fails(c, r.case, r.dtype, {op: answers[op]}) for r, answers in right))
     chosen |= named
     chosen |= one_slip(chosen)

@@ -60,13 +60,17 @@ def name_narrow(units, passing, told=()):
     return dict.fromkeys(explained[best], (f"{best} (in {where} alone)",)) if best else {}
 
 
-def name_in_operations(units, denies):
+def name_in_operations(units, chosen, denies):
     """Names for what is left: mistakes that some operations make, and others do not.
+
+    One that explains all that a name explains, and more, takes its place.
 
     Parameters
     ----------
     units : sequence of (Failing, str)
-        Failing cases and operations without a name.
+        Failing cases and operations.
+    chosen : mapping
+        (Failing, operation) -> names, of those that have one.
     denies : callable
         (class, operation) -> whether the mistake would fail a right answer to that operation.
 
@@ -77,27 +81,24 @@ def name_in_operations(units, denies):
     classes : dict
         Name -> class of the mistake.
     """
-    explained: dict = {}
-    for op in dict.fromkeys(op for _, op in units):
-        wrong = [f for f, o in units if o == op and op in f.far]
-        shown = sorted((f for f in wrong if f.found[op].arrays is not None), key=lambda f: f.size)
-        found = {n: c for f in shown[len(shown) // 2:][:1] + shown[:1] for n, c in layers()
-                 if " + " not in n and f.answers_as(c, op)}
-        for n, c in found.items():
-            given = [f for f in wrong if f.answers_as(c, op)]
-            changed = sum(f.changes(c, op) for f in shown)
-            if sum(f in shown for f in given) >= MOST_OF * changed and not denies(c, op):
-                explained.setdefault((n, c), set()).update((f, op) for f in given)
+    left = {unit for unit in units if unit not in chosen}
+    explained = _explained(units, left, denies)
+    of_name: dict = {}
+    for unit, mine in chosen.items():
+        of_name.setdefault(tuple(mine), set()).add(unit)
+    for key, mine in explained.items():
+        whole = [of for of in of_name.values() if mine & left and of <= mine]
+        explained[key] = (mine & left).union(*whole)
     names: dict = {}
     classes: dict = {}
-    left = set(units)
     while explained:                    # what tells by numbers before what tells by classes alone
         n, c = max(explained, key=lambda k: (not _by_classes(explained[k]), len(explained[k])))
         mine = explained[n, c]
         alike = {key: explained.pop(key) for key in list(explained) if explained[key] == mine}
         if _by_classes(mine):
             mine = {(f, op) for f, op in mine if not _fails_otherwise(f, c, left)}
-        if len({f.result.id for f, _ in mine}) < LEAST:
+        if len({f.result.id for f, _ in mine}) < LEAST or not any(
+                f.found[op].arrays is not None for f, op in mine):
             continue
         ops = sorted({op for _, op in mine})
         texts = {f"{n} (in {', '.join(ops)} alone)": c for n, c in alike
@@ -107,6 +108,26 @@ def name_in_operations(units, denies):
         left -= mine
         explained = {key: of - names.keys() for key, of in explained.items() if of - names.keys()}
     return names, classes
+
+
+def _explained(units, left, denies):
+    """(name, class) -> the (Failing, operation) that a mistake explains, of operations with some
+    that are left: half of those at least that it would change.
+    """
+    explained: dict = {}
+    for op in dict.fromkeys(op for f, op in units if (f, op) in left):
+        wrong = [f for f, o in units if o == op and op in f.far]
+        shown = sorted((f for f in wrong if f.found[op].arrays is not None), key=lambda f: f.size)
+        unnamed = [f for f in shown if (f, op) in left]
+        tried = unnamed or shown
+        found = {n: c for f in tried[len(tried) // 2:][:1] + tried[:1] for n, c in layers()
+                 if " + " not in n and f.answers_as(c, op)}
+        for n, c in found.items():
+            given = {f for f in wrong if f.answers_as(c, op)}
+            changed = sum(f.changes(c, op) for f in unnamed)
+            if len(given.intersection(unnamed)) >= MOST_OF * changed and not denies(c, op):
+                explained.setdefault((n, c), set()).update((f, op) for f in given)
+    return explained
 
 
 def _by_classes(units):
