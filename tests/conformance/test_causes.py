@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from npadasoft.conformance.golden import vectors_io
-from npadasoft.conformance.judge.causes import causes, general, shape_form
+from npadasoft.conformance.judge.causes import causes, general
 from npadasoft.conformance.judge.outline import LONGEST, outline
 from npadasoft.conformance.judge.session import Session
+from npadasoft.conformance.judge.shapes import shape_form
 from npadasoft.conformance.mistakes import MISTAKES, name_run, naming
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
@@ -261,3 +262,39 @@ def test_a_trace_with_the_axes_of_its_batch_is_one_line_however_many_there_are()
     assert [c.text for c in found] == [
         "cluster: the axes of the batch, due is one axis for all rows"]
     assert len(found[0].results) > 2
+
+
+@pytest.mark.parametrize("habit, text", [
+    (lambda a: np.squeeze(a), "no axis of length 1"),
+    (lambda a: a.reshape(-1), "one axis alone"),
+    (lambda a: a[..., None], "one axis too many, of length 1 at the end"),
+    (lambda a: a.reshape(*a.shape, *[1] * (2 - a.ndim)), "two axes at least")])
+def test_a_habit_of_all_shapes_is_the_first_line_whatever_the_tensor(habit, text):
+    class Shapes(Ours):
+        def _answer(self, request):
+            answer = super()._answer(request)
+            return replace(answer, results={n: habit(a) for n, a in answer.results.items()})
+
+    results, found = run(Shapes(), "S*", "T*", "G*")
+    assert found[0].text.startswith(f"shapes have {text}")
+    assert all(c.text == "`batch-of-one-squeezed`" for c in found[1:])
+    assert len(found[0].results) > len(results) / 2
+
+
+def test_a_log_softmax_that_is_wrong_is_one_line_whatever_shows_it():
+    class Near(Layer):
+        def log_softmax(self, z):
+            return super().log_softmax(z) * (1 - 1e-4) if z.size else z
+
+    _, found = run(Planted(Near))
+    assert [c.text for c in found] == ["first divergence: head_log_prob, tail.*.log_prob"]
+    assert "show no step before their answer: log_prob" in found[0].alike
+
+
+def test_a_shape_that_comes_of_a_wrong_class_is_told_by_the_class():
+    class Wrong(Layer):
+        def cluster(self, y):
+            return np.minimum(super().cluster(y), 1)
+
+    _, found = run(Planted(Wrong), "T*")
+    assert found and not any("shape" in c.text for c in found)

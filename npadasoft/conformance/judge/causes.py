@@ -10,8 +10,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from npadasoft.conformance.judge.plan import by_operation, is_public
-from npadasoft.conformance.wire.messages import LINEAR, OPS
+from npadasoft.conformance.judge.plan import by_operation
+from npadasoft.conformance.judge.shapes import HABITS, form_of, habits_of, shapes_of
+from npadasoft.conformance.wire.messages import LINEAR, OPS, Answer
 from npadasoft.conformance.wire.strict_json import IN_LINE, printable
 
 LEFT_OVER = "state is left over from an earlier request"
@@ -19,6 +20,9 @@ CHANCE = ("answers differ from run to run: the same requests in the same order, 
           "processes, gave other numbers")
 TEXT = f"{LEFT_OVER}: it passes when it is asked in a fresh process"
 MOST = 2        # other forms that are told of a cause
+NOTHING = Answer()
+TRACED = ("forward", "backward")        # operations that may show what is between
+BEGINS = "first divergence: "
 LONGEST = 240   # characters of a message, in the summary
 KINDS = ("reading", "rounding", "constant", "mistake", "chance", "state", "shape", "message",
          "divergence")
@@ -58,6 +62,8 @@ class Cause:
             mine = [cause for other, cause in self.others if other == how]
             ids = {r.id for cause in mine for r in cause.results}
             texts = [cause.shown for cause in mine[:MOST]] + ["..."] * (len(mine) > MOST)
+            if self.kind == "divergence":
+                texts = [text.removeprefix(BEGINS) for text in texts]
             parts.append(f"{len(ids)} of them {how}: {'; '.join(texts)}")
         return f" ({'; '.join(parts)})" if parts else ""
 
@@ -85,7 +91,7 @@ def causes(results):
         for key in _keys(result):
             found.setdefault(key, Cause(*key)).results.append(result)
     found = _whatever_was_asked(_in_any_dtype(list(found.values())))
-    return sorted(_begun_alike(_axis_too_many(found)),
+    return sorted(_without_a_trace(_begun_alike(_one_habit(_axis_too_many(found)))),
                   key=lambda c: (all(r.id != "IO" or r.verdict != "fail" for r in c.results),
                                  -c.n_cases, KINDS.index(c.kind)))
 
@@ -112,6 +118,23 @@ def _whatever_was_asked(found):
     return [group[0] if len(group) == 1 else
             Cause(kind, text, [r for cause in group for r in cause.results])
             for (kind, text), group in forms.items()]
+
+
+def _one_habit(found):
+    """One cause of shapes that are all wrong in one way, whatever the tensor: that of most."""
+    wrong = {id(c): [habits_of(*shapes) for r in c.results for name in r.differing
+                     if general(name) == c.text.partition(": ")[0]
+                     and (shapes := shapes_of(r.comparisons[name]))]
+             for c in found if c.kind == "shape"}
+    of = {habit: [c for c in found if wrong.get(id(c)) and all(
+        habit in habits for habits in wrong[id(c)])] for habit in HABITS}
+    habit, mine = max(of.items(), key=lambda pair: sum(c.n_cases for c in pair[1]))
+    tensors = list(dict.fromkeys(c.text.partition(": ")[0] for c in mine))
+    if len(tensors) < 2:
+        return found
+    text = f"shapes have {habit}: {', '.join(tensors[:3])}{', ...' * (len(tensors) > 3)}"
+    return [c for c in found if c not in mine] + [
+        Cause("shape", text, [r for c in mine for r in c.results])]
 
 
 def _axis_too_many(found):
@@ -155,6 +178,36 @@ def _begun_alike(found):
     return left
 
 
+def _without_a_trace(found):
+    """A divergence, and others that begin there too, or in what shows no step before its answer.
+
+    These may come out of it: the log-softmax that is wrong in forward, where it is seen, is the one
+    of log_prob and of the Hessian, where it is not.
+    """
+    begun = {id(c): set(c.text.removeprefix(BEGINS).split(", ")) for c in found
+             if c.kind == "divergence" and c.text.startswith(BEGINS)}
+    seen = [c for c in found if id(c) in begun and any(n in r.differing for r in c.results for n in
+                                                       r.answers.get("forward", NOTHING).results)]
+    first = max(seen, key=lambda c: c.n_cases, default=None)
+    left = []
+    for c in found:
+        if c is first or first is None or id(c) not in begun or c.n_cases > first.n_cases:
+            left.append(c)
+        elif begun[id(c)] & begun[id(first)]:
+            first.take(c, "begin at some of it")
+        elif all(_shows_no_step(r, begun[id(c)]) for r in c.results):
+            first.take(c, "show no step before their answer")
+        else:
+            left.append(c)
+    return left
+
+
+def _shows_no_step(result, names):
+    """Whether all these tensors are of operations that have no trace."""
+    return {general(n) for op, answer in result.answers.items() if op in TRACED
+            for n in answer.results}.isdisjoint(names)
+
+
 def _beside(cause, found):
     """The mistake that most cases of a cause have, too, and that all may have; or None."""
     of_ops = [groups for r in cause.results for groups in r.beside.values() or [{}]]
@@ -189,39 +242,34 @@ def _keys(result):
 
 def _unnamed(result, differing):
     """(kind, text) of what has no name, as far as these tensors show it."""
-    wrong = [c for name, c in result.comparisons.items() if name in differing and c.message]
-    for comparison in wrong:
-        got, want = _shapes(comparison.message)
-        if want is not None:
-            name = general(comparison.tensor)
-            form = _rows_form(result.case, name, got, want) or shape_form(got, want)
-            return "shape", f"{name}: {form}"
-    if wrong:
-        return "shape", f"{general(wrong[0].tensor)}: another shape than the layer's"
+    begin = [name for name in result.origins if name in differing] or differing
+    if form := next(filter(None, (_shape_cause(result, name) for name in begin)), None):
+        return "shape", form
     if result.constant:
         return "constant", result.message
     if message := _message(result):
         return "message", general(message)
     if differing:
-        begin = [name for name in result.origins if name in differing] or differing
-        begin = sorted(set(map(general, begin)), key=lambda n: (n.startswith("grad."), n))
-        return "divergence", f"first divergence: {', '.join(begin[:3])}"
+        begin = sorted(set(map(general, begin)), key=lambda n: (n.startswith(("grad.", "hvp.")), n))
+        return "divergence", f"{BEGINS}{', '.join(begin[:3])}{', ...' * (len(begin) > 3)}"
     if result.broken_laws:
         return "divergence", f"broken law: {result.broken_laws[0].message}"
     return "message", result.verdict
 
 
+def _shape_cause(result, name):
+    """What is said of a tensor of another shape; None of one whose shape is right."""
+    comparison = result.comparisons[name]
+    if not comparison.message:
+        return None
+    shapes = shapes_of(comparison)
+    return f"{general(name)}: " + (form_of(result.case, general(name), *shapes) if shapes else
+                                   "another shape than the layer's")
+
+
 def _message(result):
     told = result.state and not result.ended_after          # of what the message says
     return result.skipped if told else result.message or result.skipped
-
-
-def _shapes(message):
-    """The two shapes of "got shape [1, 1], want []"."""
-    found = re.fullmatch(r"got shape \[(.*)\], want \[(.*)\]", message)
-    if not found:
-        return None, None
-    return tuple([int(n) for n in text.split(",") if n.strip()] for text in found.groups())
 
 
 @lru_cache(maxsize=4096)
@@ -250,43 +298,6 @@ def _together(found):
     if len(gradients) > 2:
         names = [*(name for name in names if name not in gradients), "grad.*"]
     return ", ".join(names)
-
-
-def shape_form(got, want):
-    """What one shape is to another: an axis too many, too few, the axes exchanged.
-
-    Examples
-    --------
-    >>> shape_form([5, 1], [5]), shape_form([1, 1], []), shape_form([], [1])
-    ('shape [n, 1] for [n]', 'shape [1, 1] for []', 'shape [] for [1]')
-    >>> shape_form([4, 3], [3, 4]), shape_form([7], [5])
-    ('shape [m, n] for [n, m]', 'shape [7] for [5]')
-    """
-    if len(got) > len(want) or sorted(got) == sorted(want):
-        letters = dict(zip("nmkl", want))
-        named, free = [], list(letters.items())
-        for size in got:
-            letter = next((pair for pair in free if pair[1] == size), None)
-            if letter is not None:
-                free.remove(letter)
-            named.append(letter[0] if letter else str(size))
-        if not free:
-            return f"shape [{', '.join(named)}] for [{', '.join(letters)}]"
-    return f"shape {got} for {want}"
-
-
-def _rows_form(case, name, got, want):
-    """Which rows a trace tensor has in place of those that are due, where it is that; or None."""
-    target = case.get("inputs", {}).get("target")
-    if target is None or is_public(name) or not want:
-        return None
-    if got == target["shape"] + want[1:] and len(got) != len(want):
-        return "the axes of the batch, due is one axis for all rows"
-    n, ignored = len(target["data"]), target["data"].count(case["config"].get("ignore_index"))
-    which = {(n - ignored,): "all rows that count", (n,): "all rows of the batch"}.get(
-        tuple(got[:1]))
-    due = "whose targets are in its tail" if "tail." in name else "that are not ignored"
-    return f"{which}, due are those {due}" if which and got[1:] == want[1:] else None
 
 
 def example(cause):
