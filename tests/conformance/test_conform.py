@@ -314,7 +314,9 @@ def test_the_exit_status_follows_the_required_tier():
     assert exit_status([verdict_of(Ours())]) == 0
     assert exit_status([verdict_of(Ours()), verdict_of(skip)]) == 3
     assert exit_status([verdict_of(skip), verdict_of(Boundary())]) == 1
-    assert exit_status([verdict_of(Scripted(forward=refusing), "X01")]) == 0  # excellence
+    excellence = verdict_of(Scripted(forward=refusing), "X01")
+    assert exit_status([verdict_of(Ours()), excellence]) == 0
+    assert exit_status([excellence]) == 1       # it alone was chosen
 
 
 def test_an_expected_failure_counts_as_none_and_an_unexpected_pass_as_one(tmp_path):
@@ -940,7 +942,8 @@ def test_failures_that_are_not_required_are_named_before_the_last_line():
         def forward(self, layer, input, target, want):
             found = super().forward(layer, input, target, want)
             return found | {"loss": found["loss"] * (1 + 1e-6)}
-    assert conclusion(results_of(Loses(), "X01", "X02")).splitlines()[-2:] == [
+    results = results_of(Ours(), "T03") + results_of(Loses(), "X01", "X02")
+    assert conclusion(results).splitlines()[-2:] == [
         "not required, and failed: 2 of tier excellence", "every required case passed"]
 
 
