@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from npadasoft.conformance.golden import vectors_io
-from npadasoft.conformance.judge.causes import causes, general
+from npadasoft.conformance.judge.causes import causes
+from npadasoft.conformance.judge.general import general
 from npadasoft.conformance.judge.outline import LONGEST, outline
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.shapes import shape_form

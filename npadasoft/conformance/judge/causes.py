@@ -6,14 +6,14 @@ wrongly come first, however few cases show it: what follows may be wrong for no 
 """
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
+from npadasoft.conformance.judge.general import general
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.judge.shapes import HABITS, form_of, habits_of, shapes_of
 from npadasoft.conformance.wire.messages import LINEAR, OPS, Answer
-from npadasoft.conformance.wire.strict_json import IN_LINE, printable
+from npadasoft.conformance.wire.strict_json import printable
 
 LEFT_OVER = "state is left over from an earlier request"
 CHANCE = ("answers differ from run to run: the same requests in the same order, asked of two fresh "
@@ -270,34 +270,6 @@ def _shape_cause(result, name):
 def _message(result):
     told = result.state and not result.ended_after          # of what the message says
     return result.skipped if told else result.message or result.skipped
-
-
-@lru_cache(maxsize=4096)
-def general(text):
-    """A message or a name without what differs from case to case: numbers, and an answered line.
-
-    Examples
-    --------
-    >>> general("tail.3.hidden"), general("index 12 is out of bounds for size 7")
-    ('tail.*.hidden', 'index # is out of bounds for size #')
-    """
-    text = text.partition(IN_LINE)[0]
-    text = re.sub(r"protocol: [\w.]+(\[\d+\])?: (?=shape|data|a number|a tensor|a shape|write)",
-                  "protocol: a tensor: ", text)
-    text = re.sub(r"\b(tail|grad\.tail)\.\d+\.", r"\1.*.", text)
-    text = re.sub(r"(?<=not answered: )[^ ,]+(, [^ ,]+)*", _together, text)
-    text = re.sub(r"\(answered instead: ([^,)]*), [^)]*\)", r"(answered instead: \1, ...)", text)
-    text = re.sub(r"(?<![\w.*])-?(\d+(\.\d+)?|\.\d+)(e[+-]?\d+)?", "#", text)
-    return re.sub(r"\[#(, #)+\]", "[#]", text)
-
-
-def _together(found):
-    """Names, each once; many gradients are all of them, whatever a case has."""
-    names = list(dict.fromkeys(found[0].split(", ")))
-    gradients = [name for name in names if name.startswith("grad.")]
-    if len(gradients) > 2:
-        names = [*(name for name in names if name not in gradients), "grad.*"]
-    return ", ".join(names)
 
 
 def example(cause):

@@ -3,7 +3,8 @@
 A port may leave after fifty requests, or be killed when all that it keeps no longer fits into
 memory: the case that is asked then is not the one that is wrong.
 """
-from npadasoft.conformance.judge.causes import TEXT, general
+from npadasoft.conformance.judge.causes import TEXT
+from npadasoft.conformance.judge.general import general
 from npadasoft.conformance.wire.process import LONG
 
 ALL_ALIKE = 3           # processes that end after as many requests each, which is no chance

@@ -10,9 +10,10 @@ is asked of another one: where answers hang on chance (chance.py), no state is k
 import itertools
 import time
 
-from npadasoft.conformance.judge.causes import CHANCE, LEFT_OVER, TEXT, general
+from npadasoft.conformance.judge.causes import CHANCE, LEFT_OVER, TEXT
 from npadasoft.conformance.judge.chance import alike, by_chance, can_restart
 from npadasoft.conformance.judge.ends import ends_by_number
+from npadasoft.conformance.judge.general import general
 from npadasoft.conformance.judge.histories import shown_by
 from npadasoft.conformance.judge.plan import requests_of
 from npadasoft.conformance.judge.verdict import BAD, judge

@@ -5,8 +5,8 @@ a projection read by columns in forward is right in log_prob; a boundary that is
 may be right in forward.  What has no name is held once more against every mistake, in the tensors
 alone that are wrong somewhere in the run, and then in each operation by itself.
 """
-from npadasoft.conformance.judge.causes import general
 from npadasoft.conformance.judge.compare import compare
+from npadasoft.conformance.judge.general import general
 from npadasoft.conformance.mistakes.candidates import candidates_of, layers
 from npadasoft.conformance.mistakes.denied import telling
 from npadasoft.conformance.wire.messages import is_integer
