@@ -2,14 +2,14 @@
 from collections import Counter
 
 from npadasoft.conformance.judge.compare import blocks
-from npadasoft.conformance.judge.verdict import (NO_ANSWER, NOT_ASKED, VERDICTS, deciding,
-                                                 exit_status, worst_ratio)
+from npadasoft.conformance.judge.verdict import (BAD, NO_ANSWER, NOT_ASKED, VERDICTS,
+                                                 deciding, exit_status, worst_ratio)
 from npadasoft.conformance.wire.messages import matches
 
 TIERS = ("required", "quality", "excellence", "extensions", "linear")
 LINKS = 6               # of expected failures that are shown
 _STATUS = {0: "every required case passed", 1: "NOT conformant",
-           3: "what ran passed, but some required cases did not run in full"}
+           3: "the required cases that ran passed, but some did not run in full"}
 
 
 def summary(results):
@@ -98,9 +98,14 @@ def _blocks(case):
 
 
 def last_line(results):
-    failed = _failed(results, deciding(results))
+    decide, status = deciding(results), exit_status(results)
+    failed = _failed([r for r in results if r.verdict in BAD], decide)
+    text = _STATUS[status]
+    if status == 1 and not failed:
+        failed = _failed(results, decide)
+        text = "no required case fails, but some were expected to"
     number_of = f", {len(failed)} required cases" if len(failed) > 8 else ""
-    return _STATUS[exit_status(results)] + number_of + _listed(failed)
+    return text + number_of + _listed(failed)
 
 
 def _beside(results):

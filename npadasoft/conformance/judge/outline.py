@@ -1,7 +1,8 @@
 """The report of a run: its causes, one line each; an example of each; how many of each verdict."""
 import textwrap
+from dataclasses import replace
 
-from npadasoft.conformance.judge.causes import causes, example
+from npadasoft.conformance.judge.causes import KINDS, causes, example
 from npadasoft.conformance.judge.conclusion import conclusion, given_up, last_line
 from npadasoft.conformance.judge.report import describe, reproduce
 from npadasoft.conformance.judge.verdict import BAD, NO_ANSWER, NOT_ASKED
@@ -39,7 +40,10 @@ def outline(results, trace=(), command="", show_all=False, sentences=None):
     if show_all:
         parts = [folded(describe(r, command, True, sentences)) + [""] for r in results]
     else:
-        parts = _examples(found, command, sentences, LONGEST - len(lines) - len(last))
+        parts = _examples(found, command, sentences, LONGEST - len(lines) - 1 - len(last))
+    if found:
+        lines.insert(1, _why(found, "every case" if show_all else
+                             "examples" if parts[1:] else "an example" if parts else ""))
     return "\n".join([*lines, *(line for part in parts for line in part), *last])
 
 
@@ -65,11 +69,7 @@ def _summary(found, results, sentences):
     """Each cause with the number of cases that it explains, the one that explains most first."""
     if not found:
         return []
-    failing = len({r.id for r in results if r.counts and r.verdict in BAD})
-    asked = len({r.id for r in results})
-    lines = [f"{failing} of {asked} cases fail." if failing else
-             f"No case fails, but not all of {asked} ran in full.",
-             "Why, and in how many cases (an example of each below; --all lists every case):"]
+    lines = [_failing(results)]
     for cause in found[:SHOWN]:
         lines += folded(f"{cause.n_cases:>5}  {cause.shown}{_about(cause, sentences)}{cause.alike}",
                         7)
@@ -79,20 +79,62 @@ def _summary(found, results, sentences):
     return [*lines, ""]
 
 
+def _failing(results):
+    """How many cases fail; if none does, what else there is to tell."""
+    asked, failing, expected, passing = (len({r.id for r in results if test(r)}) for test in (
+        lambda r: True, lambda r: r.counts and r.verdict in BAD,
+        lambda r: r.expected_fail and not r.counts, lambda r: r.counts and r.verdict not in BAD))
+    if not failing + expected + passing:
+        return f"No case fails, but not all of {asked} ran in full."
+    lines = [f"{failing} of {asked} cases fail." if failing else
+             f"No case of {asked} fails that was not expected to."]
+    lines += [f"{expected} fail{'s' * (expected == 1)} as expected."] * bool(expected)
+    lines += [f"{passing} that should fail did not."] * bool(passing)
+    return " ".join(lines)
+
+
+def _why(found, below):
+    """The line above the causes."""
+    notes = [f"{below} below"] * bool(below)
+    if sum(c.n_cases for c in found) > len({r.id for c in found for r in c.results}):
+        notes.append("some cases stand in two lines")
+    notes += ["--all lists every case"] * (below != "every case")
+    return f"Why, and in how many cases ({'; '.join(notes)}):"
+
+
 def _about(cause, sentences):
     name = cause.text.split("`")[1].split(" (")[0] if cause.kind == "mistake" else None
     return f", {sentences[name]}" if name in sentences else ""
 
 
 def _examples(found, command, sentences, room):
-    """One case of each cause, as many as there is room for."""
+    """One case of each cause that shows no other cause first, as many as there is room for."""
     parts: list[list[str]] = []
-    for cause in found:
-        lines = folded(describe(example(cause), command, False, sentences))
+    shown: set[str] = set()
+    for cause, results in _own(found):
+        left = [r for r in results if r.id not in shown]
+        if not left:
+            continue
+        one = example(replace(cause, results=left))
+        lines = folded(describe(one, command, False, sentences))
         if sum(map(len, parts)) + len(lines) + 1 > room:
             break
         parts.append([*lines, ""])
+        shown.add(one.id)
     return parts
+
+
+def _own(found):
+    """(cause, results) of each: those that have it alone; else those of which it is told first."""
+    own = {id(c): c.results[:len(c.results) - sum(len(other.results) for _, other in c.others)]
+           for c in found}
+    of: dict = {}
+    for cause in sorted(found, key=lambda c: KINDS.index(c.kind)):
+        for r in own[id(cause)]:
+            of.setdefault(id(r), []).append(cause)
+    for cause in found:
+        mine = [r for r in own[id(cause)] if of[id(r)][0] is cause]
+        yield cause, [r for r in mine if len(of[id(r)]) == 1] or mine
 
 
 def folded(text, indent=None):
