@@ -299,3 +299,37 @@ def test_a_shape_that_comes_of_a_wrong_class_is_told_by_the_class():
 
     _, found = run(Planted(Wrong), "T*")
     assert found and not any("shape" in c.text for c in found)
+
+
+def test_a_gradient_that_is_wrong_in_few_tensors_or_more_is_one_line():
+    class Clamped(Layer):
+        def log_softmax_backward(self, a, g):
+            return super().log_softmax_backward(a, g) * (1 + 1e-6 * (len(g) > 1))
+
+    _, found = run(Planted(Clamped), "S*", "T*", "G*")
+    assert len(found) == 1 and found[0].text.startswith("first divergence: grad.")
+
+
+def test_a_loss_that_is_too_small_to_differ_and_breaks_a_law_is_no_line_of_its_own():
+    class Positive(Ours):
+        def forward(self, layer, input, target, want):
+            found = super().forward(layer, input, target, want)
+            return found | {"loss": -found["loss"] * 1.001}
+
+    _, found = run(Positive(), "S*", "T*", "N*")
+    assert [c.text for c in found] == ["first divergence: loss"]
+
+
+def test_two_divergences_that_have_no_step_in_common_are_two_lines():
+    class Two(Ours):
+        def forward(self, *args):
+            found = super().forward(*args)
+            return found | {"loss": found["loss"] * 1.001}
+
+        def log_prob_backward(self, *args):
+            found = super().log_prob_backward(*args)
+            return found | {"grad.input": found["grad.input"] * 1.001}
+
+    _, found = run(Two(), "S*", "T*", "G*")
+    assert sorted(c.text for c in found) == [
+        "first divergence: grad.input", "first divergence: loss"]

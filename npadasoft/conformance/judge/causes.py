@@ -12,7 +12,7 @@ import numpy as np
 from npadasoft.conformance.judge.general import general
 from npadasoft.conformance.judge.plan import by_operation
 from npadasoft.conformance.judge.shapes import HABITS, form_of, habits_of, shapes_of
-from npadasoft.conformance.wire.messages import LINEAR, OPS, Answer
+from npadasoft.conformance.wire.messages import LINEAR, OPS
 from npadasoft.conformance.wire.strict_json import printable
 
 LEFT_OVER = "state is left over from an earlier request"
@@ -20,8 +20,8 @@ CHANCE = ("answers differ from run to run: the same requests in the same order, 
           "processes, gave other numbers")
 TEXT = f"{LEFT_OVER}: it passes when it is asked in a fresh process"
 MOST = 2        # other forms that are told of a cause
-NOTHING = Answer()
 TRACED = ("forward", "backward")        # operations that may show what is between
+STEPS = {"head_logits", "head_log_prob", "tail.*.hidden", "tail.*.logits", "tail.*.log_prob"}
 BEGINS = "first divergence: "
 LONGEST = 240   # characters of a message, in the summary
 KINDS = ("reading", "rounding", "constant", "mistake", "chance", "state", "shape", "message",
@@ -91,7 +91,7 @@ def causes(results):
         for key in _keys(result):
             found.setdefault(key, Cause(*key)).results.append(result)
     found = _whatever_was_asked(_in_any_dtype(list(found.values())))
-    return sorted(_without_a_trace(_begun_alike(_one_habit(_axis_too_many(found)))),
+    return sorted(_begun_at_some(_begun_alike(_one_habit(_axis_too_many(found)))),
                   key=lambda c: (all(r.id != "IO" or r.verdict != "fail" for r in c.results),
                                  -c.n_cases, KINDS.index(c.kind)))
 
@@ -178,28 +178,33 @@ def _begun_alike(found):
     return left
 
 
-def _without_a_trace(found):
-    """A divergence, and others that begin there too, or in what shows no step before its answer.
+def _begun_at_some(found):
+    """A divergence, and others that begin at some of the same tensors, or where nothing is shown.
 
-    These may come out of it: the log-softmax that is wrong in forward, where it is seen, is the one
-    of log_prob and of the Hessian, where it is not.
+    A log-softmax that is wrong in forward, where it is seen, is the one of log_prob and of the
+    Hessian, which show no step before their answer.
     """
-    begun = {id(c): set(c.text.removeprefix(BEGINS).split(", ")) for c in found
-             if c.kind == "divergence" and c.text.startswith(BEGINS)}
-    seen = [c for c in found if id(c) in begun and any(n in r.differing for r in c.results for n in
-                                                       r.answers.get("forward", NOTHING).results)]
-    first = max(seen, key=lambda c: c.n_cases, default=None)
+    kept: list[Cause] = []
     left = []
-    for c in found:
-        if c is first or first is None or id(c) not in begun or c.n_cases > first.n_cases:
+    for c in sorted(found, key=lambda c: -c.n_cases):
+        if c.kind != "divergence":
             left.append(c)
-        elif begun[id(c)] & begun[id(first)]:
-            first.take(c, "begin at some of it")
-        elif all(_shows_no_step(r, begun[id(c)]) for r in c.results):
+            continue
+        first = next((k for k in kept if _begun(k) & STEPS), None)
+        if same := next((k for k in kept if _begun(k) & _begun(c)), None):
+            same.take(c, "begin at some of it")
+        elif first and all(_shows_no_step(r, _begun(c)) for r in c.results):
             first.take(c, "show no step before their answer")
         else:
-            left.append(c)
-    return left
+            kept.append(c)
+    return left + kept
+
+
+def _begun(cause):
+    """The tensors at which a divergence begins, or of which a law is broken alone."""
+    if not cause.text.startswith(BEGINS):
+        return {general(r.broken_laws[0].tensor) for r in cause.results if r.broken_laws}
+    return set(cause.text.removeprefix(BEGINS).removesuffix(", ...").split(", "))
 
 
 def _shows_no_step(result, names):
