@@ -6,9 +6,13 @@ import pytest
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.causes import Cause
 from npadasoft.conformance.judge.compare import Comparison
+from npadasoft.conformance.judge.echo import CASE
 from npadasoft.conformance.judge.outline import _examples, _why, outline
+from npadasoft.conformance.judge.page import page
+from npadasoft.conformance.judge.report import describe
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import Result
+from npadasoft.conformance.judge.writing import READ
 from npadasoft.conformance.mistakes import MISTAKES, name_run
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.ports.ours import Ours
@@ -23,7 +27,7 @@ def failing(id, *origins, dtype="float64"):
 
 
 def blocks_of(found):
-    return [part[0].split()[0] for part in _examples(found, "-- ./port", {}, 99)]
+    return [part[0] for part in _examples(found, lambda result: [result.id], 99)]
 
 
 def run(port, *only, **more):
@@ -98,3 +102,27 @@ def test_that_all_which_ran_passed_is_not_said_where_something_failed():
     lines = outline(run(Embeds(), "I01", "T03"), (), "-- ./port").splitlines()
     assert lines[0] == "1 of 2 cases fail."
     assert lines[-1] == "the required cases that ran passed, but some did not run in full"
+
+
+def test_where_no_step_is_shown_it_is_not_said_that_nothing_before_can_be_wrong():
+    class Wrong(Ours):
+        def log_prob(self, *args):
+            return super().log_prob(*args) - 1
+
+        def forward(self, *args):
+            found = super().forward(*args)
+            return found | {n: found[n] + 1 for n in ("head_logits", "cluster") if n in found}
+    first = {r.id: describe(r) for r in run(Wrong(), "S01", "F05")}
+    assert "log_prob    (what is between it and its inputs is not shown)" in first["F05"]
+    assert "cluster    (its inputs are golden data: nothing before it can be wrong)" in first["S01"]
+
+
+@pytest.mark.parametrize("message, misread", [
+    ("read wrongly: 0.1", True), ("0.1 has the bits", True),
+    (f"{READ}, and written wrongly", False)])
+def test_where_numbers_are_read_wrongly_no_input_is_golden(message, misread):
+    wrong = run(Planted(MISTAKES["boundary"].layer_class), "T03")
+    results = [Result(CASE, "float64", "fail", message=message), *wrong]
+    for text in (outline(results, (), "-- ./port"), page(results, Ours.info, "1.1.0")):
+        assert ("golden data, but read wrongly: see IO" in text) == misread, text
+        assert ("nothing before it can be wrong" in text) != misread, text

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 from npadasoft._version import __version__
 from npadasoft.conformance.judge.conclusion import summary
 from npadasoft.conformance.judge.page import page
-from npadasoft.conformance.judge.report import describe
+from npadasoft.conformance.judge.report import describe, misread_in
 from npadasoft.conformance.judge.verdict import as_json, deciding, exit_status, worst_ratio
 
 
@@ -68,7 +68,7 @@ def as_junit(results, info):
             test = ElementTree.SubElement(suite, "testcase", classname=f"{tier}.{dtype}",
                                           name=result.id, time=f"{result.seconds:.4f}")
             if kind:
-                text = describe(result, show_all=True)
+                text = describe(result, show_all=True, misread=misread_in(results))
                 ElementTree.SubElement(test, kind, message=text.splitlines()[0]).text = text
     return ElementTree.ElementTree(root)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from npadasoft.conformance.judge.causes import KINDS, causes, example
 from npadasoft.conformance.judge.conclusion import conclusion, given_up, last_line
-from npadasoft.conformance.judge.report import describe, reproduce
+from npadasoft.conformance.judge.report import describe, misread_in, reproduce
 from npadasoft.conformance.judge.verdict import BAD, NO_ANSWER, NOT_ASKED
 
 LONGEST = 58            # lines of a report, with the two that are printed before the run
@@ -36,11 +36,14 @@ def outline(results, trace=(), command="", show_all=False, sentences=None):
     if lost and not show_all:
         return "\n".join(_given_up(found, results, lost, command))
     last = folded(conclusion(results, trace))
+
+    def shown(result):
+        return folded(describe(result, command, show_all, sentences, misread_in(results)))
     lines = _summary(found, results, sentences or {})
     if show_all:
-        parts = [folded(describe(r, command, True, sentences)) + [""] for r in results]
+        parts = [[*shown(r), ""] for r in results]
     else:
-        parts = _examples(found, command, sentences, LONGEST - len(lines) - 1 - len(last))
+        parts = _examples(found, shown, LONGEST - len(lines) - 1 - len(last))
     if found:
         lines.insert(1, _why(found, "every case" if show_all else
                              "examples" if parts[1:] else "an example" if parts else ""))
@@ -107,20 +110,20 @@ def _about(cause, sentences):
     return f", {sentences[name]}" if name in sentences else ""
 
 
-def _examples(found, command, sentences, room):
+def _examples(found, shown, room):
     """One case of each cause that shows no other cause first, as many as there is room for."""
     parts: list[list[str]] = []
-    shown: set[str] = set()
+    before: set[str] = set()
     for cause, results in _own(found):
-        left = [r for r in results if r.id not in shown]
+        left = [r for r in results if r.id not in before]
         if not left:
             continue
         one = example(replace(cause, results=left))
-        lines = folded(describe(one, command, False, sentences))
+        lines = shown(one)
         if sum(map(len, parts)) + len(lines) + 1 > room:
             break
         parts.append([*lines, ""])
-        shown.add(one.id)
+        before.add(one.id)
     return parts
 
 

@@ -11,7 +11,7 @@ from npadasoft.conformance.judge.causes import causes, example
 from npadasoft.conformance.judge.compare import blocks, stored, terms
 from npadasoft.conformance.judge.conclusion import conclusion, summary
 from npadasoft.conformance.judge.outline import remarkable
-from npadasoft.conformance.judge.report import describe, dialect
+from npadasoft.conformance.judge.report import describe, dialect, misread_in
 from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.wire.messages import is_shifted, is_turned
 
@@ -59,7 +59,7 @@ def page(results, info, suite, command="", sentences=None):
              f"<pre>{escape(conclusion(results, info.trace))}</pre>", _tiers(results),
              _causes(found, shown, sentences or {})]
     parts += [_legend()] if shown else []
-    parts += [_case(r, command, sentences) for r in shown]
+    parts += [_case(r, command, sentences, misread_in(results)) for r in shown]
     if len(failing) > len(shown):
         parts.append(f"<p>{len(failing) - len(shown)} more are in the report in JSON.</p>")
     return "\n".join([*parts, "</body></html>\n"])
@@ -99,9 +99,9 @@ def _anchor(result):
     return f"{result.id}-{result.dtype}"
 
 
-def _case(result, command, sentences):
+def _case(result, command, sentences, misread):
     """One case: what the terminal shows, and the first tensor that is wrong as a heat map."""
-    text = describe(result, command, False, sentences)
+    text = describe(result, command, False, sentences, misread)
     parts = [f'<section id="{_anchor(result)}"><h3>{escape(result.id)}, {escape(result.dtype)}'
              f"</h3><pre>{escape(text)}</pre>"]
     for name in result.origins[:1]:

@@ -8,8 +8,10 @@ from npadasoft.conformance.judge.compare import ancestors, blocks
 from npadasoft.conformance.judge.numbers import tiny
 from npadasoft.conformance.judge.plan import op_of
 from npadasoft.conformance.judge.verdict import BAD
-from npadasoft.conformance.wire.messages import is_shifted, is_turned, weight_of
+from npadasoft.conformance.judge.writing import READ
+from npadasoft.conformance.wire.messages import LINEAR, is_shifted, is_turned, weight_of
 
+STEPPING = ("forward", "backward", *LINEAR)     # operations whose first tensors are one step away
 FLOOR = 2 ** 12         # terms of a sum; a bound of as many subnormals is one of 0
 _TURNED = " (in_out, as the port has it)"
 _COUNTED = " (classes from 1, as the port has them)"
@@ -17,7 +19,7 @@ _SHORT = {"pass": "ok", "fail": "FAIL", "error": "ERROR", "crashed": "CRASHED",
           "timeout": "TIMEOUT", "skipped": "skipped", "incomplete": "incomplete"}
 
 
-def describe(result, command="", show_all=False, mistakes=None):
+def describe(result, command="", show_all=False, mistakes=None, misread=False):
     """The paragraph on one case: what goes wrong first, where, and what it looks like.
 
     Parameters
@@ -29,6 +31,8 @@ def describe(result, command="", show_all=False, mistakes=None):
         Whether to list every tensor that differs.
     mistakes : mapping, optional
         Name of a known mistake -> the sentence that describes it.
+    misread : bool
+        Whether the port reads numbers wrongly: see `misread_in`.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def describe(result, command="", show_all=False, mistakes=None):
         why = f": {result.expected_why}" if result.expected_why else ""
         lines.append(f"  this failure was expected{why}")
     lines += [f"  {text}" for text in (result.message, result.rounding, result.skipped) if text]
-    lines += _divergence(result, show_all)
+    lines += _divergence(result, show_all, misread)
     lines += [line for law in result.broken_laws for line in _law(law, result.info)]
     lines += _named(result.mistakes, mistakes or {})
     lines += [f"  note: {note}" for note in result.notes] if show_all else []
@@ -50,6 +54,12 @@ def describe(result, command="", show_all=False, mistakes=None):
     return "\n".join(lines)
 
 
+def misread_in(results):
+    """Whether the self-test shows that numbers are read wrongly: then no input is what was sent."""
+    return any(r.id == "IO" and r.verdict == "fail" and not r.rounding
+               and not r.message.startswith(READ) for r in results)
+
+
 def headline(result):
     """Id, flags, dtype, verdict and comment, on one line."""
     flags = ", ".join(result.case.get("flags", ()))
@@ -58,12 +68,12 @@ def headline(result):
     return f"{result.id:<5}{flags:<22} {result.dtype:<9} {verdict:<10} {comment}".rstrip()
 
 
-def _divergence(result, show_all):
+def _divergence(result, show_all, misread):
     """The tensors with which it begins, and how many follow."""
     lines = []
     for place, name in enumerate(result.origins[:None if show_all else 2]):
         lines.append(f"  {'first divergence:' if place == 0 else 'and, not out of it:'} {name}"
-                     + _why_origin(result, name))
+                     + _why_origin(result, name, misread))
         comparison = result.comparisons[name]
         if comparison.worst is None:
             lines.append(f"      {_as_shaped(name, comparison.message, result.info)}")
@@ -84,7 +94,7 @@ def _divergence(result, show_all):
     return lines
 
 
-def _why_origin(result, name):
+def _why_origin(result, name, misread):
     """Why the divergence begins here, as far as can be seen."""
     expected = next((b for b in blocks(result.case) if name in b), None)
     if expected is None or "after" not in expected[name]:
@@ -96,6 +106,10 @@ def _why_origin(result, name):
         return f"    (or before it: {', '.join(unseen[:3])}{dots} not shown by the port)"
     if before:
         return f"    ({', '.join(before[:4])}{', ...' * (len(before) > 4)}: all right)"
+    if op_of(name, result.case) not in STEPPING:
+        return "    (what is between it and its inputs is not shown)"
+    if misread:
+        return "    (its inputs are golden data, but read wrongly: see IO)"
     return "    (its inputs are golden data: nothing before it can be wrong)"
 
 
