@@ -19,7 +19,8 @@ from npadasoft.conformance import command, mistakes, ports
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.compare import compare_tensor
 from npadasoft.conformance.judge.conclusion import conclusion
-from npadasoft.conformance.judge.echo import wrong_echoes
+from npadasoft.conformance.judge.echo import self_test, wrong_echoes
+from npadasoft.conformance.judge.numbers import hex_bits, round_to
 from npadasoft.conformance.judge.plan import in_order, repeated, representable, requests_of, wanted
 from npadasoft.conformance.judge.report import describe, number, row_of
 from npadasoft.conformance.judge.session import Session
@@ -672,6 +673,17 @@ def test_a_port_that_damages_numbers_is_told_so_first():
 
     status, out, _ = call(command.conform, "--only", "IO", "--", *scripted(body))
     assert status == 1 and "mend this first" in out and "0.3333" not in out
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_bits_that_are_written_lowest_byte_first_are_told_so_once(dtype):
+    class Turned:
+        def echo(self, dtype, numbers):
+            bits = [hex_bits(v, dtype) for v in round_to(numbers, dtype)]
+            return [[bytes.fromhex(b)[::-1].hex() for b in bits], list(numbers)]
+    found = self_test(Turned(), dtype, [0.5, "nan", 0.0])
+    assert found.message.startswith("read rightly, but bits are written lowest byte first:")
+    assert wrong_echoes(dtype, [0.0], ["0" * (16 if dtype == "float64" else 8)]) == []
 
 
 def test_a_port_without_echo_is_in_error():

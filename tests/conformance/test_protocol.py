@@ -118,7 +118,11 @@ def test_what_a_port_says_cannot_reach_the_terminal():
         ({"shape": [True], "data": [1.0]}, "integers >= 0"),
         ({"shape": [1], "data": [None]}, "found null"),
         ({"shape": [1], "data": [True]}, "a number must stand here"),
-        ({"shape": [1], "data": [[1.0]]}, "found a list of 1"),
+        ({"shape": [1], "data": [[1.0]]}, "one flat list of numbers, row after row, and nested"),
+        ({"shape": [2, 2], "data": [[1.0, 2.0], [3.0, 4.0]]}, "nested here; as in output"),
+        ({"shape": [2, -1], "data": []}, "found a list of 2; as in output: [2, -1]"),
+        ({"shape": [3.5], "data": []}, "output: [3.5]"),
+        ({"shape": [[1], "2"], "data": []}, "output: [a list of 1, '2']"),
         ({"shape": [1], "data": ["NaN(0x1)"]}, "a number must stand here"),
         ({"shape": [1], "data": 3.0}, "one flat list"),
         ({}, "an empty object"),
@@ -152,7 +156,13 @@ def test_null_is_zeros_of_full_shape_for_the_gradient_of_a_tail_and_nothing_else
 
 @pytest.mark.parametrize(
     "message, words",
-    [({"seq": 0}, 'holds "results", "error" or "skipped"'), ({"results": []}, 'holds "results"')],
+    [
+        ({"seq": 0}, 'holds "results", "error" or "skipped"'),
+        ({"results": []}, '"results" is an object with the names as its keys; found a list of 0'),
+        ({"results": "{}"}, "as its keys; found '{}'"),
+        ({"error": "no memory"}, 'is an object with "kind" and "message"; found .no memory'),
+        ({"error": {"message": "?"}}, '"message"; found an object with the keys message'),
+    ],
 )
 def test_an_answer_without_an_answer_is_refused(message, words):
     with pytest.raises(BadMessage, match=words):
@@ -489,9 +499,26 @@ def test_what_a_port_prints_before_or_after_it_is_asked_gets_the_same_sentence(p
     with pytest.raises(Unusable) as refusal:
         port.start()
     assert str(refusal.value) == (
-        "start: protocol: no JSON (the bare word Hello, at character 0); the line: Hello, "
+        "start: protocol: no JSON (the bare word Hello, at character 0); as in the line Hello, "
         "version 1 "
         "(stdout is for answers: write the rest to stderr)")
+
+
+@pytest.mark.parametrize("patience, told", [(0.1, 0), (9.0, 1)])
+def test_a_slow_start_is_told_of_the_option_and_the_question_is_put_once(
+        monkeypatch, capsys, patience, told):
+    monkeypatch.setattr("npadasoft.conformance.wire.process.PATIENCE", patience)
+    with pytest.raises(Unusable) as refusal:
+        ProcessPort([sys.executable, "-c", "import time; time.sleep(9)"], timeout=0.5).start()
+    assert "Is it slow to start?  --timeout S" in str(refusal.value)
+    assert str(refusal.value).count("Is stdout flushed") == told
+    assert capsys.readouterr().err.count("Is stdout flushed") == 1 - told
+
+
+def test_a_skip_without_a_reason_says_so():
+    for reason in ("", None):
+        assert decode_answer({"skipped": True, "reason": reason}, REQUEST).skipped == (
+            "no reason given", None)
 
 
 def test_a_remark_behind_an_answer_is_told_where_it_belongs():
@@ -506,6 +533,8 @@ def test_a_remark_behind_an_answer_is_told_where_it_belongs():
         ("answer = {'seq': message['seq'], 'bits': 3}", '"bits", a list of strings'),
         ("answer = {'seq': message['seq'], 'data': [None]}", "a number must stand"),
         ("answer = {'seq': True, 'data': []}", "wrong seq"),
+        ("answer = {'seq': message['seq'], 'error': {'kind': 'other', 'message': 'no bits'}}",
+         r"answered an error \(other\): no bits"),
     ],
 )
 def test_a_malformed_echo_is_a_fault(body, words):

@@ -58,6 +58,18 @@ FAULTS = {
     "list": ("'[' + text + ']'", "an answer is one JSON object a line; found a list of 1"),
     "null": (r"re.sub(r'\"data\": \[[^]]*\]', '\"data\": null', text, count=1)",
              "data is one flat list of numbers; found null"),
+    "a null in any tensor": (r"re.sub(r'(\"data\": \[)-?\d[\d.e-]*', r'\1null', text)",
+                             'are strings); found null; as in'),
+    "a word in any tensor": (
+        r"re.sub(r'(?<=data.: \[)-?\d[\d.e-]*', json.dumps('-Infinity'), text, count=1)",
+        'write one of the strings "nan", "inf" and "-inf"; as in'),
+    "pretty": ("json.dumps(json.loads(text), indent=1)",
+               "the line ends too early, one answer is one line,"),
+    "a mark of byte order": ("chr(0xfeff) + text", "a byte order mark, write none,"),
+    "nested": (r"re.sub(r'(\"data\": )(\[[^]]*\])', r'\1[\2]', text, count=1)",
+               "data is one flat list of numbers, row after row, and nested here; as in"),
+    "error": ("json.dumps({'seq': message['seq'], 'error': 'no memory'})",
+              "\"error\" is an object with \"kind\" and \"message\"; found 'no memory'"),
     "too few": (r"re.sub(r'\"data\": \[[^]]*\]', '\"data\": [1, 2]', text, count=1)",
                 "numbers, but data has 2"),
     "of shape": (r"re.sub(r'\"shape\": \[[^]]*\]', '\"shape\": 4', text)",
@@ -77,7 +89,7 @@ def test_one_kind_of_fault_is_one_line_whatever_text_stands_around_it(tmp_path, 
 
 def test_the_text_around_the_place_is_shown():
     line = json.dumps({"seq": 7, "results": {"loss": {"shape": [], "data": [0.25] * 40}}}).encode()
-    words = r"write null, at character 1\d\d\); the line: \.\.\. .*, nil"
+    words = r"write null, at character 1\d\d\); as in the line \.\.\. .*, nil"
     with pytest.raises(BadJson, match=words):
         loads(line.replace(b"0.25, ", b"nil, ", 20).replace(b"nil, ", b"0.25, ", 12))
 

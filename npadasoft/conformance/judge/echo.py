@@ -6,6 +6,7 @@ from npadasoft.conformance.wire.process import Fault
 
 CASE = {"id": "IO", "tier": "required", "result": "valid", "flags": ["Numbers"], "config": {},
         "expected": {}, "comment": "numbers keep their bits on the way in and out"}
+LOW_FIRST = "bits are written lowest byte first: the sign stands in the first byte of a number"
 
 
 def self_test(port, dtype, numbers):
@@ -37,6 +38,8 @@ def self_test(port, dtype, numbers):
     where, form = "", None
     if len(found) == 2:
         where = "read wrongly: " if wrongs[0] else f"{READ}, and written wrongly: "
+    if wrong == [LOW_FIRST]:
+        where = f"{READ}, but "
     if not where.startswith("read wrongly") and len(found[-1]) == len(sent) and all(
             isinstance(v, float) for v in found[-1]):
         form = form_of(round_to(sent, dtype), found[-1], dtype)
@@ -66,8 +69,16 @@ def wrong_echoes(dtype, numbers, found):
     if len(found) != len(numbers):
         return [f"{len(numbers)} numbers were sent, {len(found)} came back"]
     rounded = [float(v) for v in round_to(numbers, dtype)]
-    return [text for sent, want, got in zip(numbers, rounded, found)
-            if (text := _wrong_echo(dtype, sent, want, got))]
+    wrong = [text for sent, want, got in zip(numbers, rounded, found)
+             if (text := _wrong_echo(dtype, sent, want, got))]
+    turned = all(isinstance(v, str) and _turned(v) == hex_bits(w, dtype)
+                 for v, w in zip(found, rounded) if w == w)
+    return [LOW_FIRST] if wrong and turned else wrong
+
+
+def _turned(bits):
+    """Hex digits with their bytes in the opposite order."""
+    return "".join(reversed([bits[i:i + 2] for i in range(0, len(bits), 2)]))
 
 
 def _wrong_echo(dtype, sent, want, got):

@@ -2,21 +2,19 @@
 import re
 from functools import lru_cache
 
-from npadasoft.conformance.wire.strict_json import IN_LINE
+from npadasoft.conformance.wire.strict_json import AS_IN
 
 
 @lru_cache(maxsize=4096)
 def general(text):
-    """A message or a name without what differs from case to case: numbers, and an answered line.
+    """A message or a name without what differs from case to case: numbers, and where it is.
 
     Examples
     --------
     >>> general("tail.3.hidden"), general("index 12 is out of bounds for size 7")
     ('tail.*.hidden', 'index # is out of bounds for size #')
     """
-    text = text.partition(IN_LINE)[0]
-    text = re.sub(r"protocol: [\w.]+(\[\d+\])?: (?=shape|data|a number|a tensor|a shape|write)",
-                  "protocol: a tensor: ", text)
+    text = text.partition(AS_IN)[0]
     text = re.sub(r"\b(tail|grad\.tail)\.\d+\.", r"\1.*.", text)
     text = re.sub(r"(?<=not answered: )[^ ,]+(, [^ ,]+)*", _together, text)
     text = re.sub(r"\(answered instead: ([^,)]*), [^)]*\)", r"(answered instead: \1, ...)", text)

@@ -5,7 +5,7 @@ import numpy as np
 
 from npadasoft.conformance.wire.messages import (DTYPES, LINEAR, OPS, PROTOCOL, WEIGHTS, Answer,
                                                  PortInfo, is_integer, matches, weight_of)
-from npadasoft.conformance.wire.strict_json import printable, word_for
+from npadasoft.conformance.wire.strict_json import AS_IN, printable, word_for
 
 MOST_AXES = 8
 
@@ -46,22 +46,34 @@ def decode_answer(message, request):
     BadMessage
         If it is none; the text says what to write.
     """
-    if isinstance(message.get("error"), dict):
-        error = message["error"]
-        kind, text = error.get("kind", "other"), error.get("message", "")
-        return Answer(error=(_text(kind, 40), _text(text)))
+    if error := decode_error(message):
+        return Answer(error=error)
     if message.get("skipped") is True:
         url = message.get("issue_url")
-        return Answer(skipped=(_text(message.get("reason", "no reason given")),
+        return Answer(skipped=(_text(message.get("reason") or "no reason given"),
                                None if url is None else _text(url)))
     key = "shapes" if request.op == "shapes" else "results"
     found = message.get(key)
-    if not isinstance(found, dict):
+    if key in message and not isinstance(found, dict):
+        raise BadMessage(f'"{key}" is an object with the names as its keys; found '
+                         f"{describe(found)}")
+    if key not in message:
         raise BadMessage(f'an answer to {request.op} holds "{key}", "error" or "skipped"; '
                          f"found the keys {_text(', '.join(message))}")
     if key == "shapes":
         return Answer(shapes={name: decode_shape(value, name) for name, value in found.items()})
     return _results(found, request)
+
+
+def decode_error(message):
+    """(kind, message) of an answer that is an error; None of another."""
+    error = message.get("error")
+    if error is None:
+        return None
+    if not isinstance(error, dict) or "kind" not in error:
+        raise BadMessage('"error" is an object with "kind" and "message"; found '
+                         f"{describe(error)}")
+    return _text(error["kind"], 40), _text(error.get("message", ""))
 
 
 def _results(found, request):
@@ -86,22 +98,25 @@ def decode_shape(value, name):
     good = isinstance(value, list) and len(value) <= MOST_AXES and all(
         type(n) in (int, float) and 0 <= n < 2**63 and n == int(n) for n in value)
     if not good:
-        raise BadMessage(f"{_text(name, 60)}: a shape is a list of at most {MOST_AXES} integers "
-                         f">= 0; found {describe(value)}")
+        raise BadMessage(f"a shape is a list of at most {MOST_AXES} integers >= 0; found "
+                         f"{describe(value)}{AS_IN}{_text(name, 60)}{_listed(value)}")
     return tuple(int(n) for n in value)
 
 
 def decode_tensor(value, name):
     """The float64 array of {"shape", "data"}; nothing is allocated before the two agree."""
     if not isinstance(value, dict) or "shape" not in value or "data" not in value:
-        raise BadMessage(f'{name}: a tensor is written {{"shape": [...], "data": [...]}}, flat; '
-                         f"found {describe(value)}")
+        raise BadMessage('a tensor is written {"shape": [...], "data": [...]}, flat; found '
+                         f"{describe(value)}{AS_IN}{name}")
     shape, data = decode_shape(value["shape"], name), value["data"]
     if not isinstance(data, list):
-        raise BadMessage(f"{name}: data is one flat list of numbers; found {describe(data)}")
+        raise BadMessage(f"data is one flat list of numbers; found {describe(data)}{AS_IN}{name}")
+    if any(isinstance(v, list) for v in data):
+        raise BadMessage("data is one flat list of numbers, row after row, and nested here"
+                         f"{AS_IN}{name}")
     if math.prod(shape) != len(data):
-        raise BadMessage(f"{name}: shape {list(shape)} holds {math.prod(shape)} numbers, "
-                         f"but data has {len(data)}")
+        raise BadMessage(f"shape {list(shape)} holds {math.prod(shape)} numbers, "
+                         f"but data has {len(data)}{AS_IN}{name}")
     return np.array([decode_number(v, name, i) for i, v in enumerate(data)],
                     dtype=np.float64).reshape(shape)
 
@@ -117,9 +132,10 @@ def decode_number(value, name, i):
         return float(value)
     word = word_for(value) if isinstance(value, str) else None
     if word:
-        raise BadMessage(f'{name}[{i}]: write the string "{word}" for {describe(value)}')
-    raise BadMessage(f'{name}[{i}]: a number must stand here ("nan", "inf" and "-inf" are '
-                     f"strings); found {describe(value)}")
+        raise BadMessage('write one of the strings "nan", "inf" and "-inf"'
+                         f'{AS_IN}{name}[{i}]: "{word}" for {describe(value)}')
+    raise BadMessage('a number must stand here ("nan", "inf" and "-inf" are strings); '
+                     f"found {describe(value)}{AS_IN}{name}[{i}]")
 
 
 def describe(value):
@@ -132,6 +148,12 @@ def describe(value):
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return _text(repr(value), 60)
+
+
+def _listed(value):
+    """A list as it is, where it is short."""
+    short = isinstance(value, list) and len(value) <= MOST_AXES
+    return f": [{', '.join(map(describe, value))}]" if short else ""
 
 
 def _text(value, longest=300):

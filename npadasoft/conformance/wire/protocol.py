@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from npadasoft.conformance.wire.encoding import (BadMessage, decode_answer, decode_info,
-                                                 decode_number, describe, encode_request)
+from npadasoft.conformance.wire.encoding import (BadMessage, decode_answer, decode_error,
+                                                 decode_info, decode_number, describe,
+                                                 encode_request)
 from npadasoft.conformance.wire.messages import PROTOCOL, PortInfo, from_port, to_port
 from npadasoft.conformance.wire.process import (ENDED, LONG, STDOUT, Fault, Process,
                                                 no_answer)
@@ -25,6 +26,7 @@ START = 20.0            # s to start, unless another time is asked for
 LONG_LINE = 2**16       # bytes: readers with a buffer of fixed size end here
 WAITING = ("Is stdout flushed after every line?  Does the reader wait for a second line, or for "
            "the end of the input?")
+SLOW = "  Is it slow to start?  --timeout S gives it, and each request, S seconds."
 DOES_NOTHING = (".  Did it read a line?  A file that only defines functions calls none of them: in "
                 "Octave, octave-cli -qf -p FOLDER --eval NAME calls one")
 
@@ -41,6 +43,8 @@ def decode_echo(message):
     list of lists
         One or both: strings in hex; floats.
     """
+    if error := decode_error(message):
+        raise BadMessage("answered an error ({}): {}".format(*error))
     bits, data, found = message.get("bits"), message.get("data"), []
     if isinstance(bits, list) and all(isinstance(b, str) and len(b) <= 18 for b in bits):
         found.append([printable(b.lower().removeprefix("0x")) for b in bits])
@@ -180,7 +184,10 @@ class ProcessPort:
 
     def _exchange(self, line, starting):
         """The answer to a line; a `Fault` says what may have kept the port from it."""
+        said = []                               # what need not be said again
+
         def on_wait():
+            said.append(WAITING)
             print(f"start: the port was sent one line and has not answered.  {WAITING}",
                   file=sys.stderr, flush=True)
         try:
@@ -188,7 +195,7 @@ class ProcessPort:
                                      on_wait if starting else None)
         except Fault as fault:
             if starting and fault.verdict == "timeout":
-                fault.message += f".  {WAITING}"
+                fault.message += "." + ("" if said else f"  {WAITING}") + SLOW
             elif starting and fault.message.startswith(f"{ENDED} 0 "):
                 fault.message += DOES_NOTHING
             elif len(line) > LONG_LINE and fault.verdict in ("crashed", "timeout"):

@@ -16,7 +16,8 @@ MOST_CONTAINERS = 2**16
 DEEPEST = 64            # what is agreed upon needs five
 INSTEAD = {"none": "null", "nil": "null", "null": "null", "na": '"nan"', "true": "true",
            "false": "false"}
-IN_LINE = "; the line: "         # between what is wrong and the text in which it is
+AS_IN = "; as in "       # between what is wrong and where it is, which differs from case to case
+IN_LINE = AS_IN + "the line "
 _WORD = re.compile(r"([-+]?)(nan|inf(inity)?)\b", re.IGNORECASE)   # as C, Octave and R print them
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.S)      # the last may have no end
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
@@ -95,6 +96,10 @@ def _refuse_word(text):
 
 def _help(text, at):
     """What is wrong with JSON at a place, in plainer words than its reader's; "" if unknown."""
+    if text.startswith("\ufeff"):
+        return "a byte order mark, write none,"
+    if text.strip() and not text[at:].strip():
+        return "the line ends too early, one answer is one line,"
     before, here = text[:at].rstrip()[-1:], text[at:].lstrip()[:1]
     after = text[at + 1:].lstrip()[:1]
     if before == "," and here in ("]", "}") or here == "," and after in ("]", "}"):
