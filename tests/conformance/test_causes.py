@@ -301,6 +301,17 @@ def test_a_shape_that_comes_of_a_wrong_class_is_told_by_the_class():
     assert found and not any("shape" in c.text for c in found)
 
 
+def test_a_step_is_the_line_though_more_cases_show_its_answer_alone():
+    class Missing(Layer):
+        def log_softmax(self, z):
+            return super().log_softmax(np.where(z == 0, -1e9, z).astype(z.dtype)) if z.size else z
+
+    results, found = run(Planted(Missing))
+    assert {"log_prob"} in [set(r.origins) for r in results]
+    assert ["log_prob" in c.text for c in found].count(True) == 1
+    assert found[0].text.startswith("first divergence: head_log_prob")
+
+
 def test_a_gradient_that_is_wrong_in_few_tensors_or_more_is_one_line():
     class Clamped(Layer):
         def log_softmax_backward(self, a, g):

@@ -21,7 +21,8 @@ CHANCE = ("answers differ from run to run: the same requests in the same order, 
 TEXT = f"{LEFT_OVER}: it passes when it is asked in a fresh process"
 MOST = 2        # other forms that are told of a cause
 TRACED = ("forward", "backward")        # operations that may show what is between
-STEPS = {"head_logits", "head_log_prob", "tail.*.hidden", "tail.*.logits", "tail.*.log_prob"}
+STEPS = {"head_logits", "head_log_prob", "tail.*.hidden", "tail.*.logits"}     # of every operation
+ONE_STEP = {"tail.*.log_prob": "head_log_prob", "grad.tail.*.logits": "grad.head_logits"}
 BEGINS = "first divergence: "
 LONGEST = 240   # characters of a message, in the summary
 KINDS = ("reading", "rounding", "constant", "mistake", "chance", "state", "shape", "message",
@@ -186,13 +187,13 @@ def _begun_at_some(found):
     """
     kept: list[Cause] = []
     left = []
-    for c in sorted(found, key=lambda c: -c.n_cases):
+    for c in sorted(found, key=lambda c: (not _begun(c) & STEPS, -c.n_cases)):
         if c.kind != "divergence":
             left.append(c)
             continue
         first = next((k for k in kept if _begun(k) & STEPS), None)
         if same := next((k for k in kept if _begun(k) & _begun(c)), None):
-            same.take(c, "begin at some of it")
+            same.take(c, "begin at a like step")
         elif first and all(_shows_no_step(r, _begun(c)) for r in c.results):
             first.take(c, "show no step before their answer")
         else:
@@ -201,10 +202,11 @@ def _begun_at_some(found):
 
 
 def _begun(cause):
-    """The tensors at which a divergence begins, or of which a law is broken alone."""
+    """The steps at which a divergence begins, or of which a law is broken alone."""
+    names = cause.text.removeprefix(BEGINS).removesuffix(", ...").split(", ")
     if not cause.text.startswith(BEGINS):
-        return {general(r.broken_laws[0].tensor) for r in cause.results if r.broken_laws}
-    return set(cause.text.removeprefix(BEGINS).removesuffix(", ...").split(", "))
+        names = [general(r.broken_laws[0].tensor) for r in cause.results if r.broken_laws]
+    return {ONE_STEP.get(name, name) for name in names}
 
 
 def _shows_no_step(result, names):
