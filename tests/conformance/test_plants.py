@@ -317,7 +317,7 @@ WRONG = {
         "`takes-a-target-of-n-classes`"),
     "head-term-dropped": ([("value = log_p[column]\n",
                             "value = 0.0 if cluster else log_p[column]\n")],
-                          "`no-cluster-term (in loss, output alone)`"),
+                          "`no-cluster-term (in forward alone)`"),
 }
 FEW = [option for id in ("T03", "T04", "S01", "F07", "E01", "E02", "G21", "N26", "IO")
        for option in ("--only", id)]

@@ -15,7 +15,7 @@ from npadasoft.conformance.mistakes.diagnosis import given, wrong_ops
 from npadasoft.conformance.mistakes.denied import Denied, fails, not_contradicted, telling
 from npadasoft.conformance.mistakes.dialects import Dialect, dialects
 from npadasoft.conformance.mistakes.known import MISTAKES
-from npadasoft.conformance.mistakes.narrow import name_in_operations, name_narrow
+from npadasoft.conformance.mistakes.narrow import name_restricted
 from npadasoft.conformance.mistakes.planted import silently
 from npadasoft.conformance.mistakes.replay import name_state
 from npadasoft.conformance.mistakes.slips import join, one_slip, parted
@@ -59,9 +59,7 @@ def _name(results, told=()):
     units = {(f, op): [n for n, layer in held.items() if f.is_given_by(layer, op)]
              for f in rest for op in f.open}
     chosen |= _chosen(units, held)
-    chosen |= name_narrow([u for u in units if u not in chosen], passing, told)
-    named, classes = name_in_operations(units, chosen, lambda c, op: any(
-        op in answers and fails(c, r.case, r.dtype, {op: answers[op]}) for r, answers in right))
+    named, classes = name_restricted(units, chosen, passing, right, told)
     chosen |= named
     chosen |= one_slip(chosen)
     if not stateful and all(r.fresh is None for r in results):      # nobody could look for it

@@ -3,19 +3,52 @@
 One gradient laid out by columns is no `gradients-laid-out-by-columns`, which would change them all;
 a projection read by columns in forward is right in log_prob; a boundary that is wrong in backward
 may be right in forward.  What has no name is held once more against every mistake, in the tensors
-alone that are wrong somewhere in the run, and then in each operation by itself.
+alone that are wrong somewhere in the run, and in each operation by itself; and a mistake that a
+right answer denies, in the cases that have something in common which these answers have not.
 """
 from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.judge.general import general
 from npadasoft.conformance.mistakes.candidates import candidates_of, layers
-from npadasoft.conformance.mistakes.denied import telling
-from npadasoft.conformance.wire.messages import is_integer
+from npadasoft.conformance.mistakes.denied import fails, telling
+from npadasoft.conformance.mistakes.slips import WHERE, alone
+from npadasoft.conformance.wire.messages import OPS, is_integer
 
 MOST_TENSORS = 3        # a mistake in more of them is no narrow one
 LEAST = 2               # cases, that chance does not find a name
 LOOKS = 3               # cases on which every mistake is tried
 SHARE = 2 / 3           # of what a mistake would change there it explains at least so much
 MOST_OF = 1 / 2         # the same, of an operation, less what ended in an error
+
+
+def name_restricted(units, chosen, passing, right, told=()):
+    """Names of what is found in few tensors, some operations, or some cases alone; and classes.
+
+    All tensors of an operation tell more than some: the names of tensors are taken where those of
+    operations explain less.
+
+    Parameters
+    ----------
+    units, chosen : as for `name_in_operations`
+    passing, told : as for `name_narrow`
+    right : sequence of (Result, mapping)
+        What is right: operation -> Answer.
+
+    Returns
+    -------
+    names, classes : as of `name_in_operations`
+    """
+    def denying(layer_class, ops):
+        return (r.case for r, answers in right for op in ops if op in answers
+                and fails(layer_class, r.case, r.dtype, {op: answers[op]}))
+    narrow = name_narrow([u for u in units if u not in chosen], passing, told)
+    names, classes = name_in_operations(units, chosen, denying)
+    whole: dict = {}
+    for unit, mine in names.items():
+        whole.setdefault(mine, set()).add(unit)
+    if narrow and not any(narrow.keys() <= mine for mine in whole.values()):
+        names, classes = name_in_operations(units, chosen | narrow, denying)
+        names = narrow | names
+    return names, classes
 
 
 def name_narrow(units, passing, told=()):
@@ -60,10 +93,11 @@ def name_narrow(units, passing, told=()):
     return dict.fromkeys(explained[best], (f"{best} (in {where} alone)",)) if best else {}
 
 
-def name_in_operations(units, chosen, denies):
+def name_in_operations(units, chosen, denying):
     """Names for what is left: mistakes that some operations make, and others do not.
 
-    One that explains all that a name explains, and more, takes its place.
+    Or that are made in some cases alone: those of one reduction, say.  One that explains all that
+    a name explains, and more, takes its place.
 
     Parameters
     ----------
@@ -71,8 +105,8 @@ def name_in_operations(units, chosen, denies):
         Failing cases and operations.
     chosen : mapping
         (Failing, operation) -> names, of those that have one.
-    denies : callable
-        (class, operation) -> whether the mistake would fail a right answer to that operation.
+    denying : callable
+        (class, operations) -> cases of which the mistake would fail a right answer to one of these.
 
     Returns
     -------
@@ -82,7 +116,7 @@ def name_in_operations(units, chosen, denies):
         Name -> class of the mistake.
     """
     left = {unit for unit in units if unit not in chosen}
-    explained = _explained(units, left, denies)
+    explained = _explained(units, left, denying)
     of_name: dict = {}
     for unit, mine in chosen.items():
         of_name.setdefault(tuple(mine), set()).add(unit)
@@ -92,17 +126,19 @@ def name_in_operations(units, chosen, denies):
     names: dict = {}
     classes: dict = {}
     while explained:                    # what tells by numbers before what tells by classes alone
-        n, c = max(explained, key=lambda k: (not _by_classes(explained[k]), len(explained[k])))
-        mine = explained[n, c]
+        n, c, where = best = max(explained, key=lambda k: (
+            not _by_classes(explained[k]), len(explained[k]), not k[2]))
+        mine = explained[best]
         alike = {key: explained.pop(key) for key in list(explained) if explained[key] == mine}
         if _by_classes(mine):
             mine = {(f, op) for f, op in mine if not _fails_otherwise(f, c, left)}
         if len({f.result.id for f, _ in mine}) < LEAST or not any(
                 f.found[op].arrays is not None for f, op in mine):
             continue
-        ops = sorted({op for _, op in mine})
-        texts = {f"{n} (in {', '.join(ops)} alone)": c for n, c in alike
-                 if not any(c is not less and issubclass(c, less) for _, less in alike)}
+        ops = {op for _, op in mine}
+        texts = {alone(n, _needed(c, ops, w, denying), w): c for n, c, w in alike
+                 if not any(c is not less and issubclass(c, less) for _, less, _ in alike)
+                 and w == where}
         classes |= texts
         names |= dict.fromkeys(mine, tuple(texts))
         left -= mine
@@ -110,9 +146,16 @@ def name_in_operations(units, chosen, denies):
     return names, classes
 
 
-def _explained(units, left, denies):
-    """(name, class) -> the (Failing, operation) that a mistake explains, of operations with some
-    that are left: half of those at least that it would change.
+def _needed(layer_class, ops, where, denying):
+    """The operations that are to be told: none where no other denies the mistake, either."""
+    others = set(OPS) - ops
+    return ops if not where or any(WHERE[where](case) for case in denying(layer_class, others)) \
+        else ()
+
+
+def _explained(units, left, denying):
+    """(name, class, where) -> the (Failing, operation) that a mistake explains, of operations with
+    some that are left: half of those at least that it would change.
     """
     explained: dict = {}
     for op in dict.fromkeys(op for f, op in units if (f, op) in left):
@@ -125,9 +168,25 @@ def _explained(units, left, denies):
         for n, c in found.items():
             given = {f for f in wrong if f.answers_as(c, op)}
             changed = sum(f.changes(c, op) for f in unnamed)
-            if len(given.intersection(unnamed)) >= MOST_OF * changed and not denies(c, op):
-                explained.setdefault((n, c), set()).update((f, op) for f in given)
+            if len(given.intersection(unnamed)) >= MOST_OF * changed:
+                where = _where((f.result.case for f in given), denying(c, [op]))
+                if where is not None:
+                    explained.setdefault((n, c, where), set()).update((f, op) for f in given)
     return explained
+
+
+def _where(explained, denying):
+    """What is so in all cases that a mistake explains and in none that denies it; None if nothing.
+
+    Nothing needs to be, and it is "", where none denies it.
+    """
+    found = ["", *WHERE]
+    for case in denying:
+        found = [w for w in found if w and not WHERE[w](case)]
+        if not found:
+            return None
+    cases = list(explained) if found[0] else []
+    return next((w for w in found if not w or all(map(WHERE[w], cases))), None)
 
 
 def _by_classes(units):

@@ -15,6 +15,47 @@ ONE_SLIP = (            # mistakes that stand apart, and are one in a port that 
 )
 
 
+def _reduction(*of):
+    return lambda case: case["config"].get("reduction", "mean") in of
+
+
+def _has(name):
+    return lambda case: case["config"].get(name) not in (None, False)
+
+
+def _has_not(name):
+    return lambda case: not _has(name)(case)
+
+
+WHERE = {               # what a mistake may depend on, which it should not -> whether it is so
+    "reduction is mean": _reduction("mean"),
+    "reduction is sum": _reduction("sum"),
+    "reduction is none": _reduction("none"),
+    "reduction is mean or none": _reduction("mean", "none"),
+    "reduction is sum or none": _reduction("sum", "none"),
+    "reduction is mean or sum": _reduction("mean", "sum"),
+    "ignore_index is given": _has("ignore_index"),
+    "ignore_index is not given": _has_not("ignore_index"),
+    "tails have biases": _has("tail_bias"),
+    "tails have no biases": _has_not("tail_bias"),
+    "the head has a bias": _has("head_bias"),
+    "the head has no bias": _has_not("head_bias"),
+    "div_value is 1": lambda case: case["config"].get("div_value") == 1,
+    "one row has no axis": lambda case: _axes(case) == 0,
+    "rows have one axis": lambda case: _axes(case) == 1,
+    "rows have several axes": lambda case: _axes(case) > 1,
+    "rows have an axis": lambda case: _axes(case) > 0,
+}
+
+
+def _axes(case):
+    """How many axes a batch has beside that of the features; -1 where there is no batch."""
+    inputs = case.get("inputs", {})
+    if "index" in inputs:
+        return len(inputs["index"]["shape"])
+    return len(inputs["input"]["shape"]) - 1 if "input" in inputs else -1
+
+
 def parted(name):
     """A mistake's own name, and what it is found in alone: operations, tensors, or nothing.
 
@@ -22,14 +63,18 @@ def parted(name):
     --------
     >>> parted("boundary (in backward, hvp alone)"), parted("boundary")
     (('boundary', ('backward', 'hvp')), ('boundary', ()))
+    >>> parted("boundary (where reduction is sum alone)")
+    ('boundary', ())
     """
-    found = re.fullmatch(r"(.*) \(in (.*) alone\)", name)
-    return (found[1], tuple(found[2].split(", "))) if found else (name, ())
+    found = re.fullmatch(rf"(.*?) \((?:in (.*?))? ?(?:where ({'|'.join(WHERE)}))? alone\)", name)
+    return (found[1], tuple((found[2] or "").split(", ")) if found[2] else ()) if found \
+        else (name, ())
 
 
-def alone(name, parts):
-    """The name of a mistake that is found in these alone."""
-    return f"{name} (in {', '.join(sorted(parts))} alone)"
+def alone(name, parts, where=""):
+    """The name of a mistake that is found in these alone, perhaps where something is so."""
+    told = [f"in {', '.join(sorted(parts))}"] * bool(parts) + [f"where {where}"] * bool(where)
+    return f"{name} ({' '.join(told)} alone)"
 
 
 def one_slip(chosen):
