@@ -1,11 +1,14 @@
 """Which mistakes an answer denies: it would be another one of such a port."""
 from dataclasses import replace
+from functools import lru_cache
 
 from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.judge.laws import check_laws
+from npadasoft.conformance.judge.statistics import statistics
 from npadasoft.conformance.mistakes.candidates import candidates_of
 
 AGAINST = 1 / 2         # of the answers that a mistake explains, so many may contradict it
+FEW = 3                 # cases, which any answer contradicts
 AT_ONCE = 1             # right answers of each operation that deny a mistake before it is tried
 
 
@@ -79,7 +82,8 @@ def fails(layer_class, case, dtype, answers):
             continue
         mine = {n: a for n, a in mine.items() if n in answer.results}
         if any(c.differs for c in compare(case, dtype, mine).values()) or \
-                check_laws(case, dtype, mine):
+                check_laws(case, dtype, mine) or \
+                any(s.wrong for s in statistics(case, dtype, mine)):
             return True
     return False
 
@@ -88,10 +92,13 @@ def not_contradicted(chosen, units, of):
     """The names less those that too many answers contradict.
 
     These are answers of the same operations without a name, which the mistake would change, and to
-    other numbers.  With two rows, to turn and to exchange them is the same; with three it is not:
-    what explains batches of one size alone is contradicted by one of another size.  Of gradients
-    half as many are enough as it explains.  (Where forward is wrong, too, an index may be out of
-    range: each language has its own answer.)
+    other numbers, alone and with each of the others.  With two rows, to turn and to exchange them
+    is the same; with three it is not: what explains batches of one size alone is contradicted by
+    one of another size.  Of gradients half as many are enough as it explains, and so many answers
+    that another mistake gives, if both would not.  (Where forward is wrong, too, an index may be
+    out of range: each language has its own answer.)  What explains FEW cases is contradicted by
+    any, and by another mistake, with more, that these cases should show; one case alone even by an
+    answer that it would not change.
 
     Parameters
     ----------
@@ -102,19 +109,67 @@ def not_contradicted(chosen, units, of):
     of : mapping
         Name -> class of the mistake.
     """
-    for names in dict.fromkeys(map(tuple, chosen.values())):
-        layer_class = of.get(names[0])
-        mine = [unit for unit, n in chosen.items() if tuple(n) == names]
+    groups: dict = {}
+    for unit, names in chosen.items():
+        groups.setdefault(tuple(names), []).append(unit)
+    groups = {names: mine for names, mine in groups.items() if names[0] in of}
+    for names in sorted(groups, key=lambda names: len(groups[names])):
+        mine = groups[names]
         ops = {op for _, op in mine}
-        if layer_class is None or not mine:
-            continue
-        against = [f for f, op in units if op in ops and (f, op) not in chosen and
-                   f.found[op].arrays is not None and f.changes(layer_class, op)]
-        sizes = {f.rows for f, _ in mine}
-        of_one_size = against and len(sizes) == 1 and not sizes & {f.rows for f in against}
-        if of_one_size or all(map(_is_of_gradients, ops)) and len(against) > AGAINST * len(mine):
+        unnamed = [(f, op) for f, op in units if op in ops and (f, op) not in chosen and
+                   f.found[op].arrays is not None and f.result.case["result"] != "error"]
+        others = {of[n[0]]: groups[n] for n in groups if n != names}
+        if _contradicted(of[names[0]], mine, unnamed, others):
+            groups[names] = []
             chosen = {unit: n for unit, n in chosen.items() if tuple(n) != names}
     return chosen
+
+
+def _contradicted(layer_class, mine, unnamed, others):
+    """Whether a mistake is contradicted by answers without a name, or by other mistakes.
+
+    others : class -> (Failing, operation), as `mine`.
+    """
+    ops, sizes = {op for _, op in mine}, {f.rows for f, _ in mine}
+    n_cases = len({f.result.id for f, _ in mine})
+    against = [f for f, op in unnamed if f.changes(layer_class, op) and not any(
+        f.answers_as(c, op) for c in _joint(layer_class, others))]
+    if n_cases <= FEW and (against or n_cases == 1 and unnamed or any(
+            len(units) > len(mine) and all(f.changes(other, op) for f, op in mine)
+            for other, units in others.items())):
+        return True
+    if against and len(sizes) == 1 and not sizes & {f.rows for f in against}:
+        return True
+    some = AGAINST * len(mine)
+    if all(map(_is_of_gradients, ops)) and len(against) > some:
+        return True
+    return _n_denied(layer_class, ops, others, some) > some
+
+
+def _n_denied(layer_class, ops, others, enough):
+    """Of how many answers that another mistake explains two would give no such ones."""
+    found = 0
+    for other, units in others.items():
+        for f, op in units:
+            for joint in _joint(layer_class, [other]) if op in ops else ():
+                mine = f.there.answer(joint, op)
+                found += mine is not None and f.found[op].agrees(mine) is False
+            if found > enough:
+                return found
+    return found
+
+
+def _joint(layer_class, others):
+    """Layers with this mistake and one of the others, each way round that there is."""
+    return [c for other in others for c in (_both(layer_class, other), _both(other, layer_class))
+            if c]
+
+
+@lru_cache(maxsize=None)
+def _both(*parents):
+    """A layer with both mistakes, or None where the one is the other."""
+    return None if issubclass(parents[0], parents[1]) or issubclass(parents[1], parents[0]) else \
+        type("Both", parents, {})
 
 
 def _is_of_gradients(op):

@@ -110,6 +110,8 @@ class Failing:
         self.wrong = [op for op in self.found if op in self.far or
                       op in by_operation(case, dict.fromkeys(differing))]
         self.open = [op for op in self.wrong if op not in result.constant]  # they may have a name
+        leaning = [s.tensor for s in result.statistics if s.wrong]
+        self.wrong += by_operation(case, dict.fromkeys(leaning))    # of numbers that are all right
         self.form = (dtype, tuple(result.origins), tuple(self.wrong))
         self.rows = rows_of(case)
         self.size = sum(a.size for arrays in answers.values() if arrays for a in arrays.values())
