@@ -78,7 +78,7 @@ class scores_clamped(Layer):
 # ------------------------------------------------------------------ the sum of head and tail
 
 
-@known("the tail's log-probability is left out for classes of a tail", *JOINED)
+@known("the head's log-probability of the tail is left out for classes of a tail", *JOINED)
 class no_cluster_term(Layer):
     def join(self, head, tail):
         return np.broadcast_to(tail, np.broadcast_shapes(np.shape(head), np.shape(tail)))

@@ -31,8 +31,7 @@ class column_off_by_one(Layer):
         return self.s + i - 1
 
 
-@known("a tail's column is one too far to the right, the last one's the first of all",
-       "head_column", *ALL)
+@known("a tail's column is one too far to the right", "head_column", *ALL)
 class column_one_too_far(Layer):
     def column_of(self, i):
         return (self.s + i + 1) % (self.s + self.J)
@@ -143,8 +142,8 @@ class tails_exchanged(Layer):
 class output_grouped_by_cluster(Layer):
     def output(self, f):
         found = super().output(f)
-        return np.concatenate([found[f.kept][np.argsort(f.cluster, kind="stable")],
-                               np.zeros(f.n - len(f.kept), found.dtype)])
+        found[f.kept] = found[f.kept][np.argsort(f.cluster, kind="stable")]
+        return found
 
 
 @known("the gradient of the input comes back grouped by tail", "grad.input", link=HF)
