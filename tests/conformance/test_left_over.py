@@ -105,6 +105,58 @@ def test_what_is_kept_in_one_place_is_told_as_state_and_shown_again(place, when,
         assert fails_as_printed(example(cause), port, ("float64",))
 
 
+class Sticks(Planted):
+    """Keeps one flag of the configuration from the last request that had it."""
+
+    info = INFO
+
+    def __init__(self, flag):
+        super().__init__(Flags)
+        self.flag = flag
+
+    def run(self, request):
+        if self.flag in request.config:
+            self.memory[self.flag] = request.config[self.flag]
+        return super().run(replace(request, config=request.config | self.memory))
+
+
+@pytest.mark.parametrize("flag, only", [
+    ("ignore_index", ["S0*", "E*", "A0*", "T*"]), ("reduction", ["G1*", "T*", "A*"]),
+    ("reduction", ["A*", "G1*", "T*"]), ("padding_index", ["I*", "S0*"])])
+def test_a_flag_that_sticks_is_shown_again_by_few_cases(monkeypatch, flag, only):
+    monkeypatch.setattr(state, "LEAST", 60.0)
+    port = Sticks(flag)
+    _, found = run(port, vectors_io.select(EVERY, only), INFO.dtypes)
+    told = [r for c in found if c.kind == "state" for r in c.results if r.repeat]
+    assert told and all(len(r.repeat[0]) <= 3 for r in told), found
+    assert fails_as_printed(told[0], port, INFO.dtypes)
+
+
+class EveryFortieth(Planted):
+    """Counts its requests."""
+
+    info = INFO
+    asked = 0
+
+    def restart(self):
+        self.asked = 0
+        super().restart()
+
+    def run(self, request):
+        self.asked += 1
+        answer = super().run(request)
+        return answer if self.asked % 40 else replace(answer, results={
+            name: a * 1.5 for name, a in answer.results.items()})
+
+
+def test_where_many_cases_are_needed_the_line_names_the_whole_run():
+    results, _ = run(EveryFortieth(Flags), SOME)
+    told = [r for r in results if r.state]
+    assert told and not any(r.repeat for r in told)
+    assert reproduce(told[0], "-- ./port").startswith(
+        "  reproduce: npadasoft conform -- ./port  # no short run was found that shows it")
+
+
 @pytest.mark.parametrize("when", ["first", "previous"])
 def test_a_dtype_that_is_kept_is_told_as_state(when):
     port = Keeps("dtype", when)
@@ -113,7 +165,9 @@ def test_a_dtype_that_is_kept_is_told_as_state(when):
     assert fails_as_printed(example(found[0]), port, ("float32", "float64"))
 
 
-def test_a_mistake_beside_state_has_its_name_where_each_request_shows_it():
+def test_a_mistake_beside_state_has_its_name_where_each_request_shows_it(monkeypatch):
+    monkeypatch.setattr(state, "LEAST", 60.0)
+
     class Both(MISTAKES["gradient-of-a-sum"].layer_class, Flags):
         pass
     results, found = run(Keeps("params.head.weight", "previous", Both), SOME)

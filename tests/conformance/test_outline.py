@@ -126,3 +126,17 @@ def test_where_numbers_are_read_wrongly_no_input_is_golden(message, misread):
     for text in (outline(results, (), "-- ./port"), page(results, Ours.info, "1.1.0")):
         assert ("golden data, but read wrongly: see IO" in text) == misread, text
         assert ("nothing before it can be wrong" in text) != misread, text
+
+
+def test_of_few_cases_it_is_said_that_a_name_is_a_guess():
+    def told(cls, *only):
+        return "a name is a guess" in outline(run(Planted(cls), *only), (), "-- ./port")
+    few = ("T03", "T04", "S01")
+    assert told(MISTAKES["boundary"].layer_class, *few)
+    many = (id for id, case in CASES.items() if case["tier"] == "required")
+    assert not told(MISTAKES["boundary"].layer_class, *many)
+
+    class Unnamed(Ours):
+        def forward(self, *args):
+            return {n: a + 1 / 3 for n, a in super().forward(*args).items()}
+    assert "a name is a guess" not in outline(run(Unnamed(), *few), (), "-- ./port")

@@ -1,7 +1,8 @@
 """Which few cases, asked in a fresh process, show again what an earlier request left.
 
 The line `reproduce:` names them.  Tried are the cases that are likely to have left it, each with
-the one that failed; then all that was asked before it, halved as long as a half shows it, too.
+the one that failed, in its dtype and in all; then all that was asked before it, halved as long as
+a half shows it, too.
 """
 import time
 
@@ -11,6 +12,8 @@ from npadasoft.conformance.judge.verdict import BAD, judge
 from npadasoft.conformance.wire.process import Fault
 
 AGAIN = 3               # first, and last, earlier cases that are tried
+MANY = 6                # more than these are no shorter to ask than all
+SIZES = ("in_features", "n_classes", "cutoffs", "div_value")    # of a configuration: no flags
 
 
 def shown_by(port, cases, results, dtypes, result, end):
@@ -36,15 +39,23 @@ def shown_by(port, cases, results, dtypes, result, end):
             return ()
         return tuple(case["id"] for case in chosen), tuple(these)
 
+    def shortest(ids, these=one):
+        found = shows(ids, these)
+        return _halved(ids, shows, end, these) if found and len(ids) > 1 else found
+
     likely = [(id,) for id in _likely(before, cases, result.case)]
-    for n, ids in enumerate([*likely[:2], (), *likely[2:]]):
+    flagged = _flagged(before, cases, result.case)
+    tries = [(ids, one) for ids in [*likely[:2], (), *flagged[:1]]]
+    if result.dtype != dtypes[0]:
+        every = [r.id for r in results if r.case["config"] and r.answers]
+        tries += [(ids, tuple(dtypes)) for ids in [(), *_flagged(every, cases, result.case)]]
+    tries += [(ids, one) for ids in [*flagged[1:], *likely[2:]]]
+    for n, (ids, these) in enumerate(dict.fromkeys(tries)):
         if n and time.monotonic() > end:
             return ()
-        if found := shows(ids):
+        if found := shortest(ids, these):
             return found
-    if len(dtypes) > 1 and time.monotonic() < end and (found := shows((), dtypes)):
-        return found
-    return _halved(before, shows, end)
+    return _halved(before, shows, end, one)
 
 
 def _likely(before, cases, case):
@@ -58,26 +69,36 @@ def _likely(before, cases, case):
     return [id for id in dict.fromkeys(found) if id not in (None, case["id"])]
 
 
+def _flagged(before, cases, case):
+    """The last cases that have a flag otherwise than `case`, or lack it: all, then each alone."""
+    of, mine = {c["id"]: c["config"] for c in cases}, case["config"]
+    flags = dict.fromkeys(key for id in before for key in of[id] if key not in SIZES)
+    last = {(key, key in of[id]): id for key in flags for id in before
+            if of[id].get(key) != mine.get(key)}
+    ids = tuple(dict.fromkeys(last.values()))
+    return [ids, *((id,) for id in ids)]
+
+
 def _tensors(case):
     """(name, shape) of all that a request on a case holds."""
     return {(name, *tensor["shape"]) for group in ("params", "inputs", "cotangents")
             for name, tensor in case.get(group, {}).items()}
 
 
-def _halved(ids, shows, end):
-    """The shortest list found by halving, from all that came before."""
+def _halved(ids, shows, end, dtypes):
+    """The shortest list found by halving one that shows it; () if it is not short."""
     best = ()
     while ids and time.monotonic() < end:
         half = len(ids) // 2
         for part in (ids[half:], ids[:half]):
-            if part and (found := shows(part)):
+            if part and (found := shows(part, dtypes)):
                 best, ids = found, part
                 break
         else:
-            return best
+            break
         if len(ids) == 1:
             break
-    return best
+    return best if best and len(best[0]) <= MANY else ()
 
 
 def _fails(port, cases, dtypes, result):

@@ -9,6 +9,7 @@ from npadasoft.conformance.judge.verdict import BAD, NO_ANSWER, NOT_ASKED
 
 LONGEST = 58            # lines of a report, with the two that are printed before the run
 SHOWN = 10              # causes in the summary
+FEW = 10                # cases: of fewer a name is a guess
 WIDTH = 120             # columns
 
 
@@ -79,6 +80,8 @@ def _summary(found, results, sentences):
     if len(found) > SHOWN:
         ids = {r.id for cause in found[SHOWN:] for r in cause.results}
         lines.append(f"{len(ids):>5}  for {len(found) - SHOWN} other reasons")
+    if len({r.id for r in results}) < FEW and any(c.kind == "mistake" for c in found):
+        lines.append("Of so few cases a name is a guess, which a run of all cases may deny.")
     return [*lines, ""]
 
 

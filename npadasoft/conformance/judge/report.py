@@ -231,7 +231,7 @@ def _long(result):
         return "fails in some runs, not in all"
     if result.ended_after:
         return "it takes many requests"
-    return "no shorter run was found that shows it"
+    return "no short run was found that shows it"
 
 
 def reproduce(result, command):
