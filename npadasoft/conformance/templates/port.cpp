@@ -41,7 +41,7 @@ using json = nlohmann::json;
 const char *NAME = "my port", *VERSION = "0.1";
 const std::vector<std::string> DTYPES = {"float64", "float32"};
 // then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
-// others, the head alone (linear) among them: npadasoft port-template --protocol
+// others, topk and the head alone (linear) among them: npadasoft port-template --protocol
 const std::vector<std::string> OPS = {"shapes"};
 // intermediate tensors that you show, for a mistake to be found where it begins, of
 //   "cluster" (0 is the short-list, i + 1 is tail i), "head_column", "head_logits", "head_log_prob",

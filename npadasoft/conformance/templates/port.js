@@ -26,7 +26,7 @@
 const NAME = 'my port', VERSION = '0.1';
 const DTYPES = ['float64'];     // JavaScript's number; 'float32' too if every step is rounded with `round`
 const OPS = ['shapes'];         // then: 'forward', 'log_prob', 'predict', 'backward', 'log_prob_backward'
-// others, the head alone (linear) among them: npadasoft port-template --protocol
+// others, topk and the head alone (linear) among them: npadasoft port-template --protocol
 // intermediate tensors that you show, for a mistake to be found where it begins, of
 //   'cluster' (0 is the short-list, i + 1 is tail i), 'head_column', 'head_logits', 'head_log_prob',
 //   'tail.*.relative_target', 'tail.*.hidden', 'tail.*.logits', 'tail.*.log_prob', 'grad.head_logits',

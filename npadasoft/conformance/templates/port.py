@@ -34,7 +34,7 @@ import traceback
 NAME, VERSION = "my port", "0.1"
 DTYPES = ["float64"]            # Python's float; add "float32" if you compute in it
 # then: "forward", "log_prob", "predict", "backward", "log_prob_backward"
-# others, the head alone (linear) among them: npadasoft port-template --protocol
+# others, topk and the head alone (linear) among them: npadasoft port-template --protocol
 OPS = ["shapes"]
 # intermediate tensors that you show, for a mistake to be found where it begins, of
 #   "cluster" (0 is the short-list, i + 1 is tail i), "head_column", "head_logits", "head_log_prob",
