@@ -1,5 +1,6 @@
 """The commands: conform, verify, vectors, port-template, ports."""
 import argparse
+import difflib
 import importlib
 import re
 import shlex
@@ -17,7 +18,7 @@ from npadasoft.conformance.judge.precision import judge_precision
 from npadasoft.conformance.judge.session import GIVE_UP, Session
 from npadasoft.conformance.judge.verdict import exit_status
 from npadasoft.conformance.vectors_command import add_selection, selected, vectors
-from npadasoft.conformance.wire.messages import DTYPES
+from npadasoft.conformance.wire.messages import DTYPES, LINEAR, OPS
 from npadasoft.conformance.wire.protocol import START, SUITE, TIMEOUT, ProcessPort, Unusable
 from npadasoft.console import Parser, many, one_line, positive, progress, writable
 
@@ -108,13 +109,20 @@ def _conform_parser():
 
 
 def _add_output(parser):
-    parser.add_argument("--report", type=writable, action="append", default=[], metavar="FILE",
+    parser.add_argument("--report", type=report_file, action="append", default=[], metavar="FILE",
                         help="JSON; JUnit if it ends in .xml, a page if in .html")
     parser.add_argument("--badge", type=writable, metavar="FILE.svg",
                         help="a picture of one line: how many required cases pass")
     parser.add_argument("--all", action="store_true",
                         help="list every case, every tensor that differs, every note")
     parser.add_argument("--quiet", action="store_true", help="print the conclusion alone")
+
+
+def report_file(path):
+    """A type of arguments: a file that can be written, whose ending says what is in it."""
+    if not path.endswith(machine.ENDINGS):
+        raise argparse.ArgumentTypeError(f"{path}: a report ends in {', '.join(machine.ENDINGS)}")
+    return writable(path)
 
 
 def seconds(text):
@@ -203,8 +211,12 @@ def _print_head(info, dtypes, cases, numbers_too, arguments):
 
 
 def _unknown(info):
-    names = ", ".join(info.unknown[:4]) + ", ..." * (len(info.unknown) > 4)
-    return f"; announced, and unknown here: {names}" if names else ""
+    near = [difflib.get_close_matches(name.lower(), (*DTYPES, *OPS, *LINEAR), n=1)
+            for name in info.unknown[:4]]
+    names = [name + (f" (was {like[0]} meant?)" if like else "")
+             for name, like in zip(info.unknown, near)]
+    dots = ", ..." * (len(info.unknown) > 4)
+    return f"; announced, and unknown here: {', '.join(names)}{dots}" if names else ""
 
 
 def _conclude(results, info, shown, arguments, command):
@@ -244,8 +256,11 @@ def verify(argv):
     cases = vectors_io.select(cases, arguments.only)
     echoes = offline.echo_results(port)
     _print_head(port.info, dtypes, cases, bool(echoes), arguments)
+    if port.ends and not arguments.quiet:
+        print(f"{arguments.answers} {port.ends}\n")
     results = echoes + offline.session(port, cases, dtypes, echoes)
-    shown = "verify " + shlex.join(word for word in argv if word != "--all")
+    asked = ["--requests", arguments.requests] if arguments.requests else []
+    shown = "verify " + shlex.join([arguments.answers, *asked])
     return _conclude(results, port.info, shown, arguments, ["npadasoft", "verify", *argv])
 
 

@@ -63,6 +63,8 @@ class RecordedPort:
 
     def __init__(self, info, asked, answers):
         self.info, self.echoes = info, {}
+        ends = max(answers, default=-1) < max((m["seq"] for m in asked), default=-1)
+        self.ends = f"ends at line {len(answers) + 1} of {len(asked) + 1}" if ends else ""
         self._answers: dict[tuple, list] = {}
         for message in asked:
             answer = answers.get(message["seq"])
@@ -131,6 +133,9 @@ def read(answers, asked=None):
     start: dict = next((m for m in asked if m.get("cmd") == "start"), {})
     asked = [m for m in asked if "seq" in m]
     first, *rest = given
+    if "protocol" not in first:
+        raise ValueError(f"{answers}: line 1 is to answer start, and has no \"protocol\": answers "
+                         "stand in the order of the requests")
     try:
         info = decode_info(first)
     except BadMessage as error:

@@ -161,7 +161,8 @@ def _check_port(port, info, arguments):
                         f"{arguments.dtype}")
     lacking = [op for op in ("forward", "backward") if op not in info.ops]
     if lacking:
-        raise PortError(f"{info.name} has no {' and no '.join(lacking)}: there is nothing to check")
+        raise PortError(f"{info.name} has no {' and no '.join(lacking)}: gradcheck checks both "
+                        "and log_prob_backward; npadasoft conform asks for all operations")
     layer = _layer(arguments)
     x, target = _batch(arguments, layer)
     params = {"input": x, **dict(layer.parameters.items())}
@@ -180,6 +181,9 @@ def _check_port(port, info, arguments):
         _add(report, other, what)
     report.notes.append("gradients of the port against differences of its own loss: a FAIL says "
                         "that they disagree, not which of the two is wrong")
+    if any(t.verdict == "NONDETERMINISTIC" for t in report.tensors):
+        report.notes.append("the port answers otherwise when it is asked the same again: something "
+                            "is kept from request to request, or is random")
     if not arguments.head_bias:
         report.notes.append("no bias of the head is checked: --head-bias gives the layer one")
     report.notes.append("no bias of a tail is checked: npadasoft conform --only 'B*' has them")

@@ -377,7 +377,7 @@ def test_a_layout_of_a_weight_is_taken(name):
 def test_an_operation_that_is_misspelt_is_told(tmp_path, capfd):
     edit = ('OPS = ["shapes", "forward"', 'OPS = ["shapes", "forwards"')
     _, out, _ = process(tmp_path, capfd, edit)
-    assert out.splitlines()[0].endswith("; announced, and unknown here: forwards")
+    assert out.splitlines()[0].endswith("unknown here: forwards (was forward meant?)")
     _, out, _ = process(tmp_path, capfd)
     assert "unknown here" not in out
 

@@ -195,11 +195,36 @@ def test_what_fails_behind_a_command_is_repeated_by_a_command(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name, words", [
-    ("NoBackward", "has no backward"), ("Silent", "forward: no answer"),
+    ("NoBackward", "has no backward: gradcheck checks both"),
+    ("Silent", "forward: no answer"),
     ("Failing", "out of luck"), ("Skipping", "not yet"), ("Lacking", "lacks loss")])
 def test_a_port_that_does_not_answer_exits_with_2(name, words, capsys):
     assert gradcheck(SMALL + here(name)) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_port_that_adds_up_its_gradients_is_told_that_it_answers_otherwise(tmp_path, capsys):
+    path = tmp_path / "port.py"
+    words = ["--classes", "3", "--cutoffs", "2", "--in-features", "2", "--batch", "2",
+             "--div-value", "2", "--", sys.executable, str(path)]
+    text = PORT.read_text()
+    for sum_up in (False, True):
+        call = "        found = backward(config, params, x, y, cotangents, want)"
+        path.write_text(text.replace(call, call + """
+        for key in found if SUM_UP else ():
+            found[key] = SEEN[key] = added(SEEN.get(key), found[key])""").replace(
+            "def run(message):", f"""SUM_UP, SEEN = {sum_up}, {{}}
+
+
+def added(a, b):
+    return b if a is None else [added(x, y) for x, y in zip(a, b)] if isinstance(
+        b, list) else a + b
+
+
+def run(message):"""))
+        assert gradcheck(words) == int(sum_up)
+        out = " ".join(capsys.readouterr().out.split())
+        assert out.count("the port answers otherwise when it is asked the same again") == sum_up
 
 
 def test_a_precision_that_the_port_lacks_is_named(capsys):

@@ -8,7 +8,7 @@ from npadasoft.conformance.judge.page import page
 from npadasoft.conformance.judge.report import describe, misread_in
 from npadasoft.conformance.judge.verdict import as_json, deciding, exit_status, worst_ratio
 
-
+ENDINGS = (".json", ".xml", ".html", ".htm")        # of a report
 BADGE = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img">
 <title>{text}</title><rect width="{width}" height="20" rx="3" fill="{colour}"/>
 <text x="8" y="14" fill="#fff" font-family="sans-serif" font-size="11">{text}</text></svg>
