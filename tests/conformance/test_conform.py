@@ -682,7 +682,7 @@ def test_bits_that_are_written_lowest_byte_first_are_told_so_once(dtype):
             bits = [hex_bits(v, dtype) for v in round_to(numbers, dtype)]
             return [[bytes.fromhex(b)[::-1].hex() for b in bits], list(numbers)]
     found = self_test(Turned(), dtype, [0.5, "nan", 0.0])
-    assert found.message.startswith("read rightly, but bits are written lowest byte first:")
+    assert found.message.startswith("read rightly, but bits are written lowest byte first,")
     assert wrong_echoes(dtype, [0.0], ["0" * (16 if dtype == "float64" else 8)]) == []
 
 

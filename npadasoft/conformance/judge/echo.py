@@ -6,7 +6,7 @@ from npadasoft.conformance.wire.process import Fault
 
 CASE = {"id": "IO", "tier": "required", "result": "valid", "flags": ["Numbers"], "config": {},
         "expected": {}, "comment": "numbers keep their bits on the way in and out"}
-LOW_FIRST = "bits are written lowest byte first: the sign stands in the first byte of a number"
+LOW_FIRST = "bits are written lowest byte first, and the highest is to come first"
 
 
 def self_test(port, dtype, numbers):

@@ -70,10 +70,10 @@ def decode_error(message):
     error = message.get("error")
     if error is None:
         return None
-    if not isinstance(error, dict) or "kind" not in error:
-        raise BadMessage('"error" is an object with "kind" and "message"; found '
-                         f"{describe(error)}")
-    return _text(error["kind"], 40), _text(error.get("message", ""))
+    if not isinstance(error, dict):
+        raise BadMessage('"error" is an object with "kind" and "message", but found another value'
+                         f"{AS_IN}{describe(error)}")
+    return _text(error.get("kind", "other"), 40), _text(error.get("message", ""))
 
 
 def _results(found, request):

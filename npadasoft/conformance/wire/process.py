@@ -29,7 +29,7 @@ GRACE = 2.0             # s that it has to end by itself
 
 def no_answer(line):
     """What to say of a line that is not even meant as an answer; "" of one that may be."""
-    return "" if line.lstrip()[:1] in (b"{", b"[") else STDOUT
+    return "" if line.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[") else STDOUT
 
 
 def environment():
