@@ -217,6 +217,19 @@ def test_a_name_of_few_cases_beside_many_without_one_is_not_given(layer_class):
     assert lines and names_in(lines) == set(), lines
 
 
+class TopkOfTheEnd(Layer):
+    """Sorts in ascending order, and takes the end: of equal ones the last comes last."""
+
+    def topk(self, x, k):
+        every = self.log_prob(x)
+        index = np.argsort(every, axis=-1, kind="stable")[..., every.shape[-1] - int(k):]
+        return {"topk.index": index, "topk.log_prob": np.take_along_axis(every, index, -1)}
+
+
+def test_equals_in_another_order_contradict_no_name():
+    assert lines_of(TopkOfTheEnd, vectors_io.select(CASES, ["A1*", "A2*"])) == ["`topk-ascending`"]
+
+
 class NumbersByColumns(MISTAKES["arrays-read-by-columns"].layer_class):
     """Reads numbers by columns, and classes by rows."""
 

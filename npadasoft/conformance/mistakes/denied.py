@@ -6,6 +6,7 @@ from npadasoft.conformance.judge.compare import compare
 from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.statistics import statistics
 from npadasoft.conformance.mistakes.candidates import candidates_of
+from npadasoft.conformance.wire.messages import is_integer
 
 AGAINST = 1 / 2         # of the answers that a mistake explains, so many may contradict it
 FEW = 3                 # cases, which any answer contradicts
@@ -133,7 +134,7 @@ def _contradicted(layer_class, mine, unnamed, others):
     ops, sizes = {op for _, op in mine}, {f.rows for f, _ in mine}
     n_cases = len({f.result.id for f, _ in mine})
     against = [f for f, op in unnamed if f.changes(layer_class, op) and not any(
-        f.answers_as(c, op) for c in _joint(layer_class, others))]
+        _same_numbers(f, c, op) for c in (layer_class, *_joint(layer_class, others)))]
     if n_cases <= FEW and (against or n_cases == 1 and unnamed or any(
             len(units) > len(mine) and all(f.changes(other, op) for f, op in mine)
             for other, units in others.items())):
@@ -144,6 +145,12 @@ def _contradicted(layer_class, mine, unnamed, others):
     if all(map(_is_of_gradients, ops)) and len(against) > some:
         return True
     return _n_denied(layer_class, ops, others, some) > some
+
+
+def _same_numbers(failing, layer_class, op):
+    """Whether a mistake gives the numbers of an answer; equals may be ordered in another way."""
+    mine = failing.there.answer(layer_class, op) or {}
+    return failing.found[op].agrees({n: a for n, a in mine.items() if not is_integer(n)})
 
 
 def _n_denied(layer_class, ops, others, enough):
