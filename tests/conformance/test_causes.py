@@ -241,14 +241,28 @@ class OfAllRows(Ours):
 
 
 @pytest.mark.parametrize("names, line", [
-    (("tail.0.hidden", "tail.1.hidden"), "tail.*.hidden: all rows of the batch, due are those "
+    (("tail.0.hidden", "tail.1.hidden"), "tail.*.hidden: all rows, due are those "
      "whose targets are in its tail"),
-    (("cluster", "head_logits"), "cluster: all rows of the batch, due are those that are not "
+    (("cluster", "head_logits"), "cluster: all rows, due are those that are not "
      "ignored")])
 def test_a_trace_of_all_rows_is_one_line_however_many_rows_there_are(names, line):
     results, found = run(OfAllRows(names), "S*", "T*", "A*")
     assert [c.text for c in found] == [line]
     assert len(found[0].results) > 3
+
+
+@pytest.mark.parametrize("name, habit, form", [
+    ("tail.0.hidden", np.squeeze, "shape [n] for [1, n]"),
+    ("grad.head.weight", np.ravel, "shape [n m] for [n, m]")])
+def test_one_tensor_without_its_axes_is_one_line_however_large_it_is(name, habit, form):
+    class Shapes(Ours):
+        def _answer(self, request):
+            answer = super()._answer(request)
+            return replace(answer, results={n: habit(a) if n == name and a.size and min(a.shape) > (
+                name == "grad.head.weight") else a for n, a in answer.results.items()})
+
+    _, found = run(Shapes(), "S0*", "T0*", "G*")
+    assert f"{general(name)}: {form}" in [c.text for c in found] and len(found) <= 2
 
 
 def test_a_trace_with_the_axes_of_its_batch_is_one_line_however_many_there_are():

@@ -75,8 +75,8 @@ def _near(case, dtype, name, one, other):
     want, some = values(block), {k: v for k, v in block.items() if k != "exact_bits"}
     bound = bounds(some, want, dtype, terms(case))
     largest = np.abs(want[np.isfinite(want)]).max(initial=0.0)
-    share = bound[np.isfinite(bound)].max(initial=0.0) / largest if largest else 0.0
     with np.errstate(invalid="ignore", over="ignore"):
+        share = bound[np.isfinite(bound)].max(initial=0.0) / largest if largest else 0.0
         gap, size = np.abs(one - other), np.maximum(np.abs(one), np.abs(other))
         near = np.isfinite(size) & (gap <= 2 * (bound + share * size))
     return bool((near | (one == other) | (np.isnan(one) & np.isnan(other))).all())

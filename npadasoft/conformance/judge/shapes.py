@@ -46,9 +46,18 @@ def shape_form(got, want):
     ('shape [n, 1] for [n]', 'shape [1, 1] for []', 'shape [] for [1]')
     >>> shape_form([4, 3], [3, 4]), shape_form([7], [5]), shape_form([0, 0], [3, 4])
     ('shape [m, n] for [n, m]', 'shape [7] for [5]', 'empty, of shape [0, 0]')
+    >>> shape_form([3], [1, 3]), shape_form([], [1]), shape_form([6], [3, 2])
+    ('shape [n] for [1, n]', 'shape [] for [1]', 'shape [n m] for [n, m]')
     """
     if 0 in got and 0 not in want:
         return f"empty, of shape {got}"
+    if got == [n for n in want if n != 1] != want:
+        free_letters = iter("nmkl")
+        named = ["1" if n == 1 else next(free_letters) for n in want]
+        return f"shape [{', '.join(n for n in named if n != '1')}] for [{', '.join(named)}]"
+    if got == [math.prod(want)] and len(want) > 1:
+        letters = "nmkl"[:len(want)]
+        return f"shape [{' '.join(letters)}] for [{', '.join(letters)}]"
     if len(got) > len(want) or sorted(got) == sorted(want):
         letters = dict(zip("nmkl", want))
         named, free = [], list(letters.items())
@@ -69,8 +78,8 @@ def _rows_form(case, name, got, want):
         return None
     if got == target["shape"] + want[1:] and len(got) != len(want):
         return "the axes of the batch, due is one axis for all rows"
-    n, ignored = len(target["data"]), target["data"].count(case["config"].get("ignore_index"))
-    which = {(n - ignored,): "all rows that count", (n,): "all rows of the batch"}.get(
-        tuple(got[:1]))
+    rows, ignored = len(target["data"]), target["data"].count(case["config"].get("ignore_index"))
+    if got[:1] not in ([rows], [rows - ignored]) or got[1:] != want[1:]:
+        return None
     due = "whose targets are in its tail" if "tail." in name else "that are not ignored"
-    return f"{which}, due are those {due}" if which and got[1:] == want[1:] else None
+    return f"all rows, due are those {due}"
