@@ -3,6 +3,8 @@
 Each is the layer in steps, with one change in all operations or in some; what a port may not be
 called is as much a law here as what it is.
 """
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.mistakes.slips import parted
 from npadasoft.conformance.mistakes.untold import ALIKE
-from npadasoft.conformance.wire.messages import LINEAR
+from npadasoft.conformance.wire.messages import LINEAR, is_integer
 
 CASES = vectors_io.load()
 PADDED = vectors_io.select(CASES, ["A*", "E*", "I*", "L*", "J10", "T0*"])
@@ -252,3 +254,26 @@ def test_numbers_that_only_lean_to_one_side_stand_with_the_mistake_that_moves_th
     name = "epsilon-of-1e-8-in-the-logarithm"
     cases = vectors_io.select(CASES, ["T0*", "X0*", "R0*"])
     assert lines_of(KNOWN[name], cases, dtypes=("float64", "float32")) == [f"`{name}`"]
+
+
+# ------------------------------------------------------------------ float32 counted in float64
+
+class InDoubles(Planted):
+    """A float32 counted in float64 and rounded at the end, as JavaScript, Lua and R have it."""
+
+    def ask(self, request):
+        answer = super().ask(replace(request, dtype="float64"))
+        return replace(answer, results={n: a if is_integer(n) else a.astype(request.dtype)
+                                        for n, a in answer.results.items()})
+
+
+@pytest.mark.parametrize("name", ["textbook-log-softmax", "no-shift", "folded-log-sum-exp",
+                                  "epsilon-of-1e-9-in-the-logarithm"])
+def test_a_float32_that_is_counted_in_float64_has_the_name_that_float64_has(name):
+    session = Session(InDoubles(KNOWN[name]), CASES)
+    results = session.run(("float64", "float32"))
+    session.explain(("float64", "float32"))
+    name_run(results)
+    lines = [c.text for c in causes(remarkable(results))]
+    assert lines and all(set(line.split("`")[1::2]) <= {name, *ALIKE.get(name, ())} and "`" in line
+                         for line in lines), lines
