@@ -10,9 +10,11 @@ from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.causes import causes
 from npadasoft.conformance.judge.compare import Worst
 from npadasoft.conformance.judge.outline import WIDTH, folded
-from npadasoft.conformance.judge.report import element
+from npadasoft.conformance.judge.report import describe, element
+from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import Result
 from npadasoft.conformance.judge.writing import Form
+from npadasoft.conformance.ports.ours import Ours
 from npadasoft.conformance.wire.strict_json import BadJson, loads, printable
 
 PORT = """
@@ -176,3 +178,16 @@ def test_a_bound_that_is_only_the_smallest_number_is_one_of_0():
     worst = Worst("grad.input", (0,), 3e-5, 0.0, 9.88e-323, float("inf"), float("inf"))
     assert element(worst, "float64")[1] == (
         "off by 3e-05, and the bound is 0 here: this number is exact")
+
+
+def test_a_tensor_that_is_stored_in_part_is_right_in_the_places_that_are_stored():
+    class Last(Ours):
+        def forward(self, layer, input, target, want):
+            found = super().forward(layer, input, target, want)
+            return found | {"output": found["output"] - 1}
+
+    case, = vectors_io.select(vectors_io.load(), ["R04"])
+    session = Session(Last(), [case])
+    text = describe(session.run(("float64",))[0])
+    assert "at" in case["expected"]["head_log_prob"]
+    assert "all right in the places that are stored)" in text

@@ -105,7 +105,8 @@ def _why_origin(result, name, misread):
         dots = ", ..." * (len(unseen) > 3)
         return f"    (or before it: {', '.join(unseen[:3])}{dots} not shown by the port)"
     if before:
-        return f"    ({', '.join(before[:4])}{', ...' * (len(before) > 4)}: all right)"
+        part = " in the places that are stored" * any("at" in expected[p] for p in before)
+        return f"    ({', '.join(before[:4])}{', ...' * (len(before) > 4)}: all right{part})"
     if op_of(name, result.case) not in STEPPING:
         return "    (what is between it and its inputs is not shown)"
     if misread:
@@ -178,8 +179,8 @@ def _context(result, name, index):
         return ""
     base = result.info.index_base if result.info else 0
     counted = _COUNTED if base else ""
-    cutoffs = case["config"]["cutoffs"]
-    return f"       target {target['data'][row] + base}, cutoffs {cutoffs}{counted}"
+    return (f"       target {target['data'][row] + base}{counted}, "
+            f"cutoffs {case['config']['cutoffs']}")
 
 
 def row_of(case, name, index):
