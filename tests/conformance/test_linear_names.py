@@ -1,4 +1,6 @@
 """Mistakes in the head alone, planted in a plain port of it, each told by its own name."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.ports.base import Refused
 from npadasoft.conformance.ports.linear import Linear
+from npadasoft.conformance.wire.messages import LINEAR
 
 CASES = [case for case in vectors_io.load() if is_linear(case)]
 
@@ -193,3 +196,27 @@ def test_of_names_that_are_one_in_the_head_alone_the_layer_s_is_taken(name):
     name_run(results)
     assert {is_linear(r.case) for r in results if r.mistakes} == {True, False}
     assert {n for r in results for n in r.mistakes} == {name}
+
+
+class CountsFromZero(Planted):
+    """Announces that classes count from 1, and has it so in the layer, not in the head alone."""
+
+    info = replace(Planted.info, index_base=1)
+
+    def ask(self, request):
+        if request.op in LINEAR:
+            inputs = request.inputs | {"target": request.inputs["target"] + 1}
+            config = dict(request.config)
+            if "ignore_index" in config:
+                config["ignore_index"] += 1
+            request = replace(request, inputs=inputs, config=config)
+        return super().ask(request)
+
+
+def test_a_dialect_of_the_head_that_the_layer_has_not_is_told_to_be_in_the_head_alone():
+    session = Session(CountsFromZero(), vectors_io.select(vectors_io.load(), ["L*", "T*", "G0*"]))
+    results = session.run(("float64",))
+    session.explain(("float64",))
+    name_run(results)
+    assert {name for r in results for name in r.mistakes} == {
+        "index_base 1 is announced, 0 used (in linear, linear_backward alone)"}

@@ -124,6 +124,10 @@ class projections_transposed(Layer):
         there = super().projection_of(b)
         return there.T if there is not None and there.shape[0] == there.shape[1] else there
 
+    def projection_gradient_of(self, vectors, g, b):
+        found = super().projection_gradient_of(vectors, g, b)
+        return found.T if found.shape[0] == found.shape[1] else found
+
 
 @known("square projections are used transposed on the way back alone", TABLE)
 class projections_transposed_on_the_way_back(Layer):

@@ -107,8 +107,8 @@ def join(layer, head, right):
         if base in told:
             there = parted(told[base][0])[1]
             new[base] = alone(base, {*there, *ops}) if set(there) & set(OPS) else told[base][0]
-        elif base in MISTAKES and any(fails(
-                MISTAKES[base].layer_class, r.case, r.dtype, a) for r, a in right):
+        elif right and (base not in MISTAKES or any(fails(
+                MISTAKES[base].layer_class, r.case, r.dtype, a) for r, a in right)):
             answered = {name for r, op in units for name in r.answers[op].results}
             some = [name for name in parted(text)[1] if name in answered]
             of_some = some and set(some) < answered
