@@ -56,8 +56,8 @@ def shape_form(got, want):
         named = ["1" if n == 1 else next(free_letters) for n in want]
         return f"shape [{', '.join(n for n in named if n != '1')}] for [{', '.join(named)}]"
     if got == [math.prod(want)] and len(want) > 1:
-        letters = "nmkl"[:len(want)]
-        return f"shape [{' '.join(letters)}] for [{', '.join(letters)}]"
+        axes = "nmkl"[:len(want)]
+        return f"shape [{' '.join(axes)}] for [{', '.join(axes)}]"
     if len(got) > len(want) or sorted(got) == sorted(want):
         letters = dict(zip("nmkl", want))
         named, free = [], list(letters.items())
