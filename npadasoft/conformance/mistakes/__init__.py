@@ -10,6 +10,7 @@
     tangents.py input.py      of jvp and hvp, and of the adaptive input
     steps_*.py        their steps, and those of the head alone
     padding.py        what counts as padding
+    kept.py           what an earlier call leaves
     shipped.py        what other projects released
     unseen.py unseen_backward.py      those of a reviewer who has not seen the cases
     watched.py        what the right layer does on a case, and which mistakes change it
@@ -23,8 +24,8 @@
     score.py          the suite's own test: is each caught, located, named?
 """
 from npadasoft.conformance.mistakes import (answers, backward, construction, cotangents,
-                                            factors, forward, input, labels, layouts, padding,
-                                            routing, shipped, softmax, tangents, unseen,
+                                            factors, forward, input, kept, labels, layouts,
+                                            padding, routing, shipped, softmax, tangents, unseen,
                                             unseen_backward)
 from npadasoft.conformance.mistakes.diagnosis import diagnose
 from npadasoft.conformance.mistakes.known import MISTAKES
@@ -32,5 +33,5 @@ from npadasoft.conformance.mistakes.naming import name_run
 from npadasoft.conformance.mistakes.score import score
 
 __all__ = ["MISTAKES", "diagnose", "name_run", "score", "answers", "backward", "construction",
-           "cotangents", "factors", "forward", "input", "labels", "layouts", "padding", "routing",
-           "shipped", "softmax", "tangents", "unseen", "unseen_backward"]
+           "cotangents", "factors", "forward", "input", "kept", "labels", "layouts", "padding",
+           "routing", "shipped", "softmax", "tangents", "unseen", "unseen_backward"]

@@ -185,3 +185,49 @@ class cotangents_of_log_prob_one_row_early(AtLogProb):
 class cotangents_of_the_first_row(AtLogProb):
     def arriving(self, g):
         return g[:1] + 0 * g
+
+
+# ------------------------------------------------------------------ of all log-probabilities
+
+
+@known("a tail's column receives the mean of its classes' cotangents", *GRADIENTS)
+class column_receives_a_mean(Layer):
+    def column_cotangent(self, g):
+        return g.mean(-1)
+
+
+@known("a tail's column receives nothing from log_prob", *GRADIENTS)
+class column_receives_nothing(Layer):
+    def column_cotangent(self, g):
+        return 0 * g.sum(-1)
+
+
+@known("a tail's column receives its first class's cotangent alone", *GRADIENTS)
+class column_receives_the_first(Layer):
+    def column_cotangent(self, g):
+        return g[:, 0]
+
+
+@known("cotangents of log_prob are taken to sum to 1: grad - p", *GRADIENTS)
+class cotangents_taken_to_sum_to_one(Layer):
+    def log_softmax_backward(self, log_p, g):
+        return g - np.exp(log_p)
+
+
+@known("log-softmax is taken to pass cotangents on unchanged", *GRADIENTS)
+class cotangents_unchanged(Layer):
+    def log_softmax_backward(self, log_p, g):
+        return g
+
+
+@known("log_prob is differentiated as if it were the softmax: p (g - Σ g p)", *GRADIENTS)
+class gradient_of_the_softmax(Layer):
+    def log_softmax_backward(self, log_p, g):
+        p = np.exp(log_p)
+        return p * (g - (g * p).sum(-1, keepdims=True))
+
+
+@known("the tails receive nothing from log_prob", *GRADIENTS)
+class tails_receive_nothing_from_log_prob(Layer):
+    def pull_back(self, f, dz, dt):
+        return super().pull_back(f, dz, dt if hasattr(f, "y") else [0 * t for t in dt])
