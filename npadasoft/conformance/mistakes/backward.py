@@ -163,7 +163,7 @@ class gradients_clipped(Layer):
 # ------------------------------------------------------------------ weights
 
 
-@known("gradients of all matrices are laid out column by column", *GRADIENTS)
+@known("gradients of matrices are laid out column by column", *GRADIENTS)
 class gradients_laid_out_by_columns(Layer):
     def weight_gradient(self, dy, x):
         return np.reshape(super().weight_gradient(dy, x).T, (dy.shape[1], x.shape[1]))

@@ -92,14 +92,14 @@ class bias_gradient_averaged_over_what_counts(OverWhatCounts, Averaged):
         return name == "grad.head.bias"
 
 
-@known("gradients of all parameters are divided by the number of rows, ignored ones, too",
+@known("gradients of parameters are divided by the number of rows, ignored ones, too",
        "grad.head.weight", "grad.head.bias", U, P)
 class parameter_gradients_averaged(Averaged):
     def averages(self, name):
         return name.endswith((".weight", ".bias"))
 
 
-@known("gradients of all parameters are divided by the number of rows that count",
+@known("gradients of parameters are divided by the number of rows that count",
        "grad.head.weight", "grad.head.bias", U, P)
 class parameter_gradients_averaged_over_what_counts(OverWhatCounts, parameter_gradients_averaged):
     pass

@@ -19,17 +19,17 @@ class Writes(Dialect):
         return written_by_columns(a)
 
 
-@known("all arrays are read column by column", *INPUTS, *EVERY)
+@known("arrays are read column by column", *INPUTS, *EVERY)
 class arrays_read_by_columns(Reads):
     pass
 
 
-@known("all arrays are written column by column", *EVERY)
+@known("arrays are written column by column", *EVERY)
 class arrays_written_by_columns(Writes):
     pass
 
 
-@known("all arrays are read and written column by column", *INPUTS, *EVERY)
+@known("arrays are read and written column by column", *INPUTS, *EVERY)
 class arrays_read_and_written_by_columns(Writes, Reads):
     pass
 
@@ -49,7 +49,7 @@ class output_matrices_read_by_columns(Layer):
         return {n: flipped(a) if n.endswith(".1.weight") else a for n, a in params.items()}
 
 
-@known("all gradients are laid out column by column, the input's too", *GRADIENTS, *LOGIT_GRADIENTS,
+@known("gradients are laid out column by column, the input's too", *GRADIENTS, *LOGIT_GRADIENTS,
        "grad.tail.*.hidden")
 class every_gradient_laid_out_by_columns(Layer):
     def finish(self, gradients):
