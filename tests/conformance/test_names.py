@@ -18,6 +18,7 @@ from npadasoft.conformance.mistakes.known import Mistake, both
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.mistakes.score import changes
+from npadasoft.conformance.mistakes.slips import parted
 from npadasoft.conformance.mistakes.untold import ALIKE
 from npadasoft.conformance.wire.messages import PortInfo
 
@@ -63,7 +64,7 @@ def results_of(mistake, dtypes, info):
 def names_of(mistake, own, dtypes, info):
     """(cases that fail, those with the mistake's own name, false names with their cases)."""
     failing = [r for r in results_of(mistake, dtypes, info) if r.verdict in BAD]
-    names = [{name.split(" (in ")[0] for name in r.mistakes} for r in failing]
+    names = [{parted(name)[0] for name in r.mistakes} for r in failing]
     false = Counter(name for mine in names for name in mine - own)
     return len(failing), sum(bool(mine & own) for mine in names), dict(false)
 
