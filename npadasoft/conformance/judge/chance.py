@@ -9,11 +9,8 @@ import time
 
 import numpy as np
 
-from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge.compare import blocks, bounds, terms, values
-from npadasoft.conformance.judge.echo import self_test
 from npadasoft.conformance.judge.plan import requests_of
-from npadasoft.conformance.ports.base import Port
 from npadasoft.conformance.wire.messages import is_integer
 from npadasoft.conformance.wire.process import Fault
 
@@ -33,8 +30,11 @@ def by_chance(port, asked, echoes, end):
         When, by `time.monotonic`, no more is asked.
     """
     port.restart()
-    for echo in echoes:
-        self_test(port, echo.dtype, vectors_io.load_numbers()[echo.dtype]["data"])
+    try:
+        for echo in echoes:
+            port.echo(echo.dtype, list(echo.sent))
+    except Fault:
+        return False
     for r, answers in asked:
         requests, _ = requests_of(r.case, r.dtype, port.info)
         try:
@@ -46,11 +46,6 @@ def by_chance(port, asked, echoes, end):
         if time.monotonic() > end:
             return False
     return False
-
-
-def can_restart(port):
-    """Whether a port forgets what it was asked when it is started again."""
-    return type(port).restart is not Port.restart
 
 
 def alike(case, dtype, answers, before):

@@ -30,11 +30,11 @@ def self_test(port, dtype, numbers):
     except Fault as fault:
         port.restart()
         return Result(CASE, dtype, fault.verdict, message=f"echo: {fault.message}",
-                      stderr=fault.stderr)
+                      stderr=fault.stderr, sent=tuple(sent))
     wrongs = [wrong_echoes(dtype, sent, part) for part in found]
     wrong = next((w for w in wrongs if w), None)
     if not wrong:
-        return Result(CASE, dtype)
+        return Result(CASE, dtype, sent=tuple(sent))
     where, form = "", None
     if len(found) == 2:
         where = "read wrongly: " if wrongs[0] else f"{READ}, and written wrongly: "
@@ -45,7 +45,7 @@ def self_test(port, dtype, numbers):
         form = form_of(round_to(sent, dtype), found[-1], dtype)
     return Result(CASE, dtype, "fail", notes=wrong[1:4], message=where + wrong[0]
                   + "; mend this first: what follows may be wrong for no other reason",
-                  rounding=form and form.text(dtype))
+                  rounding=form and form.text(dtype), sent=tuple(sent))
 
 
 def wrong_echoes(dtype, numbers, found):

@@ -11,7 +11,7 @@ import itertools
 import time
 
 from npadasoft.conformance.judge.causes import CHANCE, LEFT_OVER, TEXT
-from npadasoft.conformance.judge.chance import alike, by_chance, can_restart
+from npadasoft.conformance.judge.chance import alike, by_chance
 from npadasoft.conformance.judge.ends import ends_by_number
 from npadasoft.conformance.judge.general import general
 from npadasoft.conformance.judge.histories import shown_by
@@ -97,7 +97,7 @@ class State:
         """Whether a process, asked what led to the first of these failures, answers otherwise."""
         moved = [r for r in self.results if r.verdict != "crashed"
                  and (r.state or id(r) in self._moved)]
-        for n, asked in enumerate(self.asked if can_restart(self.port) else ()):
+        for n, asked in enumerate(self.asked if getattr(self.port, "forgets", True) else ()):
             places = [k for k, (r, _) in enumerate(asked) if any(r is m for m in moved)]
             if places:
                 self._running = False

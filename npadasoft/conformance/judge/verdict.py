@@ -54,6 +54,7 @@ class Result:
     chance: tuple = ()                  # how often it failed, of how often it was asked
     again: bool = False                 # this was answered when it was asked once more at the end
     repeat: tuple = ()                  # ids and dtypes that show it, asked in a fresh process
+    sent: tuple = ()                    # the numbers that a self-test of numbers asked back
     info: PortInfo | None = None        # of the port, for its dialect
     seconds: float = 0.0
 

@@ -40,6 +40,11 @@ class Port:
     """Base of ports in this process; what a port lacks it leaves out of `info.ops`."""
 
     info = PortInfo("a port without a name")
+    forgets = False                 # whether it forgets what it was asked when it is started again
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.forgets = cls.restart is not Port.restart
 
     def build(self, config, params, dtype):
         """The layer of `config` with the weights `params` (name -> array)."""
