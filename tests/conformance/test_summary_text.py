@@ -174,6 +174,12 @@ def test_digits_that_lack_are_one_line_whatever_the_dtype():
         "float32 needs 9 significant digits"]
 
 
+@pytest.mark.parametrize("dtype, bound", [("float16", 1e-4), ("float64", 1e-73)])
+def test_a_small_bound_of_a_small_number_is_none_of_0(dtype, bound):
+    worst = Worst("grad.input", (0,), 3e-5, 0.0, bound, 3e-5 / bound, 12.0)
+    assert f"x its bound of {bound:.3g}, 12 ulp" in element(worst, dtype)[1]
+
+
 def test_a_bound_that_is_only_the_smallest_number_is_one_of_0():
     worst = Worst("grad.input", (0,), 3e-5, 0.0, 9.88e-323, float("inf"), float("inf"))
     assert element(worst, "float64")[1] == (

@@ -181,6 +181,24 @@ def judged_elements(got, due, any_non_finite):
     return ~(same | within), np.where(finite, ratio, np.where(same, 0.0, np.inf))
 
 
+def judged_anew(case, name, got, due_of):
+    """`judged_elements` of a tensor by other bounds; None where it has no numbers of that shape.
+
+    Parameters
+    ----------
+    case : mapping
+    name : str
+    got : float64 array
+    due_of : callable
+        Stored block -> Due.
+    """
+    block: dict = next((b[name] for b in blocks(case) if name in b), {})
+    if "data" not in block or got.shape != tuple(block["shape"]):
+        return None
+    mine = got.ravel()[block["at"]] if "at" in block else got
+    return judged_elements(mine, due_of(block), "NonFinite" in case.get("flags", ()))
+
+
 def _worst(name, got, due, ranked, dtype):
     """The element that is ranked highest: the worst wrong one, or of all if none is wrong."""
     want, bound, index = due.want, due.bound, _unravel(int(ranked.argmax()), ranked.shape)

@@ -7,7 +7,7 @@ as near.)
 """
 import numpy as np
 
-from npadasoft.conformance.judge.compare import blocks, judged_elements, stored, terms
+from npadasoft.conformance.judge.compare import judged_anew, stored, terms
 from npadasoft.conformance.judge.laws import check_laws
 from npadasoft.conformance.judge.verdict import tensors
 
@@ -29,12 +29,13 @@ def judge_precision(results):
     """
     failing = [r for r in results if r.dtype == "float64" and r.verdict == "fail"
                and r.comparisons and not (r.rounding or r.state or r.constant)]
-    found = [r for r in failing if not r.mistakes and _farthest(r) <= 1]
-    if len(found) < max(SHARE * len(failing), LEAST) or max(map(_farthest, found)) < FARTHEST:
+    far = {id(r): _farthest(r) for r in failing}
+    found = [r for r in failing if not r.mistakes and far[id(r)] <= 1]
+    if len(found) < max(SHARE * len(failing), LEAST) or max(far[id(r)] for r in found) < FARTHEST:
         return
     for name in {name for r in failing for name in r.mistakes}:
         mine = [r for r in failing if name in r.mistakes]
-        if len(mine) < len(found) and all(_farthest(r) <= 1 for r in mine):
+        if len(mine) < len(found) and all(far[id(r)] <= 1 for r in mine):
             found += [r for r in mine if r not in found]
     for r in found:
         r.rounding, r.mistakes, r.named = SINGLE, [], {}
@@ -44,15 +45,10 @@ def _farthest(result):
     """How far what is wrong is from what is right, in float32's bounds; inf where in none."""
     case, got, farthest = result.case, tensors(result.answers), 0.0
     for name in result.differing:
-        block: dict = next((b[name] for b in blocks(case) if name in b), {})
-        if result.comparisons[name].message or "data" not in block:
+        judged = judged_anew(case, name, got[name], lambda b: stored(b, "float32", terms(case)))
+        if judged is None or judged[0].any():
             return np.inf
-        mine = got[name].ravel()[block["at"]] if "at" in block else got[name]
-        wrong, ratio = judged_elements(mine, stored(block, "float32", terms(case)),
-                                       "NonFinite" in case["flags"])
-        if wrong.any():
-            return np.inf
-        farthest = max(farthest, ratio.max(initial=0.0))
+        farthest = max(farthest, judged[1].max(initial=0.0))
     with np.errstate(all="ignore"):
         lawful = not check_laws(case, "float32", got)
     return farthest if lawful and (result.differing or result.broken_laws) else np.inf

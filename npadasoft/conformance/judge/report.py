@@ -118,7 +118,8 @@ def element(worst, dtype):
     """One number that is wrong, in one or two lines: both values, and how far they are apart."""
     place = f"[{', '.join(map(str, worst.index))}]" if worst.index else "value"
     lines = [f"{place}  got {number(worst.got, dtype)}   want {number(worst.want, dtype)}"]
-    if worst.ratio is not None and worst.bound <= FLOOR * tiny(dtype):
+    floor = FLOOR * min(tiny(dtype), tiny("float32"))       # float16's are as large as roundings
+    if worst.ratio is not None and worst.bound <= floor:
         lines.append(f"off by {abs(worst.got - worst.want):.3g}, and the bound is 0 here: "
                      "this number is exact")
     elif worst.ratio is not None:

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from npadasoft.conformance.judge.compare import blocks, judged_elements, stored, terms
+from npadasoft.conformance.judge.compare import judged_anew, stored, terms
 from npadasoft.conformance.judge.numbers import round_to, tiny, unit
+from npadasoft.conformance.judge.verdict import tensors
 from npadasoft.conformance.wire.messages import is_integer
 
 NEEDED = {"float64": 17, "float32": 9}
@@ -169,31 +170,24 @@ def _cut_short(results, form, needed):
     """Whether most numbers that are wrong are shorter than nearly all that are written in full."""
     if form == SINGLE or form.n >= needed - 1:
         return True
-    wrong = [lengths(v)[0] for r in results for name, a in _answered(r).items()
+    wrong = [lengths(v)[0] for r in results for name, a in tensors(r.answers).items()
              if name in r.differing for v in a.ravel().tolist()]
     return sum(n < needed - 1 for n in wrong) >= len(wrong) / 2
 
 
-def _answered(result):
-    return {n: a for answer in result.answers.values() for n, a in answer.results.items()}
-
-
 def _all(result, lost):
     """Whether all that is wrong is within its bound and what is lost of what is right."""
-    got = _answered(result)
-    names = result.differing or [law.tensor for law in result.broken_laws] or [
-        s.tensor for s in result.statistics if s.wrong]     # no number is wrong, all together are
-    loose = "NonFinite" in result.case["flags"]
-    for name in names:
-        block: dict = next((b[name] for b in blocks(result.case) if name in b), {})
-        if "data" not in block or is_integer(name):
-            return False
+    def due_of(block):
         due = stored(block, result.dtype, terms(result.case))
-        mine = got[name].ravel()[block["at"]] if "at" in block else got[name]
         with np.errstate(invalid="ignore"):
             size = np.abs(due.want)
-            due = due.widened(1.01 * lost(due.want) + np.spacing(size) / 2 + (
+            return due.widened(1.01 * lost(due.want) + np.spacing(size) / 2 + (
                 2.0 ** -24 * size * (result.dtype == "float32")))
-        if judged_elements(mine, due, loose)[0].any():
+    got = tensors(result.answers)
+    names = result.differing or [law.tensor for law in result.broken_laws] or [
+        s.tensor for s in result.statistics if s.wrong]     # no number is wrong, all together are
+    for name in names:
+        judged = judged_anew(result.case, name, got[name], due_of)
+        if judged is None or is_integer(name) or judged[0].any():
             return False
     return bool(names)
