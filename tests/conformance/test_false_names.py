@@ -8,11 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import whole_run
 from npadasoft.conformance.golden import vectors_io
-from npadasoft.conformance.judge.causes import causes
-from npadasoft.conformance.judge.outline import remarkable
-from npadasoft.conformance.judge.session import Session
-from npadasoft.conformance.mistakes import MISTAKES, name_run, padding
+from npadasoft.conformance.mistakes import MISTAKES, padding
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.mistakes.slips import parted
@@ -30,11 +28,8 @@ def lines_of(layer_class, cases=CASES, ops=None, dtypes=("float64",)):
         def ask(self, request):
             wrong = ops is None or request.op in ops
             return Planted(layer_class if wrong else Layer).ask(request)
-    session = Session(Port(), cases)
-    results = session.run(dtypes)
-    session.explain(dtypes)
-    name_run(results)
-    return [c.text for c in causes(remarkable(results))]
+    _, found = whole_run.run(Port(), cases, dtypes)
+    return [c.text for c in found]
 
 
 def names_in(lines):
@@ -270,10 +265,7 @@ class InDoubles(Planted):
 @pytest.mark.parametrize("name", ["textbook-log-softmax", "no-shift", "folded-log-sum-exp",
                                   "epsilon-of-1e-9-in-the-logarithm"])
 def test_a_float32_that_is_counted_in_float64_has_the_name_that_float64_has(name):
-    session = Session(InDoubles(KNOWN[name]), CASES)
-    results = session.run(("float64", "float32"))
-    session.explain(("float64", "float32"))
-    name_run(results)
-    lines = [c.text for c in causes(remarkable(results))]
+    _, found = whole_run.run(InDoubles(KNOWN[name]), CASES, ("float64", "float32"))
+    lines = [c.text for c in found]
     assert lines and all(set(line.split("`")[1::2]) <= {name, *ALIKE.get(name, ())} and "`" in line
                          for line in lines), lines

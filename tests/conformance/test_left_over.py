@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import whole_run
 from npadasoft.conformance import command
 from npadasoft.conformance.golden import vectors_io
 from npadasoft.conformance.judge import state
-from npadasoft.conformance.judge.causes import LEFT_OVER, TEXT, causes, example
-from npadasoft.conformance.judge.outline import remarkable
+from npadasoft.conformance.judge.causes import LEFT_OVER, TEXT, example
 from npadasoft.conformance.judge.plan import in_order, repeated, wanted
 from npadasoft.conformance.judge.report import reproduce
 from npadasoft.conformance.judge.session import Session
 from npadasoft.conformance.judge.verdict import BAD
-from npadasoft.conformance.mistakes import MISTAKES, name_run
+from npadasoft.conformance.mistakes import MISTAKES
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.wire.messages import PortInfo
@@ -64,11 +64,7 @@ class Keeps(Planted):
 
 def run(port, cases=EVERY, dtypes=("float64",)):
     """(results, causes) of a run."""
-    session = Session(port, cases)
-    results = session.run(dtypes)
-    session.explain(dtypes)
-    name_run(results)
-    return results, causes(remarkable(results))
+    return whole_run.run(port, cases, dtypes)
 
 
 def fails_as_printed(result, port, dtypes):

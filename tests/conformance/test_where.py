@@ -1,11 +1,9 @@
 """A mistake that a port makes in some cases alone, as those of one reduction, is named there."""
 import pytest
 
+import whole_run
 from npadasoft.conformance.golden import vectors_io
-from npadasoft.conformance.judge.causes import causes
-from npadasoft.conformance.judge.outline import remarkable
-from npadasoft.conformance.judge.session import Session
-from npadasoft.conformance.mistakes import MISTAKES, name_run
+from npadasoft.conformance.mistakes import MISTAKES
 from npadasoft.conformance.mistakes.layer import Layer
 from npadasoft.conformance.mistakes.planted import Planted
 from npadasoft.conformance.mistakes.slips import WHERE
@@ -21,11 +19,8 @@ def lines_of(name, where, ops=None):
                 n: {"shape": a.shape} for n, a in request.inputs.items()}}
             wrong = WHERE[where](case) and (ops is None or request.op in ops)
             return Planted(MISTAKES[name].layer_class if wrong else Layer).ask(request)
-    session = Session(Port(), CASES)
-    results = session.run(("float64",))
-    session.explain(("float64",))
-    name_run(results)
-    return [c.text for c in causes(remarkable(results))]
+    _, found = whole_run.run(Port(), CASES)
+    return [c.text for c in found]
 
 
 @pytest.mark.parametrize("name, where", [
